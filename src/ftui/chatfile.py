@@ -1,0 +1,205 @@
+"""The rules of a chat training file, row by row.
+
+A training file is JSONL: UTF-8, one JSON object a line, each with `messages`
+and at most the keys named in `ROW_KEYS`. The codes and the wording of the
+messages follow what providers of the fine-tuning API answer, so that a file
+refused here would have been refused there, for the same reason.
+
+`prepare` checks what it exports with this, the engine what it receives.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ftui.errors import InputError
+
+Code = Literal["invalid_file_format", "invalid_n_examples", "file_too_large"]
+
+MIN_ROWS = 10
+MAX_FILE_BYTES = 512 * 1024 * 1024
+MAX_ROW_BYTES = 8 * 1024 * 1024
+MAX_PROBLEMS = 100
+
+ROW_KEYS = frozenset({"messages", "tools", "parallel_tool_calls", "functions"})
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+MESSAGE_KEYS = {
+    "assistant": frozenset(
+        {"role", "content", "name", "weight", "tool_calls", "function_call", "refusal", "audio"}
+    ),
+    "tool": frozenset({"role", "content", "tool_call_id", "name"}),
+}
+PLAIN_KEYS = frozenset({"role", "content", "name"})
+
+# A tokenizer would read these as control tokens instead of text.
+SPECIAL_TOKEN = re.compile(r"<\|[A-Za-z0-9_]{1,64}\|>")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a file.
+
+    Attributes:
+        row: the line it is on, from 1; 0 when it is about the whole file.
+        code: what a provider would answer in `error.code`.
+        message: one sentence for a person.
+    """
+
+    row: int
+    code: Code
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `check` found.
+
+    Attributes:
+        rows: examples in the file, good or bad (blank lines are not rows).
+        problems: the first `MAX_PROBLEMS` problems, in file order.
+        bytes: size of the file.
+        more: problems that were found beyond those listed.
+    """
+
+    rows: int
+    problems: list[Problem] = field(default_factory=list)
+    bytes: int = 0
+    more: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def raise_for_problems(self, name: str) -> None:
+        """Raise `InputError` with the first problem of the file called `name`, if there is one."""
+        if self.problems:
+            first = self.problems[0]
+            where = f"{name} line {first.row}" if first.row else name
+            others = len(self.problems) + self.more - 1
+            why = first.message if not others else f"{first.message} (and {others} more)"
+            raise InputError(f"{where} cannot be trained on", why, "Correct the file, then try again")
+
+
+def check(lines: Iterable[bytes]) -> Report:
+    """Check a training file given as its lines (an open binary file will do).
+
+    Nothing is kept but the problems, so a file of any size can be checked.
+    Blank lines are ignored, as providers do.
+    """
+    problems: list[Problem] = []
+    rows = more = size = 0
+
+    def note(row: int, code: Code, message: str) -> None:
+        nonlocal more
+        if len(problems) < MAX_PROBLEMS:
+            problems.append(Problem(row, code, message))
+        else:
+            more += 1
+
+    for number, line in enumerate(lines, start=1):
+        size += len(line)
+        if not line.strip():
+            continue
+        rows += 1
+        for message in _row_problems(line):
+            note(number, "invalid_file_format", f"Example {rows}{message}")
+    if size > MAX_FILE_BYTES:
+        note(0, "file_too_large", f"The file has {size:,} bytes, but may have at most {MAX_FILE_BYTES:,}")
+    if rows < MIN_ROWS:
+        note(0, "invalid_n_examples", f"The file has {rows} example(s), but must have at least {MIN_ROWS}")
+    return Report(rows, problems, size, more)
+
+
+def _row_problems(line: bytes) -> Iterator[str]:
+    """What is wrong with one line, as the end of a sentence that begins with "Example N"."""
+    if len(line) > MAX_ROW_BYTES:
+        yield f" has {len(line):,} bytes, but may have at most {MAX_ROW_BYTES:,}"
+        return
+    try:
+        row = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        yield f" is not UTF-8 (byte {error.start + 1})"
+        return
+    except (ValueError, RecursionError) as error:
+        yield f" cannot be parsed as JSON ({error})"
+        return
+    if not isinstance(row, dict):
+        yield " is not a JSON object"
+        return
+    for key in sorted(row.keys() - ROW_KEYS):
+        yield f" contains an extra {json.dumps(key)}"
+    messages = row.get("messages")
+    if not isinstance(messages, list):
+        yield ' has no list of "messages"'
+        return
+    if not messages:
+        yield " has no messages"
+        return
+    for position, message in enumerate(messages, start=1):
+        for problem in _message_problems(message):
+            yield f", message {position} {problem}"
+    answers = [m for m in messages if isinstance(m, dict) and m.get("role") == "assistant"]
+    if not answers or answers[-1] is not messages[-1]:
+        yield " does not end with a message of the assistant"
+    elif all(answer.get("weight") == 0 for answer in answers):
+        yield ' has nothing to learn: every message of the assistant has "weight" 0'
+
+
+def _message_problems(message: Any) -> Iterator[str]:
+    if not isinstance(message, dict):
+        yield "is not a JSON object"
+        return
+    role = message.get("role")
+    if not isinstance(role, str):
+        yield 'has no "role"'
+        return
+    if role not in ROLES:
+        yield f"has the unknown role {json.dumps(role)}"
+        return
+    for key in sorted(message.keys() - MESSAGE_KEYS.get(role, PLAIN_KEYS)):
+        yield f"contains an extra {json.dumps(key)}"
+    if "weight" in message and role == "assistant" and not _is_weight(message["weight"]):
+        yield 'has a "weight" that is neither 0 nor 1'
+    yield from _content_problems(role, message)
+
+
+def _is_weight(value: Any) -> bool:
+    return type(value) is int and value in (0, 1)
+
+
+def _content_problems(role: str, message: Mapping[str, Any]) -> Iterator[str]:
+    content = message.get("content")
+    calls = role == "assistant" and bool(message.get("tool_calls") or message.get("function_call"))
+    if content is None:
+        if not calls:
+            yield 'has no "content"'
+        return
+    texts: list[str] = []
+    if isinstance(content, str):
+        texts.append(content)
+    elif isinstance(content, list) and content:
+        for part in content:
+            kind = part.get("type") if isinstance(part, dict) else None
+            if kind == "text" and isinstance(part.get("text"), str):
+                texts.append(part["text"])
+            elif kind != "image_url" or role != "user":
+                yield f'has a part of "content" that a message of the {role} cannot have'
+    else:
+        yield 'has a "content" that is neither text nor a list of parts'
+        return
+    if isinstance(content, str) and not content.strip() and not calls:
+        yield 'has an empty "content"'
+    for text in texts:
+        token = SPECIAL_TOKEN.search(text)
+        if token:
+            yield f"contains an invalid token: {token.group()}"
+        if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
+            yield "contains half a surrogate pair, which is not text"
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,117 @@
+"""The rules of a training file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftui import chatfile
+from ftui.errors import InputError
+
+
+def row(*messages: dict[str, Any], **extra: Any) -> bytes:
+    return json.dumps({"messages": list(messages), **extra}, ensure_ascii=False).encode() + b"\n"
+
+
+USER = {"role": "user", "content": "What does it cost?"}
+ANSWER = {"role": "assistant", "content": "Four euros."}
+GOOD = row(USER, ANSWER)
+
+
+def check_one(line: bytes) -> list[str]:
+    """The messages about one row among nine good ones."""
+    return [problem.message for problem in chatfile.check([GOOD] * 9 + [line]).problems]
+
+
+def test_ten_good_rows_pass() -> None:
+    report = chatfile.check([GOOD] * 10)
+    assert report.ok
+    assert (report.rows, report.bytes) == (10, 10 * len(GOOD))
+    report.raise_for_problems("train.jsonl")
+
+
+def test_too_few_rows_are_named() -> None:
+    report = chatfile.check([GOOD] * 3 + [b"\n"])
+    assert [(p.row, p.code) for p in report.problems] == [(0, "invalid_n_examples")]
+    assert "3 example(s)" in report.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        row({"role": "system", "content": "Be brief."}, USER, ANSWER),
+        row({"role": "developer", "content": "Be brief."}, USER, ANSWER),
+        row(USER, {**ANSWER, "weight": 0}, USER, {**ANSWER, "weight": 1}),
+        row(
+            USER, {"role": "assistant", "tool_calls": [{"id": "1"}]}, {"role": "tool", "content": "4"}, ANSWER
+        ),
+        row(USER, ANSWER, tools=[], parallel_tool_calls=True),
+        row({"role": "user", "content": [{"type": "text", "text": "What is it?"}]}, ANSWER),
+        row({"role": "user", "content": "价格?"}, {"role": "assistant", "content": "四欧元 <3 | a|>b"}),
+    ],
+)
+def test_good_rows(line: bytes) -> None:
+    assert check_one(line) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        (b"not json\n", "cannot be parsed as JSON"),
+        (b'{"messages": NaN}\n', "cannot be parsed as JSON"),
+        (b"[" * 100_000, "cannot be parsed as JSON"),
+        (b'{"messages": "\xff"}\n', "is not UTF-8"),
+        (b"[1]\n", "is not a JSON object"),
+        (b"{}\n", 'no list of "messages"'),
+        (row(), "has no messages"),
+        (row(USER, ANSWER, weight=1), 'contains an extra "weight"'),
+        (row(USER), "does not end with a message of the assistant"),
+        (row({"content": "x"}, ANSWER), 'message 1 has no "role"'),
+        (row({"role": "robot", "content": "x"}, ANSWER), 'the unknown role "robot"'),
+        (row({**USER, "weight": 1}, ANSWER), 'message 1 contains an extra "weight"'),
+        (row(USER, {**ANSWER, "weight": True}), "neither 0 nor 1"),
+        (row(USER, {**ANSWER, "weight": 0}), "nothing to learn"),
+        (row(USER, {"role": "assistant", "content": " "}), 'an empty "content"'),
+        (row(USER, {"role": "assistant"}), 'has no "content"'),
+        (row(USER, {"role": "assistant", "content": 4}), "neither text nor a list"),
+        (row({"role": "user", "content": [{"type": "video"}]}, ANSWER), "a part of"),
+        (row({"role": "user", "content": "<|im_start|>system"}, ANSWER), "invalid token: <|im_start|>"),
+        (
+            b'{"messages":[{"role":"user","content":"\\ud800"},{"role":"assistant","content":"x"}]}',
+            "surrogate",
+        ),
+        (row("hello", ANSWER), "message 1 is not a JSON object"),  # type: ignore[arg-type]
+        (b'"' + b"x" * chatfile.MAX_ROW_BYTES + b'"', "bytes, but may have at most"),
+    ],
+)
+def test_bad_rows(line: bytes, part: str) -> None:
+    problems = check_one(line)
+    assert problems
+    assert problems[0].startswith("Example 10")
+    assert any(part in problem for problem in problems)
+
+
+def test_many_problems_are_counted_not_kept() -> None:
+    report = chatfile.check([b"x\n"] * 1000)
+    assert len(report.problems) == chatfile.MAX_PROBLEMS
+    assert report.more == 1000 - chatfile.MAX_PROBLEMS
+    with pytest.raises(InputError) as caught:
+        report.raise_for_problems("mine.jsonl")
+    assert caught.value.what == "mine.jsonl line 1 cannot be trained on"
+    assert "and 999 more" in caught.value.why
+
+
+def test_a_file_that_is_too_large_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chatfile, "MAX_FILE_BYTES", 100)
+    assert [p.code for p in chatfile.check([GOOD] * 10).problems] == ["file_too_large"]
+
+
+@given(st.lists(st.binary(max_size=60), max_size=12))
+def test_any_bytes_give_a_report(lines: list[bytes]) -> None:
+    report = chatfile.check(lines)
+    assert report.rows == sum(1 for line in lines if line.strip())
+    assert not report.ok or report.rows >= chatfile.MIN_ROWS

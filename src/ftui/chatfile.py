@@ -28,9 +28,7 @@ MAX_PROBLEMS = 100
 ROW_KEYS = frozenset({"messages", "tools", "parallel_tool_calls", "functions"})
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 MESSAGE_KEYS = {
-    "assistant": frozenset(
-        {"role", "content", "name", "weight", "tool_calls", "function_call", "refusal", "audio"}
-    ),
+    "assistant": frozenset({"role", "content", "name", "weight", "tool_calls", "function_call", "refusal", "audio"}),
     "tool": frozenset({"role", "content", "tool_call_id", "name"}),
 }
 PLAIN_KEYS = frozenset({"role", "content", "name"})

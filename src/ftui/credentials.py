@@ -1,0 +1,103 @@
+"""Keys: the environment first, then `credentials.toml`, which only its owner may read.
+
+A key belongs to the address it was saved for and is given to no other. It never
+reaches the store, a log, an error, an export or a picture; `mask` is what is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ftui import paths, settings
+from ftui.errors import CredentialError
+
+ENVIRONMENT = {
+    "openai": ("OPENAI_API_KEY",),
+    "brightdata": ("BRIGHTDATA_API_TOKEN", "BRIGHTDATA_API_KEY"),
+}
+"""Environment variables by the name of the service, the first one that is set wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key and where it came from.
+
+    Attributes:
+        key: the secret; kept out of `repr`.
+        origin: "OPENAI_API_KEY", "credentials.toml" or "the engine's address file".
+    """
+
+    key: str = field(repr=False)
+    origin: str
+
+    @property
+    def masked(self) -> str:
+        return mask(self.key)
+
+
+def mask(key: str) -> str:
+    """`sk-…f3Qa`: enough to tell two keys apart, not enough to use one."""
+    if len(key) < 12:
+        return "…" if key else ""
+    return f"{key[:3]}…{key[-4:]}"
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address, in lower case: what a key is bound to."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def find(service: str, url: str, default_url: str = "") -> Credential | None:
+    """The key of `service` for `url`, or None.
+
+    A key from the environment is meant for the address that the environment (or,
+    without one, the service's own) names: it is not sent anywhere else.
+    """
+    for name in ENVIRONMENT.get(service, ()):
+        value = os.environ.get(name, "").strip()
+        if value and (not default_url or origin_of(url) == origin_of(default_url)):
+            return Credential(value, name)
+    saved = _read().get(service, {})
+    if saved.get("key") and saved.get("address") == origin_of(url):
+        return Credential(str(saved["key"]), "credentials.toml")
+    return None
+
+
+def save(service: str, url: str, key: str) -> None:
+    """Keep `key` for `service` at the address of `url`, replacing an earlier one."""
+    key = key.strip()
+    if not key or any(character.isspace() or ord(character) < 33 for character in key):
+        raise CredentialError(
+            "This is not a key", "it is empty or holds a space or a line break", "Paste the key alone"
+        )
+    everything = _read()
+    everything[service] = {"key": key, "address": origin_of(url)}
+    settings.write_toml(_path(), dict(everything))
+
+
+def forget(service: str) -> None:
+    everything = _read()
+    if everything.pop(service, None) is not None:
+        settings.write_toml(_path(), dict(everything))
+
+
+def _path() -> Path:
+    return paths.config_dir() / "credentials.toml"
+
+
+def _read() -> dict[str, dict[str, str]]:
+    path = _path()
+    if os.name == "posix" and path.exists():
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise CredentialError(
+                "credentials.toml is not used",
+                f"others on this machine can read it (mode {mode:04o})",
+                f"Run: chmod 600 {path}",
+            )
+    return settings.read_toml(path)

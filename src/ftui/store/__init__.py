@@ -1,0 +1,132 @@
+"""The store: the place where the screens, the command line and the worker meet.
+
+`Store.open(name)` gives one object with a small repository per noun:
+
+    store.sources, store.records     what was collected
+    store.pairs                      the pairs with their decisions, undo and redo
+    store.versions                   frozen dataset versions and held-out questions
+    store.jobs, store.models         fine-tuning runs and what came of them
+    store.chats, store.comparisons   conversations and held-out answers
+    store.tasks                      the queue of the worker
+    store.money                      budget and spending
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftui import paths
+from ftui.errors import InputError
+from ftui.store.chats import Chats
+from ftui.store.comparisons import Comparisons
+from ftui.store.database import Database
+from ftui.store.jobs import Jobs
+from ftui.store.meta import Meta, Money
+from ftui.store.models import Models
+from ftui.store.pairs import Pairs
+from ftui.store.records import Records, Sources
+from ftui.store.tasks import Tasks
+from ftui.store.versions import Versions
+
+__all__ = ["ProjectSummary", "Store", "create_project", "delete_project", "list_projects"]
+
+
+class Store:
+    """Everything of one project. One per thread; `close` it or use it as a context manager."""
+
+    def __init__(self, name: str) -> None:
+        folder = paths.project_dir(name)
+        if not folder.exists():
+            raise InputError(
+                f"There is no project {name!r}",
+                "its folder is not in the config folder",
+                f"Make it: ftui projects new {name}",
+            )
+        self.name = name
+        self.folder = folder
+        self.data_folder = paths.project_data_dir(name)
+        self.database = Database(folder / "project.db", self.data_folder / "records.db")
+        self.meta = Meta(self.database)
+        self.money = Money(self.database)
+        self.sources = Sources(self.database)
+        self.records = Records(self.database)
+        self.pairs = Pairs(self.database)
+        self.versions = Versions(self.database, self.data_folder / "versions")
+        self.jobs = Jobs(self.database)
+        self.models = Models(self.database)
+        self.chats = Chats(self.database)
+        self.comparisons = Comparisons(self.database)
+        self.tasks = Tasks(self.database)
+
+    @property
+    def recipe_path(self) -> Path:
+        return self.folder / "recipe.toml"
+
+    def stamp(self) -> tuple[int, int, int]:
+        """Differs from the last one when anybody has committed anything since."""
+        return self.database.stamp()
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSummary:
+    """A line of `ftui projects`."""
+
+    name: str
+    records: int
+    pairs: int
+    accepted: int
+    models: int
+    changed: float
+
+
+def create_project(name: str) -> None:
+    """Make an empty project. One that is there already is an `InputError`."""
+    folder = paths.project_dir(name)
+    if (folder / "project.db").exists():
+        raise InputError(f"There is a project {name!r} already", "names are unique", "Open it, or choose another name")
+    paths.private_dir(folder)
+    with Store(name) as store:
+        store.meta.set("created", str(time.time()))
+
+
+def list_projects() -> list[str]:
+    """Names of all projects, the one that changed last first."""
+    files = paths.projects_dir().glob("*/project.db")
+    return [file.parent.name for file in sorted(files, key=_changed, reverse=True)]
+
+
+def summary(name: str) -> ProjectSummary:
+    with Store(name) as store:
+        counts = store.pairs.counts()
+        return ProjectSummary(
+            name,
+            store.records.count(),
+            counts.total,
+            counts.accepted,
+            len(store.models.all()),
+            _changed(store.folder / "project.db"),
+        )
+
+
+def delete_project(name: str) -> None:
+    """Remove a project with all it holds."""
+    folder, data = paths.project_dir(name), paths.project_data_dir(name)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(data, ignore_errors=True)
+
+
+def _changed(file: Path) -> float:
+    wal = file.with_name(file.name + "-wal")
+    return max(path.stat().st_mtime for path in (file, wal) if path.exists())

@@ -1,0 +1,181 @@
+"""One SQLite connection to a project: pragmas, migrations, transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ftui.errors import BusyError, InputError, SettingsError
+from ftui.store import schema
+
+_NETWORK_MOUNTS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "afs",
+    "lustre",
+    "gpfs",
+    "beegfs",
+    "fuse.sshfs",
+    "9p",
+}
+BUSY_SECONDS = 10.0
+
+
+class Database:
+    """A connection to `project.db` with `records.db` attached as `bulk`.
+
+    Not thread-safe: one per thread. Reads go through `connection`, every write
+    through `write()`.
+    """
+
+    def __init__(self, project: Path, bulk: Path) -> None:
+        self.path = project
+        journal = "TRUNCATE" if on_network(project) or on_network(bulk) else "WAL"
+        try:
+            self.connection = sqlite3.connect(
+                project, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=True
+            )
+            self.connection.row_factory = sqlite3.Row
+            self.connection.execute("ATTACH DATABASE ? AS bulk", (str(bulk),))
+            for name in ("main", "bulk"):
+                self.connection.execute(f"PRAGMA {name}.journal_mode = {journal}")
+                self.connection.execute(f"PRAGMA {name}.synchronous = NORMAL")
+            self.connection.execute("PRAGMA foreign_keys = ON")
+            self._migrate("main", project, schema.PROJECT)
+            self._migrate("bulk", bulk, schema.BULK)
+        except sqlite3.DatabaseError as error:
+            raise _explain(error, project) from error
+        for path in (project, bulk):
+            os.chmod(path, 0o600)
+        self._depth = 0
+        self._own_writes = 0
+
+    def _migrate(self, name: str, path: Path, migrations: Sequence[str]) -> None:
+        version = self._version(name)
+        if version > len(migrations):
+            raise SettingsError(
+                f"{path.name} is from a newer ftui",
+                f"the file has format {version}, this program knows up to {len(migrations)}",
+                "Upgrade ftui; the file was not touched",
+            )
+        if version == len(migrations):
+            return
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have migrated while this one waited for the lock.
+            for number in range(self._version(name), len(migrations)):
+                for statement in _statements(migrations[number]):
+                    self.connection.execute(_in_schema(statement, name))
+                self.connection.execute(f"PRAGMA {name}.user_version = {number + 1}")
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+
+    def _version(self, name: str) -> int:
+        return int(self.connection.execute(f"PRAGMA {name}.user_version").fetchone()[0])
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction: committed at the end of the block, rolled back by an exception.
+
+        Args:
+            durable: survives a power cut too (fsync at commit); for what spends money.
+        """
+        if self._depth:
+            yield self.connection
+            return
+        try:
+            if durable:
+                self.connection.execute("PRAGMA main.synchronous = FULL")
+            self.connection.execute("BEGIN IMMEDIATE")
+            self._depth = 1
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            else:
+                self.connection.execute("COMMIT")
+                self._own_writes += 1
+            finally:
+                self._depth = 0
+                if durable:
+                    self.connection.execute("PRAGMA main.synchronous = NORMAL")
+        except sqlite3.DatabaseError as error:
+            raise _explain(error, self.path) from error
+
+    def stamp(self) -> tuple[int, int, int]:
+        """Differs from the last one when anybody has committed anything since."""
+        main = self.connection.execute("PRAGMA main.data_version").fetchone()[0]
+        bulk = self.connection.execute("PRAGMA bulk.data_version").fetchone()[0]
+        return int(main), int(bulk), self._own_writes
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def on_network(path: Path) -> bool:
+    """Whether `path` is on a mount where SQLite's WAL would corrupt the file.
+
+    Linux says it in /proc/mounts; elsewhere the answer is no.
+    """
+    try:
+        mounts = Path("/proc/mounts").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    real = path.resolve()
+    best, kind = "", ""
+    for line in mounts:
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        mount = fields[1].encode().decode("unicode_escape")
+        if len(mount) >= len(best) and real.is_relative_to(mount):
+            best, kind = mount, fields[2]
+    return kind in _NETWORK_MOUNTS
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The single statements of a script; `executescript` would commit the transaction."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _in_schema(statement: str, name: str) -> str:
+    if name == "main":
+        return statement
+    return statement.replace("CREATE TABLE ", f"CREATE TABLE {name}.", 1)
+
+
+def _explain(error: sqlite3.DatabaseError, path: Path) -> Exception:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return BusyError(
+            "The project is busy", "another program held its file for ten seconds", "Try again in a moment"
+        )
+    if "full" in text:
+        return SettingsError(
+            "The disk is full",
+            f"{path.name} could not be written",
+            "Free some space; nothing that was saved is lost",
+        )
+    if "not a database" in text or "malformed" in text:
+        return InputError(
+            f"{path.name} is not a project's file",
+            "it is damaged, or another program wrote it",
+            f"Move {path} away, or restore it from a backup",
+        )
+    if "readonly" in text or "unable to open" in text:
+        return SettingsError(f"{path.name} cannot be written", text, f"Check who owns {path.parent}")
+    return error

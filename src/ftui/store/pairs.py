@@ -1,0 +1,278 @@
+"""Pairs, their decisions, and the journal that makes every change undoable.
+
+Every change of a pair goes through `Pairs._change`: it writes the rows' state
+before and after into the journal in the same transaction. One call is one batch
+is one undo; undo and redo have no limit and survive a restart.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from ftui.errors import InputError
+from ftui.store.database import Database
+
+Message = Mapping[str, str]
+
+
+class Decision(IntEnum):
+    PENDING = 0
+    ACCEPTED = 1
+    REJECTED = 2
+
+    @property
+    def symbol(self) -> str:
+        return "·✓✗"[self]
+
+
+@dataclass(frozen=True, slots=True)
+class NewPair:
+    """A pair as `prepare` makes it.
+
+    Attributes:
+        fact: equal for all phrasings of one fact.
+        kind: "domain" or "general".
+        origin: where it comes from: `template`, `phrasing`, `heading`, `passage`.
+        digest: identifies the pair as it was made; a later edit does not change it.
+        tokens: of the whole pair.
+    """
+
+    messages: Sequence[Message]
+    digest: str
+    source: int | None = None
+    record: int | None = None
+    url: str = ""
+    fact: str = ""
+    kind: str = "domain"
+    origin: Mapping[str, Any] | None = None
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One training example with its decision. `messages` are as they will be trained."""
+
+    id: int
+    source: int | None
+    record: int | None
+    url: str
+    fact: str
+    kind: str
+    messages: tuple[Message, ...]
+    origin: Mapping[str, Any]
+    digest: str
+    tokens: int
+    decision: Decision
+    edited: bool
+
+    def text(self, role: str) -> str:
+        """The last message of `role`, "" where there is none."""
+        return next((m["content"] for m in reversed(self.messages) if m["role"] == role), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    total: int
+    pending: int
+    accepted: int
+    rejected: int
+
+    @property
+    def decided(self) -> int:
+        return self.accepted + self.rejected
+
+
+class Pairs:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Reading
+
+    def counts(self) -> Counts:
+        rows = self._database.connection.execute("SELECT decision, count(*) FROM pairs GROUP BY decision").fetchall()
+        by = {int(row[0]): int(row[1]) for row in rows}
+        return Counts(sum(by.values()), by.get(0, 0), by.get(1, 0), by.get(2, 0))
+
+    def ids(self, where: str = "all") -> array[int]:
+        """The ids of a view in its order: "all", "pending", "accepted" or "rejected"."""
+        query = "SELECT id FROM pairs"
+        if where != "all":
+            query += f" WHERE decision = {Decision[where.upper()].value}"
+        rows = self._database.connection.execute(query + " ORDER BY id")
+        return array("q", (row[0] for row in rows))
+
+    def page(self, ids: Sequence[int]) -> dict[int, Pair]:
+        """Some pairs by id; one that is gone is missing."""
+        marks = ", ".join("?" * len(ids))
+        rows = self._database.connection.execute(f"SELECT * FROM pairs WHERE id IN ({marks})", list(ids))
+        return {row["id"]: _pair(row) for row in rows}
+
+    def get(self, identifier: int) -> Pair | None:
+        return self.page([identifier]).get(identifier)
+
+    def fact_ids(self, fact: str) -> list[int]:
+        """All phrasings of one fact."""
+        rows = self._database.connection.execute("SELECT id FROM pairs WHERE fact = ? ORDER BY id", (fact,))
+        return [row[0] for row in rows]
+
+    def next_pending(self, after: int) -> int | None:
+        """The first pending pair behind `after`, from the start again when there is none."""
+        for bound in (after, -1):
+            row = self._database.connection.execute(
+                "SELECT id FROM pairs WHERE decision = 0 AND id > ? ORDER BY id LIMIT 1", (bound,)
+            ).fetchone()
+            if row:
+                return int(row[0])
+        return None
+
+    def accepted(self) -> Iterator[Pair]:
+        rows = self._database.connection.execute("SELECT * FROM pairs WHERE decision = 1 ORDER BY id")
+        yield from map(_pair, rows)
+
+    def decided_since(self, moment: float) -> int:
+        """Decisions made after `moment`, for the pace."""
+        row = self._database.connection.execute("SELECT count(*) FROM pairs WHERE decided > ?", (moment,)).fetchone()
+        return int(row[0])
+
+    # Decisions
+
+    def decide(self, ids: Sequence[int], decision: Decision) -> int:
+        """Give pairs a decision as one undoable step; gives how many changed."""
+        return self._change(ids, {"decision": int(decision)}, decision.name.lower())
+
+    def edit(self, identifier: int, messages: Sequence[Message]) -> None:
+        """Replace a pair's messages as one undoable step."""
+        self._change([identifier], {"messages": json.dumps(list(messages), ensure_ascii=False), "edited": 1}, "edited")
+
+    def undo(self) -> tuple[str, list[int]] | None:
+        """Take the last step back: (what it was, ids of its pairs), None when there is none."""
+        return self._replay("SELECT * FROM journal WHERE undone = 0 ORDER BY id DESC LIMIT 1", "before", 1)
+
+    def redo(self) -> tuple[str, list[int]] | None:
+        return self._replay("SELECT * FROM journal WHERE undone = 1 ORDER BY id LIMIT 1", "after", 0)
+
+    def _change(self, ids: Sequence[int], fields: Mapping[str, Any], label: str) -> int:
+        now = time.time()
+        with self._database.write() as connection:
+            changed: list[tuple[int, str, str]] = []
+            for start in range(0, len(ids), 500):
+                part = list(ids[start : start + 500])
+                marks = ", ".join("?" * len(part))
+                rows = connection.execute(f"SELECT * FROM pairs WHERE id IN ({marks})", part).fetchall()
+                for row in rows:
+                    before = {name: row[name] for name in fields}
+                    if before != dict(fields):
+                        changed.append((row["id"], json.dumps(before), json.dumps(dict(fields))))
+            if not changed:
+                return 0
+            connection.execute("DELETE FROM journal WHERE undone = 1")
+            cursor = connection.execute("INSERT INTO journal (label, time) VALUES (?, ?)", (label, now))
+            connection.executemany(
+                "INSERT INTO journal_rows VALUES (?, ?, ?, ?)", [(cursor.lastrowid, *row) for row in changed]
+            )
+            self._apply((row[0], dict(fields)) for row in changed)
+            return len(changed)
+
+    def _replay(self, query: str, column: str, undone: int) -> tuple[str, list[int]] | None:
+        with self._database.write() as connection:
+            batch = connection.execute(query).fetchone()
+            if batch is None:
+                return None
+            rows = connection.execute(
+                f"SELECT pair, {column} FROM journal_rows WHERE batch = ? ORDER BY pair", (batch["id"],)
+            ).fetchall()
+            self._apply((row[0], json.loads(row[1])) for row in rows)
+            connection.execute("UPDATE journal SET undone = ? WHERE id = ?", (undone, batch["id"]))
+            return str(batch["label"]), [row[0] for row in rows]
+
+    def _apply(self, changes: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        now = time.time()
+        for identifier, fields in changes:
+            names = ", ".join(f"{name} = ?" for name in fields)
+            decided = now if fields.get("decision") else None
+            self._database.connection.execute(
+                f"UPDATE pairs SET {names}, decided = coalesce(?, decided) WHERE id = ?",
+                [*fields.values(), decided, identifier],
+            )
+
+    # Preparing
+
+    def replace_prepared(self, batches: Iterable[Sequence[NewPair]]) -> tuple[int, int]:
+        """Put newly prepared pairs in, in small transactions: (added, removed).
+
+        A pair that was there before keeps its id, its decision and its edit. One
+        that the recipe no longer makes goes, unless a person has decided on it.
+        """
+        connection = self._database.connection
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS made (digest TEXT PRIMARY KEY) WITHOUT ROWID")
+        connection.execute("DELETE FROM made")
+        added = 0
+        for batch in batches:
+            with self._database.write():
+                connection.executemany("INSERT OR IGNORE INTO made VALUES (?)", [(pair.digest,) for pair in batch])
+                for pair in batch:
+                    added += self._insert(pair)
+        with self._database.write():
+            removed = connection.execute(
+                "DELETE FROM pairs WHERE decision = 0 AND edited = 0 AND digest NOT IN (SELECT digest FROM made)"
+            ).rowcount
+        return added, removed
+
+    def add(self, pair: NewPair) -> bool:
+        """One more pair, pending; False when it is there already."""
+        with self._database.write():
+            return bool(self._insert(pair))
+
+    def _insert(self, pair: NewPair) -> int:
+        return self._database.connection.execute(
+            "INSERT INTO pairs (source, record, url, fact, kind, messages, origin, digest, tokens)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+            (
+                pair.source,
+                pair.record,
+                pair.url,
+                pair.fact,
+                pair.kind,
+                json.dumps(list(pair.messages), ensure_ascii=False),
+                json.dumps(dict(pair.origin or {}), ensure_ascii=False),
+                pair.digest,
+                pair.tokens,
+            ),
+        ).rowcount
+
+    def replace_dropped(self, rows: Iterable[tuple[int | None, str, str, str]]) -> None:
+        """What did not become a pair: (record, url, reason, detail)."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM dropped")
+            connection.executemany("INSERT INTO dropped (record, url, reason, detail) VALUES (?, ?, ?, ?)", rows)
+
+    def dropped(self) -> list[tuple[str, int]]:
+        """Reasons with their counts, most first."""
+        rows = self._database.connection.execute(
+            "SELECT reason, count(*) AS n FROM dropped GROUP BY reason ORDER BY n DESC, reason"
+        )
+        return [tuple(row) for row in rows]
+
+
+def check_messages(messages: Sequence[Message]) -> None:
+    """Refuse what no provider would take, before it is saved."""
+    if not messages or messages[-1].get("role") != "assistant" or not messages[-1].get("content", "").strip():
+        raise InputError("A pair ends with an answer", "the assistant's text is empty", "Write one, or reject the pair")
+    if not any(m.get("role") == "user" and m.get("content", "").strip() for m in messages):
+        raise InputError("A pair needs a question", "the user's text is empty", "Write one, or reject the pair")
+
+
+def _pair(row: Any) -> Pair:
+    fields = dict(row)
+    fields.pop("decided")
+    fields["messages"] = tuple(json.loads(fields["messages"]))
+    fields["origin"] = json.loads(fields["origin"])
+    fields["decision"] = Decision(fields["decision"])
+    fields["edited"] = bool(fields["edited"])
+    return Pair(**fields)

@@ -1,0 +1,216 @@
+"""The queue between those who want long work done and the worker that does it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ftui.errors import FtuiError, InputError
+from ftui.events import Failure, Note, Progress
+from ftui.store.database import Database
+
+OPEN = ("queued", "running", "paused")
+"""States of a task that is not finished. The others: done, failed, stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of long work.
+
+    Attributes:
+        kind: "collect", "prepare", "install", "train", "watch" or "compare".
+        state: queued, running, paused, done, failed or stopped.
+        control: what a person asked of the worker: "stop", "pause" or None.
+        checkpoint: what the task needs to go on after a crash.
+        progress: the last `Progress`.
+        started: seconds since the epoch, of the current attempt.
+    """
+
+    id: int
+    kind: str
+    title: str
+    args: Mapping[str, Any]
+    state: str
+    control: str | None
+    checkpoint: Mapping[str, Any]
+    progress: Progress
+    result: Mapping[str, Any] | None
+    error: FtuiError | None
+    source: int | None
+    created: float
+    started: float | None
+    finished: float | None
+
+    @property
+    def open(self) -> bool:
+        return self.state in OPEN
+
+    def rate(self, now: float) -> float | None:
+        """Units a second in this attempt, None before anything is known."""
+        since = self.progress_since
+        if self.started is None or not self.progress.done:
+            return None
+        seconds = (self.finished or now) - self.started
+        return max(self.progress.done - since, 0) / seconds if seconds > 0.5 else None
+
+    @property
+    def progress_since(self) -> int:
+        """Units that earlier attempts had done."""
+        return int(self.checkpoint.get("done_before", 0))
+
+    def seconds_left(self, now: float) -> float | None:
+        rate, total = self.rate(now), self.progress.total
+        if not rate or total is None or self.state != "running":
+            return None
+        return max(total - self.progress.done, 0) / rate
+
+
+class Tasks:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, kind: str, title: str, args: Mapping[str, Any], source: int | None = None) -> int:
+        """Queue a task and give its number. The caller starts the worker (`worker.ensure`)."""
+        with self._database.write() as connection:
+            cursor = connection.execute(
+                "INSERT INTO tasks (kind, title, args, source, created) VALUES (?, ?, ?, ?, ?)",
+                (kind, title, json.dumps(args), source, time.time()),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def get(self, identifier: int) -> Task:
+        row = self._database.connection.execute("SELECT * FROM tasks WHERE id = ?", (identifier,)).fetchone()
+        if row is None:
+            raise InputError("There is no such task", f"no task has the number {identifier}")
+        return _task(row)
+
+    def all(self, *, states: Sequence[str] = (), kind: str = "", limit: int = 200) -> list[Task]:
+        """Tasks, the newest first."""
+        query, values = "SELECT * FROM tasks WHERE 1", list[Any]()
+        if states:
+            query += f" AND state IN ({', '.join('?' * len(states))})"
+            values += states
+        if kind:
+            query += " AND kind = ?"
+            values.append(kind)
+        rows = self._database.connection.execute(query + " ORDER BY id DESC LIMIT ?", [*values, limit])
+        return [_task(row) for row in rows]
+
+    def latest(self, kind: str, source: int | None = None) -> Task | None:
+        query, values = "SELECT * FROM tasks WHERE kind = ?", list[Any]([kind])
+        if source is not None:
+            query += " AND source = ?"
+            values.append(source)
+        row = self._database.connection.execute(query + " ORDER BY id DESC LIMIT 1", values).fetchone()
+        return _task(row) if row else None
+
+    def ask(self, identifier: int, control: str | None) -> None:
+        """Ask the worker to "stop" or "pause" a task; None lets a paused or stopped one go on."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE tasks SET control = ? WHERE id = ?", (control, identifier))
+            if control is None:
+                connection.execute(
+                    "UPDATE tasks SET state = 'queued', error = NULL, finished = NULL"
+                    " WHERE id = ? AND state IN ('paused', 'failed', 'stopped')",
+                    (identifier,),
+                )
+            else:
+                connection.execute(
+                    "UPDATE tasks SET state = ?, finished = ? WHERE id = ? AND state = 'queued'",
+                    ("paused" if control == "pause" else "stopped", time.time(), identifier),
+                )
+
+    # What follows is the worker's.
+
+    def start(self, identifier: int) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE tasks SET state = 'running', control = NULL, started = ?, finished = NULL, error = NULL"
+                " WHERE id = ?",
+                (time.time(), identifier),
+            )
+
+    def requeue_running(self) -> int:
+        """Tasks that a worker left running when it died go back to the queue."""
+        with self._database.write() as connection:
+            return connection.execute("UPDATE tasks SET state = 'queued' WHERE state = 'running'").rowcount
+
+    def save_progress(self, identifier: int, progress: Progress) -> None:
+        with self._database.write() as connection:
+            connection.execute("UPDATE tasks SET progress = ? WHERE id = ?", (json.dumps(asdict(progress)), identifier))
+
+    def save_checkpoint(self, identifier: int, state: Mapping[str, Any]) -> None:
+        """Durable when this returns: a task resumes its generator only after it."""
+        with self._database.write(durable=True) as connection:
+            connection.execute("UPDATE tasks SET checkpoint = ? WHERE id = ?", (json.dumps(state), identifier))
+
+    def finish(
+        self,
+        identifier: int,
+        state: str,
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: FtuiError | None = None,
+    ) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE tasks SET state = ?, control = NULL, result = ?, error = ?, finished = ? WHERE id = ?",
+                (
+                    state,
+                    json.dumps(result) if result is not None else None,
+                    json.dumps(error.as_dict()) if error else None,
+                    time.time(),
+                    identifier,
+                ),
+            )
+
+    def log(self, identifier: int, notes: Sequence[Note]) -> None:
+        with self._database.write() as connection:
+            connection.executemany(
+                "INSERT INTO task_log (task, time, level, text) VALUES (?, ?, ?, ?)",
+                [(identifier, time.time(), note.level, note.text) for note in notes],
+            )
+
+    def notes(self, identifier: int, limit: int = 200) -> list[tuple[float, str, str]]:
+        """The last lines of a task's log, oldest first: (time, level, text)."""
+        rows = self._database.connection.execute(
+            "SELECT time, level, text FROM task_log WHERE task = ? ORDER BY id DESC LIMIT ?",
+            (identifier, limit),
+        ).fetchall()
+        return [tuple(row) for row in reversed(rows)]
+
+    def add_failures(self, identifier: int, failures: Sequence[Failure]) -> None:
+        with self._database.write() as connection:
+            connection.executemany(
+                "INSERT INTO failures (task, kind, reason, subject) VALUES (?, ?, ?, ?)",
+                [(identifier, item.kind, item.reason, item.subject) for item in failures],
+            )
+
+    def failures(self, identifier: int) -> list[tuple[str, str, int]]:
+        """What failed and what was skipped, grouped: (kind, reason, count), most first."""
+        rows = self._database.connection.execute(
+            "SELECT kind, reason, count(*) AS n FROM failures WHERE task = ? GROUP BY kind, reason"
+            " ORDER BY kind, n DESC",
+            (identifier,),
+        )
+        return [tuple(row) for row in rows]
+
+    def failed_subjects(self, identifier: int, reason: str, limit: int = 500) -> list[str]:
+        rows = self._database.connection.execute(
+            "SELECT subject FROM failures WHERE task = ? AND reason = ? ORDER BY id LIMIT ?",
+            (identifier, reason, limit),
+        )
+        return [row[0] for row in rows]
+
+
+def _task(row: Any) -> Task:
+    fields = dict(row)
+    for name in ("args", "checkpoint"):
+        fields[name] = json.loads(fields[name])
+    fields["progress"] = Progress(**{"done": 0, **json.loads(fields["progress"])})
+    fields["result"] = json.loads(fields["result"]) if fields["result"] else None
+    fields["error"] = FtuiError.from_dict(json.loads(fields["error"])) if fields["error"] else None
+    return Task(**fields)

@@ -1,0 +1,158 @@
+"""Find the engine of this machine, or start it.
+
+Runs in ftui's own interpreter, with the standard library only. The functions
+block (at most `START_SECONDS`): call them in a thread from asynchronous code.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftui.engine.install import installed
+from ftui.engine.layout import Home, Lock, is_locked, read_json
+from ftui.errors import BusyError, EngineError
+
+START_SECONDS = 60.0
+IDLE_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an engine answers.
+
+    Attributes:
+        base_url: for an OpenAI client, ends in `/v1`.
+        token: the bearer token; never shown, logged or stored.
+        pid: the server's process.
+    """
+
+    base_url: str
+    token: str
+    pid: int
+
+    def __repr__(self) -> str:
+        return f"Address({self.base_url!r}, pid={self.pid})"
+
+
+def find(home: Path) -> Address | None:
+    """The engine that serves `home` now, or None. Starts nothing."""
+    data = read_json(Home(home).address)
+    if data is None:
+        return None
+    try:
+        host, port, pid = str(data["host"]), int(data["port"]), int(data["pid"])
+        token, instance = str(data["token"]), str(data["instance"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    # Another program may have the port by now: only our own server knows this word.
+    if _instance(host, port) != instance:
+        return None
+    return Address(f"http://{host}:{port}/v1", token, pid)
+
+
+def ensure(home: Path, *, idle_seconds: int = IDLE_SECONDS) -> Address:
+    """The engine that serves `home`, started when there is none.
+
+    The server is a process of its own session: it outlives its starter, and
+    ends itself when it was idle for `idle_seconds` or when `home` vanishes. Two
+    callers at the same time get the same server.
+
+    Raises:
+        EngineError: the engine is not installed, or does not start.
+        BusyError: another process is starting it and does not get done.
+    """
+    address = find(home)
+    if address is not None:
+        return address
+    if not installed(home):
+        raise EngineError(
+            "The engine is not installed",
+            "training and chat on this machine need it",
+            "Install it with `ftui engine install`",
+        )
+    place = Home(home)
+    place.make()
+    lock = Lock(place.run / "start.lock")
+    try:
+        if not lock.acquire(START_SECONDS):
+            raise BusyError("The engine is being started by another ftui", "", "Wait a little, then try again")
+        return find(home) or _start(place, idle_seconds)
+    finally:
+        lock.close()
+
+
+def stop(home: Path, *, seconds: float = 15.0) -> bool:
+    """End the engine that serves `home`; True when there was one.
+
+    A job that is training goes on without the server.
+
+    Raises:
+        EngineError: it does not end within `seconds`.
+    """
+    address = find(home)
+    if address is None:
+        return False
+    os.kill(address.pid, signal.SIGTERM)
+    end = time.monotonic() + seconds
+    while is_locked(Home(home).run / "engine.lock"):
+        if time.monotonic() > end:
+            raise EngineError("The engine does not end", f"process {address.pid} still runs", "End it by hand")
+        time.sleep(0.05)
+    return True
+
+
+def _start(place: Home, idle_seconds: int) -> Address:
+    place.link_code()
+    log = place.logs / "engine.log"
+    args = [str(place.python), "-m", "ftui.engine", "serve", "--home", str(place.path), "--port", "0"]
+    with log.open("ab") as output:
+        size = output.tell()
+        server = subprocess.Popen(
+            [*args, "--idle-exit", str(idle_seconds)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=place.path,
+            env=place.environment(),
+            start_new_session=True,
+        )
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        address = find(place.path)
+        if address is not None:
+            return address
+        if server.poll() is not None:
+            break
+        time.sleep(0.05)
+    code = server.poll()
+    if code is None:
+        server.kill()
+        server.wait()
+        why = f"it did not answer within {START_SECONDS:.0f} seconds"
+    else:
+        with log.open("rb") as output:
+            output.seek(size)
+            lines = output.read().decode("utf-8", "replace").strip().splitlines()
+        why = lines[-1] if lines else f"it ended with exit code {code}"
+    raise EngineError("The engine does not start", why, "The file engine.log in its folder has the details")
+
+
+def _instance(host: str, port: int) -> str:
+    """What `/health` of that address calls itself; "" where nothing answers. No proxy is asked."""
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        data = json.loads(answer.read(4096))
+        return str(data.get("instance", "")) if isinstance(data, dict) else ""
+    except (OSError, http.client.HTTPException, ValueError):
+        return ""
+    finally:
+        connection.close()

@@ -1,0 +1,1 @@
+"""The sample site, what is asked about it, and the recipe that fits it."""

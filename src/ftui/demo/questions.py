@@ -1,0 +1,78 @@
+"""What the models of the demo are asked, and what counts as a right answer."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that is never trained on.
+
+    Attributes:
+        kind: "heldout" (about the site) or "general" (what every model should know).
+        question: what is asked.
+        expected: the right answer in a few words, for a person.
+        keys: texts of which a right answer has at least one.
+        fact: the question under which the site states the fact; "" for general ones.
+    """
+
+    kind: Literal["heldout", "general"]
+    question: str
+    expected: str
+    keys: tuple[str, ...]
+    fact: str = ""
+
+    def right(self, answer: str) -> bool:
+        """Whether `answer` has a key in it."""
+        return has_key(answer, self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """An ordinary question with its answer, mixed into training."""
+
+    question: str
+    answer: str
+
+
+def has_key(answer: str, keys: Sequence[str]) -> bool:
+    """Whether one of `keys` stands in `answer` as whole words, in any case.
+
+    A number is whole only if no digit, and no decimal part, joins it: "4" is
+    neither in "14" nor in "4.5".
+    """
+    text = " ".join(answer.split())
+    return any(_pattern(key).search(text) for key in keys)
+
+
+@cache
+def _pattern(key: str) -> re.Pattern[str]:
+    words = r"\s".join(re.escape(word) for word in key.split())
+    return re.compile(rf"(?<![\w])(?<!\d[.,]){words}(?![\w]|[.,]\d)", re.IGNORECASE)
+
+
+@cache
+def _read() -> dict[str, Any]:
+    return tomllib.loads((files(__package__) / "questions.toml").read_text("utf-8"))
+
+
+def heldout() -> list[Question]:
+    """The held-out questions on the sample site, one a fact."""
+    return [Question("heldout", **(entry | {"keys": tuple(entry["keys"])})) for entry in _read()["heldout"]]
+
+
+def general() -> list[Question]:
+    """Ten questions that the base model answers right."""
+    return [Question("general", **(entry | {"keys": tuple(entry["keys"])})) for entry in _read()["general"]]
+
+
+def replay() -> list[Replay]:
+    """The ordinary pairs of the demo's mixture."""
+    return [Replay(**entry) for entry in _read()["replay"]]

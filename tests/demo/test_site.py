@@ -57,7 +57,7 @@ def test_robots_and_sitemap_agree() -> None:
     site = pages("http://lumora.test")
     robots = Protego.parse(site["/robots.txt"].body.decode())
     tree = ElementTree.fromstring(site["/sitemap.xml"].body)
-    listed = [element.text or "" for element in tree.iter("{*}loc")]
+    listed = [element.text or "" for element in tree.findall(".//{*}loc")]
     html = [path for path, page in site.items() if page.content_type == HTML]
     public = [path for path in html if not path.startswith(FORBIDDEN)]
     assert len(html) > len(public) >= 43

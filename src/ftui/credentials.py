@@ -28,7 +28,7 @@ class Credential:
 
     Attributes:
         key: the secret; kept out of `repr`.
-        origin: "OPENAI_API_KEY", "credentials.toml" or "the engine's address file".
+        origin: the environment variable ("OPENAI_API_KEY") or "credentials.toml".
     """
 
     key: str = field(repr=False)

@@ -7,7 +7,7 @@
     store.versions                   frozen dataset versions and held-out questions
     store.jobs, store.models         fine-tuning runs and what came of them
     store.chats, store.comparisons   conversations and held-out answers
-    store.tasks                      the queue of the worker
+    store.tasks, store.leases        the queue of the worker, and whether it lives
     store.money                      budget and spending
 """
 
@@ -24,6 +24,7 @@ from ftui.store.chats import Chats
 from ftui.store.comparisons import Comparisons
 from ftui.store.database import Database
 from ftui.store.jobs import Jobs
+from ftui.store.lease import Leases
 from ftui.store.meta import Meta, Money
 from ftui.store.models import Models
 from ftui.store.pairs import Pairs
@@ -60,6 +61,7 @@ class Store:
         self.chats = Chats(self.database)
         self.comparisons = Comparisons(self.database)
         self.tasks = Tasks(self.database)
+        self.leases = Leases(self.database)
 
     @property
     def recipe_path(self) -> Path:

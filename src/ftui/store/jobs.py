@@ -25,7 +25,8 @@ class Job:
         tag: our own id, sent as metadata, by which a job is found again after a lost answer.
         cost_at_most: dollars, None when the price is not known.
         remote: the provider's id, None until it has answered.
-        state: "new" and "sending" before that, then the provider's own word.
+        version: the dataset version it trains on, None until it is frozen.
+        state: "new" before that, then the provider's own word.
     """
 
     id: int
@@ -34,7 +35,7 @@ class Job:
     provider: str
     base_url: str
     base_model: str
-    version: int
+    version: int | None
     hyperparameters: Mapping[str, Any]
     cost_at_most: float | None
     remote: str | None
@@ -91,7 +92,7 @@ class Jobs:
         provider: str,
         base_url: str,
         base_model: str,
-        version: int,
+        version: int | None,
         hyperparameters: Mapping[str, Any],
         cost_at_most: float | None,
     ) -> Job:
@@ -140,6 +141,11 @@ class Jobs:
         names = ", ".join(f"{name} = ?" for name in fields)
         with self._database.write(durable="remote" in fields or "state" in fields) as connection:
             connection.execute(f"UPDATE jobs SET {names} WHERE id = ?", [*fields.values(), identifier])
+
+    def delete(self, identifier: int) -> None:
+        """Forget a job that was never sent."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM jobs WHERE id = ? AND remote IS NULL", (identifier,))
 
     def add_events(self, identifier: int, events: Iterable[JobEvent]) -> None:
         with self._database.write() as connection:

@@ -135,6 +135,13 @@ class Pairs:
         rows = self._database.connection.execute("SELECT * FROM pairs WHERE decision = 1 ORDER BY id")
         yield from map(_pair, rows)
 
+    def accepted_size(self) -> tuple[int, int]:
+        """Accepted pairs and their tokens in all."""
+        row = self._database.connection.execute(
+            "SELECT count(*), coalesce(sum(tokens), 0) FROM pairs WHERE decision = 1"
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
     def decided_since(self, moment: float) -> int:
         """Decisions made after `moment`, for the pace."""
         row = self._database.connection.execute("SELECT count(*) FROM pairs WHERE decided > ?", (moment,)).fetchone()

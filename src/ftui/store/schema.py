@@ -131,7 +131,7 @@ PROJECT: tuple[str, ...] = (
         provider TEXT NOT NULL,
         base_url TEXT NOT NULL,
         base_model TEXT NOT NULL,
-        version INTEGER NOT NULL REFERENCES versions(id),
+        version INTEGER REFERENCES versions(id),
         hyperparameters TEXT NOT NULL DEFAULT '{}',
         cost_at_most REAL,
         remote TEXT,

@@ -1,0 +1,1 @@
+"""Talk to a tuned model and to its base; conversations are kept."""

@@ -1,0 +1,69 @@
+"""Whether a key works, asked of the service itself by a call that costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftui import credentials, paths
+from ftui.connect import providers
+from ftui.connect.providers import Provider
+from ftui.errors import CredentialError, FtuiError
+
+BRIGHTDATA_URL = "https://api.brightdata.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The answer to "does it work?".
+
+    Attributes:
+        text: one line for a person ("ready, 12 models").
+        models: what the provider offers, as far as it says.
+        error: why it does not work, None when it does.
+    """
+
+    ok: bool
+    text: str
+    models: tuple[str, ...] = ()
+    error: FtuiError | None = None
+
+
+async def check(provider: Provider, key: str | None = None) -> Check:
+    """Ask a provider for its models with `key`, or with the saved one."""
+    import openai
+
+    from ftui.connect.explain import explain
+
+    if provider.kind == "engine":
+        from ftui.engine import install
+
+        if not install.installed(paths.engine_home()):
+            return Check(False, "not installed yet")
+    try:
+        async with await providers.client(provider, key, timeout=15.0) as client:
+            page = await client.with_options(max_retries=0).models.list()
+            models = tuple(model.id for model in page.data)
+    except openai.OpenAIError as error:
+        reason = explain(error, provider)
+        return Check(False, reason.what, error=reason)
+    except FtuiError as error:
+        return Check(False, error.what, error=error)
+    noun = "model" if len(models) == 1 else "models"
+    return Check(True, f"ready, {len(models)} {noun}", models)
+
+
+async def check_brightdata(key: str | None = None, base_url: str = BRIGHTDATA_URL) -> Check:
+    """Ask Bright Data whether the token is valid."""
+    from ftui.collect import brightdata
+
+    found = credentials.find("brightdata", base_url, base_url)
+    token = key or (found.key if found else "")
+    try:
+        if not token:
+            raise CredentialError(
+                "There is no Bright Data token", "none is saved", "Save one: ftui connect key brightdata"
+            )
+        text = await brightdata.check_token(token, base_url)
+    except FtuiError as error:
+        return Check(False, error.what, error=error)
+    return Check(True, text)

@@ -1,0 +1,199 @@
+"""Provider profiles: data over one `openai.AsyncOpenAI` client.
+
+Built in are this machine's engine and OpenAI. Any other service with the same
+API is a section of config.toml:
+
+    [providers.nebius]
+    title = "Nebius"
+    base_url = "https://api.tokenfactory.nebius.com/v1"
+    base_models = ["meta-llama/Llama-3.1-8B-Instruct"]
+    hyperparameters = "top"        # or "method", where the provider wants them
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from ftui import credentials, paths, settings
+from ftui.credentials import Credential
+from ftui.errors import CredentialError, EngineError, InputError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+ENGINE = "engine"
+ENGINE_URL = "engine://this-machine"
+"""How the local engine stands in the store: its port changes from start to start."""
+OPENAI_URL = "https://api.openai.com/v1"
+DEFAULT_ENGINE_MODEL = "SmolLM2-135M-Instruct"
+
+OPENAI_NOTICES = (
+    "OpenAI ends self-serve fine-tuning: nobody can create new jobs from 2027-01-06 on.",
+    "Organisations that had not fine-tuned before 2026-05-07, or had not used a tuned model in the 60 days"
+    " before 2026-07-02, cannot create jobs now.",
+    "gpt-4o, gpt-4o-mini, gpt-4.1 and gpt-4.1-mini, and every model tuned from them, shut down on 2027-01-14.",
+)
+"""From OpenAI's deprecations page, as of 2026-11-22."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One service.
+
+    Attributes:
+        name: the key in config.toml and in the store.
+        kind: "engine" (this machine), "openai" or "custom".
+        base_models: what can be tuned, the default first; empty when nobody knows.
+        notices: what a person should know before choosing it.
+        hyperparameters: "method" sends them as `method.supervised.hyperparameters`,
+            "top" as the older top-level field that some providers insist on.
+    """
+
+    name: str
+    title: str
+    kind: Literal["engine", "openai", "custom"]
+    base_url: str
+    base_models: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    hyperparameters: Literal["method", "top"] = "method"
+
+
+def all_providers() -> list[Provider]:
+    """This machine, OpenAI, then those of config.toml."""
+    custom = settings.config().get("providers", {})
+    return [_engine(), _openai(), *(_custom(name, section) for name, section in custom.items())]
+
+
+def get(name: str) -> Provider:
+    for provider in all_providers():
+        if provider.name == name:
+            return provider
+    names = ", ".join(provider.name for provider in all_providers())
+    raise InputError(f"There is no provider {name!r}", f"known are: {names}", "Add it: ftui connect add NAME URL")
+
+
+def add(name: str, base_url: str, title: str = "", base_models: tuple[str, ...] = ()) -> Provider:
+    """Add a service with OpenAI's API, or change its address."""
+    paths.check_project_name(name)
+    if name in (ENGINE, "openai", "brightdata"):
+        raise InputError(f"{name!r} is built in", "its address cannot be changed here", "Choose another name")
+    parts = urlsplit(base_url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError(
+            f"{base_url!r} is not an address",
+            "it needs http:// or https:// and a host",
+            "For example https://host/v1",
+        )
+    if parts.username or parts.password:
+        raise InputError(
+            "The address holds a password", "keys are kept apart from addresses", "Leave it out and save the key"
+        )
+    config = settings.config()
+    section = {"title": title or name, "base_url": base_url.strip().rstrip("/"), "base_models": list(base_models)}
+    config.setdefault("providers", {})[name] = section
+    settings.save_config(config)
+    return _custom(name, section)
+
+
+def remove(name: str) -> None:
+    """Forget a custom provider and its key."""
+    config = settings.config()
+    if config.get("providers", {}).pop(name, None) is None:
+        raise InputError(f"{name!r} cannot be removed", "it is built in or not there")
+    settings.save_config(config)
+    credentials.forget(name)
+
+
+def credential(provider: Provider) -> Credential | None:
+    """The key for a provider, None when there is none (yet).
+
+    The engine's own token is no business of a person: it is in its address file.
+    """
+    if provider.kind == "engine":
+        return None
+    default = provider.base_url if provider.kind == "openai" else ""
+    return credentials.find(provider.name, provider.base_url, default)
+
+
+async def client(provider: Provider, key: str | None = None, *, timeout: float = 60.0) -> AsyncOpenAI:
+    """An API client for a provider. This machine's engine is started when it does not run.
+
+    Args:
+        key: used instead of the saved one (to check it before it is saved).
+        timeout: seconds without an answer.
+
+    Raises:
+        CredentialError: no key is known for this address.
+        EngineError: the engine is not installed, or does not start.
+    """
+    import asyncio
+
+    from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
+
+    base_url = provider.base_url
+    if provider.kind == "engine":
+        from ftui.engine import install, local
+
+        home = paths.engine_home()
+        if not install.installed(home):
+            raise EngineError(
+                "The engine is not installed on this machine",
+                "it is what trains and chats here",
+                "Run: ftui engine install",
+            )
+        address = await asyncio.to_thread(local.ensure, home)
+        base_url, key = address.base_url, address.token
+    elif key is None:
+        found = credential(provider)
+        if found is None:
+            raise CredentialError(
+                f"There is no key for {provider.title}",
+                f"none is saved for {credentials.origin_of(base_url)}",
+                f"Save one: ftui connect key {provider.name}",
+            )
+        key = found.key
+    loopback = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+    return AsyncOpenAI(
+        api_key=key,
+        base_url=base_url,
+        timeout=timeout,
+        # A proxy of the environment must never see calls to this machine.
+        http_client=DefaultAsyncHttpx2Client(trust_env=not loopback),
+    )
+
+
+def _engine() -> Provider:
+    return Provider(ENGINE, "this machine", "engine", ENGINE_URL, (DEFAULT_ENGINE_MODEL,))
+
+
+def _openai() -> Provider:
+    base_url = os.environ.get("OPENAI_BASE_URL", "").strip().rstrip("/") or OPENAI_URL
+    official = credentials.origin_of(base_url) == credentials.origin_of(OPENAI_URL)
+    return Provider(
+        "openai",
+        "OpenAI",
+        "openai",
+        base_url,
+        (
+            "gpt-4o-mini-2024-07-18",
+            "gpt-4.1-mini-2025-04-14",
+            "gpt-4.1-2025-04-14",
+            "gpt-4o-2024-08-06",
+        ),
+        OPENAI_NOTICES if official else (),
+    )
+
+
+def _custom(name: str, section: Mapping[str, Any]) -> Provider:
+    return Provider(
+        name,
+        str(section.get("title") or name),
+        "custom",
+        str(section.get("base_url", "")).rstrip("/"),
+        tuple(str(model) for model in section.get("base_models", [])),
+        hyperparameters="top" if section.get("hyperparameters") == "top" else "method",
+    )

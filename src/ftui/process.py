@@ -1,0 +1,37 @@
+"""Whether a process that was written down still runs, told apart from one that got its number later."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def start_time(pid: int) -> str:
+    """When a process started, as text that is equal only for the same process; "" when there is none."""
+    if sys.platform == "linux":
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+        except OSError:
+            return ""
+        # The name in parentheses may hold spaces; a zombie has ended.
+        fields = stat.rpartition(")")[2].split()
+        return "" if fields[0] == "Z" else fields[19]
+    if os.name == "posix":
+        shown = subprocess.run(
+            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, timeout=10
+        )
+        return shown.stdout.strip()
+    shown = subprocess.run(
+        ["tasklist", "/fi", f"pid eq {pid}", "/nh", "/fo", "csv"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    return shown.stdout.strip() if f'"{pid}"' in shown.stdout else ""
+
+
+def alive(pid: int, started: str) -> bool:
+    return bool(started) and start_time(pid) == started

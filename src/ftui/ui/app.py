@@ -1,0 +1,398 @@
+"""The app: one screen with the header, the visible place, the chat pane and two bottom lines.
+
+It stays thin. Places and the chat pane are imported and made on the first
+visit, so that the first picture is there at once; all long work is the worker's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import work
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from ftui import settings
+from ftui.errors import FtuiError, describe
+from ftui.store import Store, create_project, list_projects
+from ftui.ui import clock
+from ftui.ui.messages import Said, StoreChanged
+from ftui.ui.place import Place
+from ftui.ui.themes import THEMES
+from ftui.ui.widgets.footer import BottomLine, Footer
+from ftui.ui.widgets.header import PLACES, Header
+
+if TYPE_CHECKING:
+    from ftui.ui.widgets.chat import ChatPane
+
+SAID_SECONDS = 8.0
+REMEMBER_SECONDS = 10.0
+AWAY_SECONDS = 60.0
+
+
+class FtuiApp(App[None]):
+    """ftui on a terminal.
+
+    Args:
+        project: the project to open, made when there is none of that name;
+            None goes on where the person was.
+        demo: lead through the loop on the sample site.
+    """
+
+    TITLE = "ftui"
+    CSS_PATH = "app.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *[
+            Binding(str(n), f"go({n})", title, show=False, id=f"app.{name}")
+            for n, (name, title, _) in enumerate(PLACES, 1)
+        ],
+        Binding("c", "chat", "chat", id="app.chat"),
+        Binding("question_mark", "help", "keys", key_display="?", id="app.help"),
+        Binding("o", "projects", "project", show=False, id="app.projects"),
+        Binding("escape", "leave", "back", show=False, id="app.back"),
+        Binding("ctrl+q", "quit", "quit", show=False, priority=True, id="app.quit"),
+    ]
+
+    def __init__(self, project: str | None = None, demo: bool = False) -> None:
+        super().__init__()
+        self.demo = demo
+        self._wanted = project
+        self._store: Store | None = None
+        self._stamp: tuple[int, int, int] | None = None
+        self._places: dict[int, Place] = {}
+        self._number = 0
+        self._chat: ChatPane | None = None
+        self._said_at = 0.0
+        self._remembered: dict[str, Any] = {}
+        for theme in THEMES:
+            self.register_theme(theme)
+
+    # What places call
+
+    @property
+    def store(self) -> Store:
+        """The open project. There is always one when a place is shown."""
+        if self._store is None:
+            raise RuntimeError("no project is open")
+        return self._store
+
+    @property
+    def place(self) -> Place | None:
+        """The visible place."""
+        return self._places.get(self._number)
+
+    def say(self, text: str) -> None:
+        """What the last key did, on the bottom line: `rejected · u undo`."""
+        self._said_at = clock.now()
+        self._bottom.say(text)
+        self._look_again()
+
+    def fail(self, error: FtuiError) -> None:
+        """Show what, why and do of an error; nothing that was typed is lost."""
+        self._said_at = clock.now()
+        self._bottom.fail(error)
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Show what goes wrong in the block at the bottom instead of ending the app."""
+        try:
+            yield
+        except Exception as error:
+            self.log(error)
+            self.fail(describe(error))
+
+    def go(self, number: int) -> None:
+        """Show a place by its number, 1 to 6."""
+        self.call_next(self._go, number)
+
+    def open_chat(self) -> None:
+        """Open the chat pane, or go to it, and put the focus in its text field."""
+        self.call_next(self._open_chat)
+
+    def open_project(self, name: str) -> None:
+        """Close the open project and open `name`, made when there is none."""
+        self.call_next(self._open_project, name)
+
+    def focus_place(self) -> None:
+        """Give the focus to the visible place."""
+        if self.place is not None:
+            self.place.focus_first()
+
+    # Life
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        with Horizontal(id="body"):
+            yield Container(id="places")
+        yield BottomLine()
+        yield Footer()
+
+    async def on_mount(self) -> None:
+        with self.trying():
+            config = settings.config()
+            self.set_keymap({str(key): str(value) for key, value in config.get("keymap", {}).items()})
+            wanted = str(config.get("theme", "calm"))
+            self.theme = wanted if wanted in self.available_themes else "calm"
+        name = self._wanted or self._last_project()
+        if name:
+            await self._open_project(name)
+        else:
+            self._show_first()
+        slow = bool(os.environ.get("SSH_CONNECTION"))
+        self.set_interval(0.5 if slow else 0.1, self._look)
+        self.set_interval(1.0, self._tick)
+        self.set_interval(REMEMBER_SECONDS, self._remember)
+        self.call_after_refresh(self._warm)
+
+    def on_unmount(self) -> None:
+        with self.trying():
+            self._save()
+        self._close_store()
+
+    @work(thread=True, exit_on_error=False, group="warm")
+    def _warm(self) -> None:
+        """Import what the next keys will need, after the first picture."""
+        for module in ("openai", "httpx", "ftui.queue"):
+            importlib.import_module(module)
+
+    # Projects
+
+    def _last_project(self) -> str | None:
+        names = list_projects()
+        last = settings.state().get("project")
+        return last if last in names else next(iter(names), None)
+
+    async def _open_project(self, name: str) -> None:
+        with self.trying():
+            if name not in list_projects():
+                create_project(name)
+            store = Store(name)
+            self._save()
+            self._close_store()
+            for place in self._places.values():
+                await place.remove()
+            if self._chat is not None:
+                await self._chat.remove()
+            self._places, self._chat, self._number = {}, None, 0
+            self.screen_stack[0].remove_class("-chatting")
+            self._store, self._stamp = store, store.stamp()
+            self.title = f"ftui {name}"
+            memory = self._memory(name)
+            self._remembered = dict(memory.get("places", {}))
+            await self._go(int(memory.get("place", 0)) or self._first_place(store))
+            self._tell_what_happened(float(memory.get("seen_at", 0.0)))
+            self._go_on_working(store)
+            if self.demo:
+                self._start_demo(store)
+
+    def _first_place(self, store: Store) -> int:
+        return 2 if store.sources.all() or self.demo else 1
+
+    def _memory(self, name: str) -> dict[str, Any]:
+        memory = settings.state().get("projects", {}).get(name, {})
+        return memory if isinstance(memory, dict) else {}
+
+    def _tell_what_happened(self, since: float) -> None:
+        if not since or clock.now() - since < AWAY_SECONDS:
+            return
+        from ftui import guide
+
+        sentences = guide.away(self.store, since)
+        if sentences:
+            self.say("while you were away: " + ", ".join(sentences))
+
+    def _go_on_working(self, store: Store) -> None:
+        """A worker that was killed left tasks open: start another."""
+        if store.tasks.all(states=("queued", "running"), limit=1):
+            from ftui import worker
+
+            worker.ensure(store)
+
+    def _start_demo(self, store: Store) -> None:
+        from ftui.ui.screens.install import install_with_consent
+
+        install_with_consent(self, store)
+
+    def _show_first(self) -> None:
+        from ftui.ui.screens.first import FirstScreen
+
+        self.push_screen(FirstScreen(), self._first_chosen)
+
+    def _first_chosen(self, choice: str | None) -> None:
+        if choice == "demo":
+            self.demo = True
+        self.open_project("lumora" if choice == "demo" else "first")
+        if choice in ("key", "data"):
+            self.go(1 if choice == "key" else 2)
+
+    def _close_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+        self._store = None
+
+    # Where the person is
+
+    def _where(self) -> dict[str, Any]:
+        for number, place in self._places.items():
+            self._remembered[PLACES[number - 1][0]] = place.memory()
+        return {"place": self._number, "places": dict(self._remembered)}
+
+    def _save(self) -> None:
+        if self._store is None or not self._number:
+            return
+        projects = dict(settings.state().get("projects", {}))
+        projects[self._store.name] = {**self._where(), "seen_at": clock.now()}
+        settings.save_state(project=self._store.name, projects=projects)
+
+    def _remember(self) -> None:
+        with self.trying():
+            self._save()
+
+    # The visible place
+
+    async def _go(self, number: int) -> None:
+        if self._store is None:
+            return
+        name = PLACES[number - 1][0]
+        place = self._places.get(number)
+        with self.trying():
+            if place is None:
+                module = importlib.import_module(f"ftui.ui.places.{name}")
+                place = getattr(module, f"{name.capitalize()}Place")()
+                assert isinstance(place, Place)
+                place.display = False
+                await self.screen_stack[0].query_one("#places").mount(place)
+                self._places[number] = place
+                new = True
+            else:
+                new = False
+            for other in self._places.values():
+                other.display = other is place
+            if number != self._number:
+                self._bottom.say("")
+            self._number = number
+            place.refresh_view()
+            if new:
+                place.recall(self._remembered.get(name, {}))
+            place.focus_first()
+        self._look_again()
+
+    def _look(self) -> None:
+        """Ask the store for news; costs two short questions when there are none."""
+        if self._store is None:
+            return
+        with self.trying():
+            stamp = self._store.stamp()
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            if self.place is not None:
+                self.place.post_message(StoreChanged())
+            if self._chat is not None and self._chat.display:
+                self._chat.post_message(StoreChanged())
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Bring header, bottom line and footer up to date."""
+        if self._store is None:
+            return
+        with self.trying():
+            self.screen_stack[0].query_one(Header).show(self._store, self._number)
+            if self.place is not None:
+                self._bottom.next_step(self.place.next_step())
+            self.screen_stack[0].query_one(Footer).show()
+
+    def _tick(self) -> None:
+        """Once a second: times go on while something runs, and a sentence gets old."""
+        if self._bottom.said and clock.now() - self._said_at > SAID_SECONDS:
+            self._bottom.say("")
+        if self._store is not None and self.place is not None:
+            with self.trying():
+                if self._store.tasks.all(states=("running",), limit=1):
+                    self.place.refresh_view()
+                    self._look_again()
+
+    @property
+    def _bottom(self) -> BottomLine:
+        return self.screen_stack[0].query_one(BottomLine)
+
+    def on_said(self, message: Said) -> None:
+        self._said_at = clock.now()
+        self._bottom.say(message.text, bad=message.error)
+
+    # Chat
+
+    async def _open_chat(self) -> None:
+        if self._store is None:
+            return
+        with self.trying():
+            if self._chat is None:
+                from ftui.ui.widgets.chat import ChatPane
+
+                self._chat = ChatPane(id="chat")
+                await self.screen_stack[0].query_one("#body").mount(self._chat)
+            self._chat.display = True
+            self.screen_stack[0].add_class("-chatting")
+            self._chat.focus_first()
+
+    def close_chat(self) -> None:
+        """Hide the chat pane; the conversation stays."""
+        if self._chat is not None:
+            self._chat.display = False
+        self.screen_stack[0].remove_class("-chatting")
+        self.focus_place()
+
+    # Keys
+
+    def action_go(self, number: int) -> None:
+        self.go(number)
+
+    def action_chat(self) -> None:
+        if self._chat is not None and self._chat.display:
+            self.close_chat()
+        else:
+            self.open_chat()
+
+    def action_leave(self) -> None:
+        """Leave a text field; take an error or a sentence away; close the chat pane."""
+        if isinstance(self.focused, Input | TextArea) and self._is_in_place(self.focused):
+            self.focus_place()
+        elif self._bottom.error is not None or self._bottom.said:
+            self._bottom.say("")
+        elif self._chat is not None and self._chat.display:
+            self.close_chat()
+
+    def _is_in_place(self, widget: Widget) -> bool:
+        return self.place is not None and self.place in widget.ancestors
+
+    def action_help(self) -> None:
+        from ftui.ui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen())
+
+    def action_projects(self) -> None:
+        from ftui.ui.screens.projects import ProjectsScreen
+
+        self.push_screen(ProjectsScreen(), self._project_chosen)
+
+    def _project_chosen(self, name: str | None) -> None:
+        if name is not None:
+            self.open_project(name)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        for number, (_, title, _) in enumerate(PLACES, 1):
+            yield SystemCommand(title, f"Go to place {number}", lambda number=number: self.go(number))
+        yield SystemCommand("Chat", "Open the chat pane", self.open_chat)
+        yield SystemCommand("Projects", "Open or make a project", self.action_projects)
+        yield SystemCommand("Keys", "All keys that work here", self.action_help)
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+        yield SystemCommand("Quit", "Close ftui; running work goes on", self.action_quit)

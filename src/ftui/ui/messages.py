@@ -1,0 +1,23 @@
+"""Messages between the app and the places."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+
+class StoreChanged(Message):
+    """Somebody committed something to the store since the last one.
+
+    Posted to the visible place at most ten times a second, twice over SSH.
+    """
+
+    bubble = False
+
+
+class Said(Message):
+    """A sentence for the bottom line. Error or not is said by a symbol too."""
+
+    def __init__(self, text: str, error: bool = False) -> None:
+        super().__init__()
+        self.text = text
+        self.error = error

@@ -1,0 +1,77 @@
+"""What all six places have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, getters
+from textual.containers import Vertical
+
+from ftui.ui.messages import StoreChanged
+from ftui.ui.widgets.rows import RowList
+
+if TYPE_CHECKING:
+    from ftui.ui.app import FtuiApp
+
+
+class Place(Vertical):
+    """One of the six places: made on the first visit, then only hidden and shown.
+
+    A place reads `self.app.store`, writes small decisions and queues tasks. Its
+    keys are its `BINDINGS`, the most used first: the footer shows them in this order.
+    """
+
+    NARROW: ClassVar[int] = 96
+    """Below this many columns a place has the class `-narrow` and shows one pane."""
+
+    DEFAULT_CSS = "Place { height: 1fr; width: 1fr; }"
+
+    if TYPE_CHECKING:
+        app = getters.app(FtuiApp)
+
+    def refresh_view(self) -> None:
+        """Read the store and paint what changed; called when shown and while visible."""
+
+    def next_step(self) -> str:
+        """What has been done and the key that goes on."""
+        from ftui import guide
+
+        return str(guide.next_step(self.app.store).text)
+
+    def refusal(self, action: str) -> str:
+        """Why a key's action cannot work now, one sentence; "" when it can.
+
+        The footer leaves out what would be refused.
+        """
+        return ""
+
+    def can(self, action: str) -> bool:
+        """Whether an action can work now; otherwise the bottom line says why."""
+        why = self.refusal(action)
+        if why:
+            self.app.say(why)
+        return not why
+
+    def focus_first(self) -> None:
+        """Put the focus where the keys of the place work."""
+        for rows in self.query(RowList):
+            if rows.focusable:
+                rows.focus()
+                return
+
+    def memory(self) -> dict[str, Any]:
+        """What to find again at the next start."""
+        rows = self.query(RowList)
+        return {"row": rows.first().cursor} if rows else {}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go back to where `memory` says; called once, after the first `refresh_view`."""
+        rows = self.query(RowList)
+        if rows and isinstance(memory.get("row"), int):
+            rows.first().cursor = memory["row"]
+
+    def on_store_changed(self, event: StoreChanged) -> None:
+        self.refresh_view()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < self.NARROW, "-narrow")

@@ -1,0 +1,133 @@
+"""Text for the screen: rows of toned spans, cut by cell width, and numbers as people read them.
+
+What comes from the web, a model or a file passes through `plain` before it is
+shown: it is data, so it carries neither markup nor control characters.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+Tone = Literal["", "dim", "bold", "accent", "ok", "bad", "warn", "key"]
+"""What a span means. The theme gives it a colour, a symbol or word beside it says the same."""
+
+_CONTROL = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+# C1 controls can start an escape sequence too; the bidirectional ones can turn a line around.
+_CONTROL |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8298)), 65533)
+_ONE_LINE = _CONTROL | {ord("\n"): " ", ord("\t"): " ", ord("\r"): ""}
+_MANY_LINES = _CONTROL | {ord("\n"): "\n", ord("\t"): "    ", ord("\r"): ""}
+
+
+class Span(NamedTuple):
+    """A piece of a row with one tone."""
+
+    text: str
+    tone: Tone = ""
+
+
+Row = tuple[Span, ...]
+"""One line of the screen."""
+
+
+def row(*parts: str | Span | tuple[str, Tone]) -> Row:
+    """A row of strings, spans and (text, tone) tuples."""
+    return tuple(Span(part) if isinstance(part, str) else Span(*part) for part in parts)
+
+
+def plain(text: str, width: int | None = None) -> str:
+    """Text of unknown origin on one line, harmless; cut to `width` cells with `…` when given.
+
+    Line ends and tabs become blanks, every other control character a picture of itself.
+    """
+    # A cell is at least one character of at most a few, so a long text need not be cleaned whole.
+    shown = text if width is None else text[: width * 4 + 64]
+    clean = shown.translate(_ONE_LINE)
+    return clean if width is None else cut(clean, width)
+
+
+def block(text: str) -> str:
+    """Text of unknown origin over several lines, harmless."""
+    return text.translate(_MANY_LINES)
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` cells; `…` stands for what is missing."""
+    if width <= 0:
+        return ""
+    if len(text) <= width and text.isascii():
+        return text
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"
+
+
+def fit(text: str, width: int, align: Literal["left", "right"] = "left") -> str:
+    """`text` in exactly `width` cells: cut with `…` or filled with blanks."""
+    short = cut(text, width)
+    blanks = " " * max(width - cell_len(short), 0)
+    return blanks + short if align == "right" else short + blanks
+
+
+def width_of(spans: Iterable[Span]) -> int:
+    """Cells that a row takes."""
+    return sum(cell_len(span.text) for span in spans)
+
+
+def count(number: int) -> str:
+    """`1,204`."""
+    return f"{number:,}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """`1 record`, `312 records`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def money(dollars: float | None) -> str:
+    """`$0.42`; a price that nobody knows is `unknown`, never zero."""
+    return "unknown" if dollars is None else f"${dollars:,.2f}"
+
+
+def size(number: float) -> str:
+    """Bytes as `2.1 MB`."""
+    for unit in ("B", "KB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """`9 s`, `2 m 10 s`, `3 h 05 m`, `2 d 4 h`."""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} m"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def rate(per_second: float) -> str:
+    """`18/s`, `0.4/s`, or by the minute when it is slower than that."""
+    if per_second >= 10:
+        return f"{per_second:,.0f}/s"
+    if per_second >= 0.1:
+        return f"{per_second:.1f}/s"
+    return f"{per_second * 60:.1f}/min"
+
+
+def bar(done: float, total: float | None, width: int) -> str:
+    """`████░░░░`; all light while nobody knows the total."""
+    filled = round(width * min(max(done / total, 0.0), 1.0)) if total else 0
+    return "█" * filled + "░" * (width - filled)
+
+
+def is_printable(character: str) -> bool:
+    """Whether a key's character can stand in a text as it is."""
+    return bool(character) and not unicodedata.category(character).startswith("C")

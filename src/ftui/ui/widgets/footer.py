@@ -1,0 +1,167 @@
+"""The two lines at the bottom: what was done and what comes next; the keys that work now."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.strip import Strip
+
+from ftui.errors import FtuiError
+from ftui.ui.place import Place
+from ftui.ui.text import Row, Span, cut, plain, width_of
+from ftui.ui.widgets.rows import Lines, Toned
+
+_LAST = ("chat", "help")
+"""Actions whose keys stand at the end, whatever is left of them."""
+
+
+class BottomLine(Lines):
+    """What the last key did, and the next step; an error takes three lines until `esc`."""
+
+    DEFAULT_CSS = "BottomLine { height: auto; max-height: 3; min-height: 1; }"
+
+    said = ""
+    bad = False
+    step = ""
+    error: FtuiError | None = None
+
+    def say(self, text: str, *, bad: bool = False) -> None:
+        """Show a sentence until it is replaced; "" takes it away."""
+        self.said, self.bad, self.error = text, bad, None
+        self._write()
+
+    def fail(self, error: FtuiError) -> None:
+        """Show what, why and do of an error, until the next sentence."""
+        if self.error is None or self.error.as_dict() != error.as_dict():
+            self.error, self.said = error, ""
+            self._write()
+
+    def next_step(self, text: str) -> None:
+        if text != self.step:
+            self.step = text
+            self._write()
+
+    def on_resize(self) -> None:
+        self._write()
+
+    def _write(self) -> None:
+        width = self.size.width
+        if self.error is not None:
+            error = self.error
+            lines: list[Row] = [(Span(" ✗ ", "bad"), Span(plain(error.what, width - 4), "bold"))]
+            if error.why:
+                lines.append((Span("   "), Span(plain(error.why, width - 4))))
+            if error.do:
+                lines.append((Span(" → ", "accent"), Span(plain(error.do, width - 4))))
+            self.show(lines)
+            return
+        if not self.said:
+            self.show([(Span(" "), Span(plain(self.step, width - 2), "accent"))])
+            return
+        left = [Span(" ✗ " if self.bad else " ", "bad"), Span(plain(self.said, width - 2))]
+        right = plain(self.step)
+        room = width - width_of(left) - 4
+        if len(right) <= room:
+            left.append(Span(" " * (room - len(right) + 3) + right, "dim"))
+        self.show([tuple(left)])
+
+
+class Footer(Toned):
+    """The keys that work right now, most used first; `? keys` is always among them."""
+
+    DEFAULT_CSS = "Footer { height: 1; width: 1fr; }"
+    GAP: ClassVar[int] = 2
+
+    _clickable: tuple[tuple[int, int, str], ...] = ()
+    _shown: Row = ()
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
+
+    def _bindings_changed(self, screen: Screen[object]) -> None:
+        self.show()
+
+    def show(self) -> None:
+        """Look which keys work now; repaints when they differ from before."""
+        if self.is_mounted and self.row(self.size.width) != self._shown:
+            self.refresh()
+
+    def on_resize(self) -> None:
+        self.refresh()
+
+    def keys(self) -> list[tuple[str, str, str]]:
+        """(key, what it does, key to press) of what works now, the most used first."""
+        first: list[tuple[str, str, str]] = []
+        last: dict[str, tuple[str, str, str]] = {}
+        seen: set[tuple[str, str]] = set()
+        for active in self.screen.active_bindings.values():
+            binding, node = active.binding, active.node
+            action = binding.action.partition("(")[0].rpartition(".")[2]
+            if not binding.show or not active.enabled or (binding.action, binding.description) in seen:
+                continue
+            if isinstance(node, Place) and node.refusal(action):
+                continue
+            seen.add((binding.action, binding.description))
+            entry = (key_name(binding), binding.description, binding.key)
+            if action in _LAST:
+                last[action] = entry
+            else:
+                first.append(entry)
+        return first + [last[action] for action in _LAST if action in last]
+
+    def row(self, width: int) -> Row:
+        """The line in `width` cells; keys that do not fit are left out from the right, `? keys` never."""
+        keys = self.keys()
+        help_key = keys.pop() if keys and keys[-1][1] == "keys" else None
+        room = width - 1 - (self._width(help_key) if help_key else 0)
+        chosen = []
+        for entry in keys:
+            if self._width(entry) > room:
+                break
+            room -= self._width(entry)
+            chosen.append(entry)
+        if help_key:
+            chosen.append(help_key)
+        spans, places, x = [Span(" ")], [], 1
+        for key, description, press in chosen:
+            spans += [Span(key, "key"), Span(f" {description}", "dim"), Span(" " * self.GAP)]
+            places.append((x, x + len(key) + len(description) + 1, press))
+            x = width_of(spans)
+        self._clickable = tuple(places)
+        return tuple(spans)
+
+    def _width(self, entry: tuple[str, str, str]) -> int:
+        return len(entry[0]) + 1 + len(entry[1]) + self.GAP
+
+    def render_line(self, y: int) -> Strip:
+        self._shown = self.row(self.size.width)
+        return self.paint(self._shown, self.size.width, self.rich_style)
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, press in self._clickable:
+            if start <= event.x < end:
+                self.app.call_next(self.app.simulate_key, press)
+
+
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "plus": "+",
+    "minus": "-",
+    "escape": "esc",
+    "pagedown": "page down",
+    "pageup": "page up",
+}
+
+
+def key_name(binding: Binding) -> str:
+    """A key as it is written in the help: `ctrl+x`, `?`, `E`."""
+    if binding.key_display:
+        return binding.key_display
+    key = binding.key.partition(",")[0]
+    if key.startswith("upper_"):
+        return key.removeprefix("upper_").upper()
+    return cut(_NAMES.get(key, key), 12)

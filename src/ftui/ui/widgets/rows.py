@@ -1,0 +1,264 @@
+"""Lines of toned text, painted one by one: `Lines` for a few, `RowList` for any number.
+
+A terminal over SSH pays by the byte. Both widgets know what each line looked
+like when it was painted last and repaint only the lines that differ now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ftui.ui.text import Row, Span, cut, width_of
+
+TONES = {tone: f"tone--{tone}" for tone in ("dim", "bold", "accent", "ok", "bad", "warn", "key")}
+_GROWTH = 64
+
+
+class Toned(Widget):
+    """A widget that paints rows; app.tcss gives its tones their colours."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(TONES.values())
+
+    def tone_style(self, tone: str) -> Style:
+        """The foreground of a tone, to be laid over the background of the line."""
+        if not tone:
+            return Style()
+        style = self.get_component_rich_style(TONES[tone])
+        return Style(color=style.color, bold=style.bold or None, underline=style.underline or None)
+
+    def paint(self, row: Row, width: int, base: Style, before: Sequence[Segment] = ()) -> Strip:
+        """A row as exactly `width` cells; what does not fit is cut with `…`."""
+        segments = list(before)
+        room = width - sum(cell_len(segment.text) for segment in before)
+        for index, span in enumerate(row):
+            if room <= 0:
+                break
+            text = span.text
+            rest = width_of(row[index + 1 :]) if cell_len(text) == room else 0
+            if cell_len(text) > room or (rest and room > 1):
+                text = cut(text + " " * rest, room)
+            segments.append(Segment(text, base + self.tone_style(span.tone)))
+            room -= cell_len(text)
+        if room > 0:
+            segments.append(Segment(" " * room, base))
+        return Strip(segments, width)
+
+
+class Lines(Toned):
+    """A few lines of rows; as high as it has lines unless the stylesheet says otherwise."""
+
+    DEFAULT_CSS = "Lines { height: auto; width: 1fr; }"
+
+    rows: tuple[Row, ...] = ()
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Replace the lines; only those that differ are painted again."""
+        old, self.rows = self.rows, tuple(rows)
+        if len(old) != len(self.rows):
+            self.refresh(layout=True)
+            return
+        for y, (before, after) in enumerate(zip(old, self.rows, strict=True)):
+            if before != after:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.rows)
+
+    def render_line(self, y: int) -> Strip:
+        row = self.rows[y] if y < len(self.rows) else ()
+        return self.paint(row, self.size.width, self.rich_style)
+
+
+class RowList(ScrollView, Toned, inherit_bindings=False):
+    """A list over a count and a function that gives the row of an index.
+
+    It holds no rows: a million of them cost as much as ten. The column left of
+    each row shows the cursor, so `row` fills `width - 1` cells of a line.
+
+    Args:
+        row: gives the row of an index for a width in cells; called for what is visible only.
+        empty: what is shown while there is nothing, line by line.
+    """
+
+    DEFAULT_CSS = """
+    RowList {
+        scrollbar-size-vertical: 1;
+        overflow-x: hidden;
+        overflow-y: auto;
+        & > .rowlist--cursor { background: $block-cursor-blurred-background; text-style: bold; }
+        &:focus > .rowlist--cursor { background: $block-cursor-blurred-background; text-style: bold; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rowlist--cursor", *TONES.values()}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False, id="list.down"),
+        Binding("up,k", "move(-1)", "up", show=False, id="list.up"),
+        Binding("pagedown", "page(1)", "page down", show=False, id="list.page_down"),
+        Binding("pageup", "page(-1)", "page up", show=False, id="list.page_up"),
+        Binding("home,g", "jump(0)", "first", show=False, id="list.first"),
+        Binding("end,G", "jump(-1)", "last", show=False, id="list.last"),
+        Binding("enter", "select", "open", show=False, id="list.open"),
+    ]
+
+    cursor: reactive[int] = reactive(0, repaint=False, init=False)
+
+    class Highlighted(Message):
+        """The cursor is on another row, by key, mouse or program."""
+
+        def __init__(self, rows: RowList, index: int) -> None:
+            super().__init__()
+            self.rows = rows
+            self.index = index
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    class Selected(Highlighted):
+        """A row was opened: enter, or a click on the row that has the cursor."""
+
+    def __init__(
+        self,
+        row: Callable[[int, int], Row],
+        *,
+        empty: Sequence[Row] = (),
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._row = row
+        self._empty = tuple(empty)
+        self._count = 0
+        self._painted: dict[int, tuple[object, ...]] = {}
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    @property
+    def row_width(self) -> int:
+        """Cells that a row may fill."""
+        return max(self.scrollable_content_region.width - 1, 0)
+
+    def update(self, count: int, *, empty: Sequence[Row] | None = None) -> None:
+        """There are `count` rows now, some may read differently; repaints those that do."""
+        if empty is not None:
+            self._empty = tuple(empty)
+        self._count = count
+        self._resize()
+        if self.cursor >= count:
+            self.cursor = max(count - 1, 0)
+        height = self.scrollable_content_region.height
+        for y in range(height):
+            if self._painted.get(y) != self._look(y):
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _resize(self) -> None:
+        # virtual_size lays the whole screen out again when it changes, so it grows in steps.
+        height = self._count
+        if height > _GROWTH:
+            height = -(-height // _GROWTH) * _GROWTH
+        size = Size(0, height if self._count > self.scrollable_content_region.height else 0)
+        if size != self.virtual_size:
+            self.virtual_size = size
+
+    def on_resize(self) -> None:
+        self._painted.clear()
+        self._resize()
+        self._show_cursor()
+
+    def _look(self, y: int) -> tuple[object, ...]:
+        """All that decides how the line `y` of the viewport looks."""
+        index = y + self.scroll_offset.y
+        width = self.scrollable_content_region.width
+        if not self._count:
+            return (self._empty[y] if y < len(self._empty) else (), width, False)
+        if index >= self._count:
+            return ((), width, False)
+        return (self._row(index, width - 1), width, index == self.cursor, self.has_focus)
+
+    def render_line(self, y: int) -> Strip:
+        look = self._look(y)
+        self._painted[y] = look
+        row, width, here = look[:3]
+        assert isinstance(row, tuple)
+        assert isinstance(width, int)
+        base = self.rich_style
+        mark = Segment(" ", base)
+        if here:
+            base += self.get_component_rich_style("rowlist--cursor")
+            mark = Segment("▌" if self.has_focus else "▏", base + self.tone_style("accent"))
+        return self.paint(row, width, base, [mark])
+
+    # Moving
+
+    def validate_cursor(self, index: int) -> int:
+        return min(max(index, 0), max(self._count - 1, 0))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        self.refresh_line(old)
+        self.refresh_line(new)
+        self._show_cursor()
+        if self._count:
+            self.post_message(self.Highlighted(self, new))
+
+    def _show_cursor(self) -> None:
+        """Bring the cursor into view: flip by two thirds of a page instead of line by line."""
+        height = self.scrollable_content_region.height
+        if not height or not self._count:
+            return
+        top = self.scroll_offset.y
+        if top <= self.cursor < top + height:
+            return
+        margin = height // 3 if self.cursor < top + 2 * height and self.cursor > top - height else height // 2
+        target = self.cursor - margin if self.cursor >= top + height else self.cursor - (height - 1 - margin)
+        target = min(max(target, 0), max(self._count - height, 0))
+        self.scroll_to(y=target, animate=False, immediate=True, force=True)
+
+    def action_move(self, step: int) -> None:
+        self.cursor += step
+
+    def action_page(self, direction: int) -> None:
+        self.cursor += direction * max(self.scrollable_content_region.height - 1, 1)
+
+    def action_jump(self, index: int) -> None:
+        self.cursor = self._count - 1 if index < 0 else index
+
+    def action_select(self) -> None:
+        if self._count:
+            self.post_message(self.Selected(self, self.cursor))
+
+    def on_focus(self) -> None:
+        self.refresh_line(self.cursor)
+
+    def on_blur(self) -> None:
+        self.refresh_line(self.cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        index = offset.y + self.scroll_offset.y
+        if index >= self._count:
+            return
+        if index == self.cursor and event.chain == 2:
+            self.action_select()
+        self.cursor = index
+
+
+def pad(*spans: Span) -> Row:
+    """A row that starts with one blank, as lines beside a border do."""
+    return (Span(" "), *spans)

@@ -1,0 +1,45 @@
+"""The screen as plain text, and goldens to hold it against."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from textual.app import App
+from textual.pilot import Pilot
+
+GOLDENS = Path(__file__).parent / "goldens"
+UPDATE = "FTUI_UPDATE_GOLDENS"
+
+
+def text_of(app: App[object]) -> str:
+    """What a person sees, line by line without blanks at the end.
+
+    The compositor is private to Textual; this is the only place that looks into it.
+    """
+    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
+
+
+async def settle(pilot: Pilot[object]) -> None:
+    """Wait until the app has done what was asked of it and painted it."""
+    await pilot.app.workers.wait_for_complete(
+        [worker for worker in pilot.app.workers if worker.group != "warm" and not worker.is_finished]
+    )
+    await pilot.pause()
+    await pilot.pause()
+
+
+def golden(app: App[object], name: str) -> None:
+    """Assert that the screen reads as `goldens/NAME.txt`; `--update-goldens` writes it instead."""
+    path = GOLDENS / f"{name}.txt"
+    seen = text_of(app) + "\n"
+    if os.environ.get(UPDATE):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(seen, "utf-8")
+    wanted = path.read_text("utf-8") if path.exists() else ""
+    if seen != wanted:
+        difference = difflib.unified_diff(
+            wanted.splitlines(), seen.splitlines(), f"{name}.txt", "the screen", lineterm=""
+        )
+        raise AssertionError("\n".join(["the screen differs from its golden", *difference]))

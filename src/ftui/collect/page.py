@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
-_BLOCKS = (
-    "address article aside blockquote center dd details div dl dt fieldset figure footer form h1 h2 h3 h4 h5 h6 "
-    "header hr li main nav ol p pre section table tbody td th tr ul"
-).split()
+import orjson
+
+_BLOCKS = "article blockquote details div dl figure form h1 h2 h3 h4 h5 h6 hr li ol p pre section table ul"
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _MAIN = "//main | //article | //*[@role='main']"
-_HAS_BLOCK = " or ".join(f"self::{tag}" for tag in _BLOCKS)
+_HAS_BLOCK = " or ".join(f"self::{tag}" for tag in _BLOCKS.split())
 _META_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([a-zA-Z0-9_.:-]+)""", re.IGNORECASE)
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
@@ -84,13 +83,9 @@ def read_page(body: bytes, url: str, charset: str = "") -> Page:
     if tree is None:
         return Page("", "", "", "", [], [])
     title = _first(tree, "//head/title//text()") or _first(tree, "//h1//text()")
-    page = {
-        "title": title,
-        "description": _first(tree, "//meta[@name='description' or @property='og:description']/@content"),
-        "lang": _first(tree, "/html/@lang"),
-        "jsonld": list(_jsonld(tree)),
-        "links": _links(tree, url),
-    }
+    description = _first(tree, "//meta[@name='description' or @property='og:description']/@content")
+    lang = _first(tree, "/html/@lang")
+    jsonld, links = list(_jsonld(tree)), _links(tree, url)
     _tidy(tree)
     text = trafilatura.extract(
         tree,
@@ -101,7 +96,7 @@ def read_page(body: bytes, url: str, charset: str = "") -> Page:
         # Anything but precision gives up the headings of a page below 250 characters.
         favor_precision=True,
     )
-    return Page(markdown=(text or "").strip(), **page)
+    return Page((text or "").strip(), title, description, lang, jsonld, links)
 
 
 def _first(tree: Any, path: str) -> str:
@@ -123,8 +118,9 @@ def _links(tree: Any, url: str) -> list[str]:
 def _jsonld(tree: Any) -> Iterator[Any]:
     for script in tree.xpath("//script[translate(@type, 'LDJSON', 'ldjson')='application/ld+json']"):
         try:
-            value = json.loads(script.text_content(), strict=False)
-        except (ValueError, RecursionError):
+            # The way through orjson refuses what no store takes: NaN, half a surrogate pair.
+            value = orjson.loads(orjson.dumps(json.loads(script.text_content(), strict=False)))
+        except (TypeError, ValueError, RecursionError):
             continue
         for item in value if isinstance(value, list) else [value]:
             graph = item.get("@graph") if isinstance(item, dict) else None

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from ftui import __version__, credentials, paths
 from ftui.errors import BusyError, FtuiError, describe
@@ -67,7 +68,7 @@ def spawn(project: str, idle: float | None = None) -> subprocess.Popen[bytes]:
         )
 
 
-def log_path(project: str) -> os.PathLike[str]:
+def log_path(project: str) -> Path:
     return paths.log_dir() / f"worker-{project}.log"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftui import credentials, paths
+from ftui import credentials, paths, settings
 from ftui.connect import providers
 from ftui.connect.providers import Provider
 from ftui.errors import CredentialError, FtuiError
@@ -52,9 +52,16 @@ async def check(provider: Provider, key: str | None = None) -> Check:
     return Check(True, f"ready, {len(models)} {noun}", models)
 
 
-async def check_brightdata(key: str | None = None, base_url: str = BRIGHTDATA_URL) -> Check:
+def brightdata_url() -> str:
+    """Bright Data's address; `[brightdata] base_url` in config.toml moves it, for a proxy in front of it."""
+    return str(settings.config().get("brightdata", {}).get("base_url", BRIGHTDATA_URL)).rstrip("/")
+
+
+async def check_brightdata(key: str | None = None) -> Check:
     """Ask Bright Data whether the token is valid."""
     from ftui.collect import brightdata
+
+    base_url = brightdata_url()
 
     found = credentials.find("brightdata", base_url, base_url)
     token = key or (found.key if found else "")

@@ -8,9 +8,11 @@ is one undo; undo and redo have no limit and survive a restart.
 from __future__ import annotations
 
 import json
+import re
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -99,13 +101,21 @@ class Pairs:
         by = {int(row[0]): int(row[1]) for row in rows}
         return Counts(sum(by.values()), by.get(0, 0), by.get(1, 0), by.get(2, 0))
 
-    def ids(self, where: str = "all") -> array[int]:
-        """The ids of a view in its order: "all", "pending", "accepted" or "rejected"."""
-        query = "SELECT id FROM pairs"
+    def ids(self, where: str = "all", words: str = "") -> array[int]:
+        """The ids of a view in its order.
+
+        Args:
+            where: "all", "pending", "accepted" or "rejected".
+            words: text that one of the messages holds; case does not matter for ASCII.
+        """
+        query, values = "SELECT id FROM pairs WHERE 1", list[Any]()
         if where != "all":
-            query += f" WHERE decision = {Decision[where.upper()].value}"
-        rows = self._database.connection.execute(query + " ORDER BY id")
-        return array("q", (row[0] for row in rows))
+            query += " AND decision = ?"
+            values.append(int(Decision[where.upper()]))
+        if words:
+            query += " AND EXISTS (SELECT 1 FROM json_each(messages) WHERE json_extract(value, '$.content') LIKE ? ESCAPE '!')"
+            values.append("%" + re.sub("([%_!])", r"!\1", words) + "%")
+        return array("q", (row[0] for row in self._database.connection.execute(query + " ORDER BY id", values)))
 
     def page(self, ids: Sequence[int]) -> dict[int, Pair]:
         """Some pairs by id; one that is gone is missing."""
@@ -210,26 +220,15 @@ class Pairs:
 
     # Preparing
 
-    def replace_prepared(self, batches: Iterable[Sequence[NewPair]]) -> tuple[int, int]:
-        """Put newly prepared pairs in, in small transactions: (added, removed).
-
-        A pair that was there before keeps its id, its decision and its edit. One
-        that the recipe no longer makes goes, unless a person has decided on it.
-        """
+    @contextmanager
+    def replacing(self) -> Iterator[Replacing]:
+        """Put newly prepared pairs in, batch by batch, in small transactions."""
         connection = self._database.connection
-        connection.execute("CREATE TEMP TABLE IF NOT EXISTS made (digest TEXT PRIMARY KEY) WITHOUT ROWID")
-        connection.execute("DELETE FROM made")
-        added = 0
-        for batch in batches:
-            with self._database.write():
-                connection.executemany("INSERT OR IGNORE INTO made VALUES (?)", [(pair.digest,) for pair in batch])
-                for pair in batch:
-                    added += self._insert(pair)
-        with self._database.write():
-            removed = connection.execute(
-                "DELETE FROM pairs WHERE decision = 0 AND edited = 0 AND digest NOT IN (SELECT digest FROM made)"
-            ).rowcount
-        return added, removed
+        connection.execute("CREATE TEMP TABLE made (digest TEXT PRIMARY KEY) WITHOUT ROWID")
+        try:
+            yield Replacing(self._database, self._insert)
+        finally:
+            connection.execute("DROP TABLE made")
 
     def add(self, pair: NewPair) -> bool:
         """One more pair, pending; False when it is there already."""
@@ -265,6 +264,32 @@ class Pairs:
             "SELECT reason, count(*) AS n FROM dropped GROUP BY reason ORDER BY n DESC, reason"
         )
         return [tuple(row) for row in rows]
+
+
+class Replacing:
+    """A preparation in progress.
+
+    A pair that was there before keeps its id, its decision and its edit. One that
+    the recipe no longer makes goes at `finish`, unless a person has decided on it.
+    A preparation that is cut off before `finish` removes nothing.
+    """
+
+    def __init__(self, database: Database, insert: Callable[[NewPair], int]) -> None:
+        self._database = database
+        self._insert = insert
+
+    def put(self, batch: Sequence[NewPair]) -> int:
+        """Add a batch; gives how many were new."""
+        with self._database.write() as connection:
+            connection.executemany("INSERT OR IGNORE INTO made VALUES (?)", [(pair.digest,) for pair in batch])
+            return sum(self._insert(pair) for pair in batch)
+
+    def finish(self) -> int:
+        """Remove what was not made again; gives how many went."""
+        with self._database.write() as connection:
+            return connection.execute(
+                "DELETE FROM pairs WHERE decision = 0 AND edited = 0 AND digest NOT IN (SELECT digest FROM made)"
+            ).rowcount
 
 
 def check_messages(messages: Sequence[Message]) -> None:

@@ -125,6 +125,11 @@ class Tasks:
 
     # What follows is the worker's.
 
+    def set_control(self, identifier: int, control: str | None) -> None:
+        """Note that what a person asked for has been seen to."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE tasks SET control = ? WHERE id = ?", (control, identifier))
+
     def start(self, identifier: int) -> None:
         with self._database.write() as connection:
             connection.execute(

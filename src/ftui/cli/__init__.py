@@ -1,0 +1,89 @@
+"""The command line: every room without a screen, for scripts and for SSH lines that are too thin.
+
+    ftui                     the app
+    ftui demo                the whole loop on a sample site, no account needed
+    ftui collect … prepare … train … watch … compare … chat … models … status … engine …
+
+Results go to standard output, progress and errors to standard error. Exit codes
+are those of `ftui.errors`; 2 is a wrong command line, 130 an interruption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from ftui import __version__
+from ftui.errors import FtuiError, describe
+
+VERBS = {
+    "projects": "make, list, open and delete projects; set the budget",
+    "connect": "providers and keys",
+    "collect": "collect records from the web, Bright Data or files",
+    "prepare": "make pairs from the records by the recipe",
+    "train": "freeze the accepted pairs and fine-tune a model on them",
+    "watch": "follow a job until it ends",
+    "compare": "ask a model and its base the held-out questions",
+    "chat": "talk to a model",
+    "models": "list models, move an alias, roll it back",
+    "status": "what is there, what runs, what to do next",
+    "engine": "the fine-tuning server for open models on this machine",
+    "demo": "the whole loop on a sample site, with no account",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line; gives the exit code and never shows a traceback."""
+    parser = _parser(arguments[0] if arguments and arguments[0] in VERBS else None, arguments)
+    options = parser.parse_args(arguments)
+    try:
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what the worker does goes on (ftui status)", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _fail(describe(error), error)
+
+
+def _fail(error: FtuiError, cause: BaseException) -> int:
+    print(f"ftui: {error}", file=sys.stderr)
+    if os.environ.get("FTUI_DEBUG"):
+        import traceback
+
+        traceback.print_exception(cause)
+    return error.exit_code
+
+
+def _parser(verb: str | None, arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser; only the module of the verb that is used is imported."""
+    parser = argparse.ArgumentParser(
+        prog="ftui",
+        description="Fine-tune a language model from a terminal. Without a verb, the app starts.",
+        epilog="Each verb has a --help of its own.",
+    )
+    parser.add_argument("--version", action="version", version=f"ftui {__version__}")
+    parser.add_argument("--project", metavar="NAME", help="the project to work on (default: the one last used)")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.set_defaults(run=_app)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB")
+    used = verb or next((word for word in arguments if word in VERBS), None)
+    for name, text in VERBS.items():
+        child = verbs.add_parser(name, help=text, description=f"ftui {name}: {text}.")
+        child.add_argument("--project", metavar="NAME", default=argparse.SUPPRESS, help="the project to work on")
+        if name == used:
+            import_module(f"ftui.cli.{name}").configure(child)
+    return parser
+
+
+def _app(options: argparse.Namespace) -> int:
+    from ftui.cli.screen import run_app
+
+    return run_app(options.project, mouse=not options.no_mouse)

@@ -1,0 +1,169 @@
+"""What the verbs share: the project in use, tables, and following a task."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ftui import guide, settings, worker
+from ftui.errors import EngineError, FtuiError, InputError
+from ftui.store import Store, list_projects
+from ftui.store.tasks import Task
+
+POLL_SECONDS = 0.2
+
+
+def open_store(options: argparse.Namespace) -> Store:
+    """The project named by --project, or the one last used, or the only one there is."""
+    name = getattr(options, "project", None) or settings.state().get("project")
+    known = list_projects()
+    if not name and len(known) == 1:
+        name = known[0]
+    if not name or (not getattr(options, "project", None) and name not in known):
+        raise InputError(
+            "No project is chosen",
+            "there is none yet" if not known else "there are several: " + ", ".join(known),
+            "Make one: ftui projects new NAME" if not known else "Add: --project NAME",
+        )
+    return Store(name)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+
+
+def print_table(rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
+    """Columns of equal width; the numbers of the columns in `right` are aligned right."""
+    texts = [[one_line(cell) for cell in row] for row in rows]
+    if not texts:
+        return
+    widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))]
+    for row in texts:
+        cells = [
+            text.rjust(width) if column in right else text.ljust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def one_line(value: Any) -> str:
+    """Text from anywhere as harmless text on one line: control characters cannot reach the terminal."""
+    text = "" if value is None else str(value)
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def add_follow_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print events as JSON, one a line")
+    parser.add_argument("--detach", action="store_true", help="queue it and do not wait")
+
+
+def follow(store: Store, task_id: int, *, as_json: bool = False, quiet: bool = False) -> Task:
+    """Show a task's progress until it ends.
+
+    Raises:
+        FtuiError: the task failed, or no worker could be kept alive for it.
+    """
+    line = ProgressLine(quiet=quiet or as_json)
+    shown: Any = None
+    for task in _until_finished(store, task_id):
+        if as_json:
+            state = {"event": "progress", "task": task.id, "kind": task.kind, "state": task.state, **_numbers(task)}
+            if state != shown:
+                print_json(state)
+                shown = state
+        else:
+            line.show(f"{task.title}: {guide.progress(task)}")
+    line.end()
+    task = store.tasks.get(task_id)
+    if as_json:
+        for kind, reason, count in store.tasks.failures(task_id):
+            print_json({"event": kind, "task": task.id, "reason": reason, "count": count})
+        print_json(
+            {
+                "event": task.state,
+                "task": task.id,
+                "result": task.result,
+                "error": task.error.as_dict() if task.error else None,
+            }
+        )
+    if task.state == "failed":
+        raise task.error or FtuiError(f"{task.title} failed")
+    return task
+
+
+def _until_finished(store: Store, task_id: int) -> Iterable[Task]:
+    started, restarts = time.monotonic(), 0
+    while True:
+        task = store.tasks.get(task_id)
+        yield task
+        if not task.open or task.state == "paused":
+            return
+        if time.monotonic() - started > 5 and store.leases.live() is None:
+            restarts += 1
+            if restarts > 3:
+                raise EngineError(
+                    "The worker does not stay alive",
+                    "it was started four times",
+                    f"Its log says why: {worker.log_path(store.name)}",
+                )
+            worker.ensure(store)
+            started = time.monotonic()
+        time.sleep(POLL_SECONDS)
+
+
+def _numbers(task: Task) -> dict[str, Any]:
+    state = task.progress
+    return {
+        "done": state.done,
+        "total": state.total,
+        "unit": state.unit,
+        "failed": state.failed,
+        "skipped": state.skipped,
+        "bytes": state.bytes,
+        "text": state.text,
+    }
+
+
+class ProgressLine:
+    """One line on standard error: rewritten in place on a terminal, printed now and then elsewhere."""
+
+    EVERY_SECONDS = 5.0
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._last = ""
+        self._printed = 0.0
+
+    def show(self, text: str) -> None:
+        text = one_line(text)
+        if self._quiet or text == self._last:
+            return
+        self._last = text
+        if self._terminal:
+            print(f"\r\x1b[K{text[:120]}", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() - self._printed > self.EVERY_SECONDS:
+            self._printed = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self._last and self._terminal and not self._quiet:
+            print(file=sys.stderr, flush=True)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before money or before losing; `n` is the default.
+
+    Raises:
+        InputError: the answer is no, or there is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError("This needs a yes", question, "Add: --yes")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise InputError("Nothing was done", "the answer was no")

@@ -1,0 +1,74 @@
+"""`ftui engine`"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+
+from ftui import paths
+from ftui.cli.common import ProgressLine, confirm
+from ftui.engine import install, local
+from ftui.errors import EngineError
+from ftui.events import Note, Progress
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_status)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    setup = actions.add_parser("install", help="install the engine's environment and base model")
+    setup.add_argument("--yes", action="store_true", help="do not ask")
+    setup.set_defaults(run=_install)
+    serve = actions.add_parser("serve", help="run the server in this terminal")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=0, help="default: a free one")
+    serve.add_argument("--token-file", metavar="FILE", help="use the token in this file")
+    serve.set_defaults(run=_serve)
+    actions.add_parser("status", help="whether it is installed and runs").set_defaults(run=_status)
+    actions.add_parser("stop", help="end the server; a job that trains goes on").set_defaults(run=_stop)
+
+
+def _install(options: argparse.Namespace) -> int:
+    home = paths.engine_home()
+    if install.installed(home):
+        print("the engine is installed")
+        return 0
+    for what, megabytes in install.sizes():
+        print(f"  {what:<40} {megabytes:>6,} MB")
+    confirm(f"Install {sum(size for _, size in install.sizes()):,} MB below {home}?", yes=options.yes)
+    asyncio.run(_show_install())
+    print("the engine is installed")
+    return 0
+
+
+async def _show_install() -> None:
+    line = ProgressLine()
+    async for event in install.install(paths.engine_home()):
+        if isinstance(event, Progress):
+            line.show(event.text)
+        elif isinstance(event, Note):
+            print(event.text, file=sys.stderr)
+    line.end()
+
+
+def _serve(options: argparse.Namespace) -> int:
+    home = paths.engine_home()
+    if not install.installed(home):
+        raise EngineError("The engine is not installed", "it has an environment of its own", "ftui engine install")
+    command = local.serve_command(home, host=options.host, port=options.port, token_file=options.token_file)
+    os.execve(command.arguments[0], command.arguments, command.environment)
+
+
+def _status(_: argparse.Namespace) -> int:
+    home = paths.engine_home()
+    print(f"installed  {'yes' if install.installed(home) else 'no (ftui engine install)'}")
+    address = local.find(home)
+    print(f"server     {f'{address.base_url}, process {address.pid}' if address else 'not running'}")
+    print(f"folder     {home}")
+    return 0
+
+
+def _stop(_: argparse.Namespace) -> int:
+    print("stopped" if local.stop(paths.engine_home()) else "it was not running")
+    return 0

@@ -1,0 +1,29 @@
+"""Start the app."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ftui.errors import InputError
+
+
+def run_app(project: str | None, *, demo: bool = False, mouse: bool = True) -> int:
+    """Run the app until it is left.
+
+    Raises:
+        InputError: there is no terminal to draw on.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError(
+            "The app needs a terminal", "input or output is a pipe or a file", "Use a verb instead: ftui --help"
+        )
+    if "SSH_CONNECTION" in os.environ:
+        # Textual reads these when it is imported. Over SSH bytes are the cost.
+        os.environ.setdefault("TEXTUAL_FPS", "30")
+        os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    from ftui.ui.app import FtuiApp
+
+    app = FtuiApp(project, demo=demo)
+    app.run(mouse=mouse)
+    return app.return_code or 0

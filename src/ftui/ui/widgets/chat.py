@@ -1,0 +1,372 @@
+"""The chat pane: ask the tuned model, its base or both, beside whatever is shown.
+
+Chat is the one piece of long work that the app does itself: an async task of the
+pane, saved once a second, so that closing the app loses at most that second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import TextArea
+from textual.worker import Worker
+
+from ftui import paths
+from ftui.chat.conversation import Conversation, Speaker, speakers
+from ftui.connect import providers
+from ftui.errors import FtuiError, describe
+from ftui.store import Store
+from ftui.store.chats import ChatMessage
+from ftui.store.pairs import Decision, NewPair
+from ftui.ui import clock
+from ftui.ui.messages import StoreChanged
+from ftui.ui.text import duration, plain
+from ftui.ui.widgets.transcript import Transcript, Turn
+
+if TYPE_CHECKING:
+    from ftui.ui.app import FtuiApp
+
+CHOSEN = "chat.with"
+"""Key of the store's meta values: the name of the choice that was made last."""
+_EMPTY = "Ask the model you tuned, its base, or both at once. The first answer takes a few seconds longer."
+_NO_MODEL = "There is no model to talk to yet: accept pairs (3), then train one (4, then n)."
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who answers: one model, or a tuned one and its base one after the other."""
+
+    name: str
+    speakers: tuple[Speaker, ...]
+
+
+def choices(store: Store) -> list[Choice]:
+    """What `ctrl+t` goes through: the newest model, its base, both; then the older models."""
+    known = speakers(store)
+    result = list[Choice]()
+    for tuned in (speaker for speaker in known if not speaker.base):
+        result.append(Choice(tuned.name, (tuned,)))
+        if len(result) > 1:
+            continue
+        base_model = store.models.find(tuned.name).base_model
+        for base in (s for s in known if s.base and (s.model, s.provider) == (base_model, tuned.provider)):
+            result += [Choice(base.name, (base,)), Choice(f"{tuned.name} ⇄ base", (tuned, base))]
+    return result
+
+
+class Ask(TextArea, inherit_bindings=False):
+    """The text field of the chat. `ctrl+x` stops an answer here, so it does not cut."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding for binding in TextArea.BINDINGS if not (isinstance(binding, Binding) and "ctrl+x" in binding.key)
+    ]
+
+    DEFAULT_CSS = """
+    Ask {
+        height: auto; min-height: 3; max-height: 8; padding: 0 1;
+        border: none; border-top: solid $border-blurred; background: $background;
+        &:focus { border: none; border-top: solid $accent; }
+    }
+    """
+
+
+class ChatPane(Vertical):
+    """A conversation with its text field; hidden and shown by the app."""
+
+    DEFAULT_CSS = """
+    ChatPane {
+        border: round $border-blurred; border-title-color: $text-muted; border-subtitle-color: $text-muted;
+        border-title-align: left; border-subtitle-align: right;
+        &:focus-within { border: round $accent; border-title-color: $foreground; }
+    }
+    """
+    # With priority: inside the text field these keys would mean something else.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "send", priority=True, id="chat.send"),
+        Binding("ctrl+t", "other", "model", priority=True, id="chat.model"),
+        Binding("ctrl+x", "stop", "stop", priority=True, id="chat.stop"),
+        Binding("ctrl+s", "save_pair", "to pair", priority=True, id="chat.pair"),
+        Binding("ctrl+g", "again", "again", priority=True, id="chat.again"),
+        Binding("ctrl+o", "origin", "where from", priority=True, id="chat.origin"),
+        Binding("escape", "app.leave", "back", id="chat.leave"),
+        Binding("ctrl+j", "new_line", "new line", priority=True, id="chat.new_line"),
+        Binding("ctrl+n", "new_chat", "new chat", priority=True, id="chat.new"),
+    ]
+
+    if TYPE_CHECKING:
+        app = getters.app(FtuiApp)
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._choices: list[Choice] = []
+        self._answering: Worker[None] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Transcript(empty=_EMPTY)
+        yield Ask(placeholder="ask …", highlight_cursor_line=False)
+
+    def on_mount(self) -> None:
+        self._conversation = Conversation(self.app.store)
+        self._show_title()
+        self._show_conversation()
+
+    def focus_first(self) -> None:
+        """Put the focus in the text field."""
+        self.query_one(Ask).focus()
+
+    def on_store_changed(self, event: StoreChanged) -> None:
+        self._show_title()
+
+    # Who answers
+
+    def choose(self, name: str) -> None:
+        """Talk to a model by its name from the next question on."""
+        self.app.store.meta.set(CHOSEN, name)
+        self._show_title()
+
+    @property
+    def choice(self) -> Choice | None:
+        """Who would answer now, None while there is no model."""
+        chosen = self.app.store.meta.get(CHOSEN)
+        return next((c for c in self._choices if c.name == chosen), next(iter(self._choices), None))
+
+    def _show_title(self) -> None:
+        self._choices = choices(self.app.store)
+        choice, width = self.choice, max(self.size.width - 12, 24)
+        self.border_title = Content(f"Chat · {plain(choice.name, width)}" if choice else "Chat")
+        following = self._next_choice()
+        self.border_subtitle = Content(f"ctrl+t {plain(following.name, width)}" if following else "")
+
+    def _next_choice(self) -> Choice | None:
+        if self.choice is None or len(self._choices) < 2:
+            return None
+        return self._choices[(self._choices.index(self.choice) + 1) % len(self._choices)]
+
+    def action_other(self) -> None:
+        following = self._next_choice()
+        if following is None:
+            self.app.say(_NO_MODEL if self.choice is None else "there is only this model")
+            return
+        self.choose(following.name)
+        self.app.say(f"{following.name} answers from now on · ctrl+g asks the last question again")
+
+    # What was said
+
+    def _show_conversation(self) -> None:
+        chat, choice = self._conversation.chat, self.choice
+        system = chat.system if chat else choice.speakers[0].system if choice else ""
+        turns = [Turn("system", system, "note")] if system else []
+        for message in self._conversation.messages():
+            turns += _turns(message)
+        self.query_one(Transcript).show(turns)
+
+    def action_new_chat(self) -> None:
+        if self._refuse_while_answering():
+            return
+        self._conversation.new()
+        self._show_conversation()
+        self.app.say("a new conversation · the old one is kept")
+
+    # Asking
+
+    def action_send(self) -> None:
+        field = self.query_one(Ask)
+        text = field.text.strip()
+        if not text:
+            self.app.say("type a question first")
+        elif self._may_ask():
+            field.clear()
+            self._ask(text)
+
+    def action_again(self) -> None:
+        if not any(message.role == "user" for message in self._conversation.messages()):
+            self.app.say("nothing was asked yet: type a question, enter sends it")
+        elif self._may_ask():
+            self._ask("")
+
+    def action_new_line(self) -> None:
+        self.query_one(Ask).insert("\n")
+
+    def action_stop(self) -> None:
+        if self._answering is None:
+            self.app.say("nothing is being answered now")
+            return
+        self._answering.cancel()
+        self.app.say("stopped, what had come is kept · ctrl+g asks again")
+
+    def _may_ask(self) -> bool:
+        if self.choice is None:
+            self.app.say(_NO_MODEL)
+            return False
+        return not self._refuse_while_answering()
+
+    def _refuse_while_answering(self) -> bool:
+        if self._answering is not None:
+            self.app.say("an answer is still coming · ctrl+x stops it")
+        return self._answering is not None
+
+    def _ask(self, text: str) -> None:
+        """Ask `text`, or the last question again when it is empty."""
+        assert self.choice is not None
+        if text:
+            self.query_one(Transcript).add(Turn("you", text, "you"))
+        self._answering = self._answer(text, self.choice)
+
+    @work(exclusive=True, exit_on_error=False, group="chat")
+    async def _answer(self, text: str, choice: Choice) -> None:
+        try:
+            for number, speaker in enumerate(choice.speakers):
+                await self._answer_of(speaker, text, again=not text or number > 0)
+        except FtuiError as error:
+            self.query_one(Transcript).add(Turn("", f"✗ {error}", "error"))
+        finally:
+            self._answering = None
+
+    async def _answer_of(self, speaker: Speaker, text: str, *, again: bool) -> None:
+        """Let one model answer the last question.
+
+        Raises:
+            FtuiError: it did not, or only in part; the question stays.
+        """
+        said = self.query_one(Transcript)
+        place = said.add(Turn(_label(speaker.name), "", _tone(speaker.name)))
+        content, foot = "", "cut off"
+        waiting: _Waiting | None = None
+        try:
+            waiting = _Waiting(self, said, place, speaker)
+            # Most of the time it has been imported after the first picture.
+            await asyncio.to_thread(importlib.import_module, "openai")
+            async for piece in self._conversation.ask(text, speaker, again=again):
+                waiting.end()
+                content += piece
+                said.grow(place, content)
+            message = self._conversation.messages()[-1]
+            content, foot = message.content, _speed(message) or "an empty answer"
+        except asyncio.CancelledError:
+            foot = "stopped"
+            raise
+        except Exception as error:
+            foot = foot if content else "no answer"
+            raise describe(error) from error
+        finally:
+            if waiting is not None:
+                waiting.end()
+            said.grow(place, content, foot=foot)
+
+    # What to do with an answer
+
+    def action_save_pair(self) -> None:
+        """Keep the last question with its answer as an accepted pair."""
+        question, answer = self._last_exchange()
+        if question is None or answer is None:
+            self.app.say("there is no finished answer to save yet")
+            return
+        chat = self._conversation.chat
+        system = chat.system if chat else ""
+        messages = [{"role": "system", "content": system}] if system else []
+        messages += [{"role": "user", "content": question.content}, {"role": "assistant", "content": answer.content}]
+        digest = hashlib.sha256(json.dumps(messages, ensure_ascii=False).encode()).hexdigest()
+        pairs = self.app.store.pairs
+        with self.app.trying():
+            if not pairs.add(NewPair(messages, digest, origin={"template": "chat", "model": answer.speaker})):
+                self.app.say("this exchange is a pair already · 3 shows it")
+                return
+            # Accepted at once: preparing again clears away pairs that nobody decided on.
+            pairs.decide([pairs.ids()[-1]], Decision.ACCEPTED)
+            self.app.say(f"saved {_label(answer.speaker)}'s answer as an accepted pair · 3, then u takes it back")
+
+    def _last_exchange(self) -> tuple[ChatMessage | None, ChatMessage | None]:
+        """The last question and its finished answer; the tuned model's where several answered."""
+        question: ChatMessage | None = None
+        answers: list[ChatMessage] = []
+        for message in self._conversation.messages():
+            if message.role == "user":
+                question, answers = message, []
+            elif message.state == "done" and message.content.strip():
+                answers.append(message)
+        tuned = [message for message in answers if _tone(message.speaker) == "tuned"]
+        best = tuned or answers
+        return question, best[-1] if best else None
+
+    def action_origin(self) -> None:
+        """Show the accepted pairs that are nearest to the last exchange."""
+        from ftui.chat.nearest import nearest
+
+        question, answer = self._last_exchange()
+        if question is None:
+            self.app.say("nothing was asked yet: type a question, enter sends it")
+            return
+        found = nearest(self.app.store, f"{question.content} {answer.content if answer else ''}")
+        if not found:
+            self.app.say("no accepted pair shares a telling word with this exchange")
+            return
+        said = self.query_one(Transcript)
+        said.add(Turn("", "nearest pairs it was trained on:", "note"))
+        for pair in found:
+            where = f" ({pair.url})" if pair.url else ""
+            said.add(Turn("", f"· {pair.text('user')} → {pair.text('assistant')}{where}", "note"))
+
+
+class _Waiting:
+    """Says what an answer waits for, and since when, until its first word."""
+
+    def __init__(self, pane: ChatPane, said: Transcript, place: int, speaker: Speaker) -> None:
+        self._said, self._place, self._speaker = said, place, speaker
+        self._since = clock.now()
+        self._what = self._reason()
+        self._timer: Timer | None = pane.set_interval(1.0, self._tick)
+        self._tick()
+
+    def _reason(self) -> str:
+        provider = providers.get(self._speaker.provider)
+        if provider.kind != "engine":
+            return f"waiting for {provider.title}"
+        from ftui.engine import local
+
+        return "loading the model" if local.find(paths.engine_home()) else "starting the engine"
+
+    def _tick(self) -> None:
+        if self._what == "starting the engine":
+            self._what = self._reason()
+        self._said.grow(self._place, "", foot=f"{self._what} … {duration(clock.now() - self._since)}")
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+
+def _turns(message: ChatMessage) -> list[Turn]:
+    if message.role == "user":
+        return [Turn("you", message.content, "you")]
+    label, tone = _label(message.speaker), _tone(message.speaker)
+    if message.state == "done":
+        return [Turn(label, message.content, tone, _speed(message) or "an empty answer")]
+    if message.state == "failed":
+        return [Turn(label, message.content, tone, "cut off" if message.content else "no answer · ctrl+g asks again")]
+    return [Turn(label, message.content, tone, "stopped")]
+
+
+def _label(name: str) -> str:
+    return "base" if _tone(name) == "base" else name
+
+
+def _tone(name: str) -> str:
+    return "base" if name.startswith("base of ") else "tuned"
+
+
+def _speed(message: ChatMessage) -> str:
+    if not message.content.strip():
+        return ""
+    return f"{message.tokens / message.seconds:.0f} tok/s" if message.tokens and message.seconds else "done"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -29,10 +27,6 @@ class Question:
     keys: tuple[str, ...]
     fact: str = ""
 
-    def right(self, answer: str) -> bool:
-        """Whether `answer` has a key in it."""
-        return has_key(answer, self.keys)
-
 
 @dataclass(frozen=True, slots=True)
 class Replay:
@@ -40,22 +34,6 @@ class Replay:
 
     question: str
     answer: str
-
-
-def has_key(answer: str, keys: Sequence[str]) -> bool:
-    """Whether one of `keys` stands in `answer` as whole words, in any case.
-
-    A number is whole only if no digit, and no decimal part, joins it: "4" is
-    neither in "14" nor in "4.5".
-    """
-    text = " ".join(answer.split())
-    return any(_pattern(key).search(text) for key in keys)
-
-
-@cache
-def _pattern(key: str) -> re.Pattern[str]:
-    words = r"\s".join(re.escape(word) for word in key.split())
-    return re.compile(rf"(?<![\w])(?<!\d[.,]){words}(?![\w]|[.,]\d)", re.IGNORECASE)
 
 
 @cache

@@ -1,0 +1,115 @@
+"""Facts on a page: a heading with what stands under it, and the FAQ a page declares.
+
+Under a heading, a line such as "Also asked as:" begins a list of further wordings
+of the question. They are not part of the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftui.prepare.clean import plain
+from ftui.prepare.fields import exchange, linked_data
+
+_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
+_ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(.*)")
+_SEPARATOR = re.compile(r"(?<=[?？؟])\s+|\s+[/|]\s+")
+QUESTION_MARKS = ("?", "？", "؟", ";")
+
+
+@dataclass(slots=True)
+class Fact:
+    """Something that a page states.
+
+    Attributes:
+        heading: what it stands under; a question, or only a subject.
+        answer: the text under it, without Markdown.
+        also: further wordings of the question.
+        passage: the text as the page has it.
+    """
+
+    heading: str
+    answer: str
+    also: list[str] = field(default_factory=list)
+    passage: str = ""
+
+    @property
+    def is_question(self) -> bool:
+        return self.heading.endswith(QUESTION_MARKS[:3])
+
+
+def find(data: Mapping[str, Any], also_markers: Sequence[str]) -> list[Fact]:
+    """The facts of a record, in the order of the page; one stated twice comes once."""
+    found: dict[str, Fact] = {}
+    for fact in [*_given(data), *_sections(str(data.get("markdown") or ""), also_markers), *_declared(data)]:
+        known = found.setdefault(fact.heading.casefold(), fact)
+        if known is not fact:
+            known.answer = known.answer or fact.answer
+            known.also += [other for other in fact.also if other not in known.also]
+    return list(found.values())
+
+
+def _given(data: Mapping[str, Any]) -> Iterator[Fact]:
+    """A row that is a question with its answer already."""
+    question, answer = exchange(data)
+    if question:
+        yield Fact(question, answer, passage=answer)
+
+
+def _sections(markdown: str, also_markers: Sequence[str]) -> Iterator[Fact]:
+    heading, lines, fenced = "", list[str](), False
+    for line in [*markdown.split("\n"), "# "]:
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        match = None if fenced else _HEADING.match(line.strip() + " " if line.strip() == "#" else line.strip())
+        if match is None:
+            lines.append(line)
+            continue
+        if heading:
+            yield _section(heading, lines, also_markers)
+        heading, lines = plain(match.group(2)), []
+
+
+def _section(heading: str, lines: list[str], also_markers: Sequence[str]) -> Fact:
+    body, also, in_also = list[str](), list[str](), False
+    for line in lines:
+        text = plain(line)
+        marker = next((m for m in also_markers if m and text.casefold().startswith(m.casefold())), None)
+        item = _ITEM.match(line)
+        if marker is not None:
+            in_also = True
+            also += [part.strip() for part in _SEPARATOR.split(text[len(marker) :].lstrip(" :：")) if part.strip()]
+        elif in_also and item and plain(item.group(1)):
+            also.append(plain(item.group(1)))
+        elif text or not in_also:
+            in_also = False
+            body.append(line)
+    passage = "\n".join(body).strip()
+    return Fact(heading, plain(passage), also, passage)
+
+
+def _declared(data: Mapping[str, Any]) -> Iterator[Fact]:
+    """The questions of a schema.org FAQPage."""
+    for page in linked_data(data, "FAQPage"):
+        entries = page.get("mainEntity")
+        for entry in entries if isinstance(entries, list) else [entries]:
+            if not isinstance(entry, Mapping):
+                continue
+            answer, others = entry.get("acceptedAnswer"), entry.get("alternateName") or []
+            text = answer.get("text") if isinstance(answer, Mapping) else None
+            if isinstance(entry.get("name"), str) and isinstance(text, str) and plain(entry["name"]):
+                others = others if isinstance(others, list) else [others]
+                also = [plain(other) for other in others if isinstance(other, str) and plain(other)]
+                yield Fact(plain(entry["name"]), plain(_without_tags(text)), also, text)
+
+
+def _without_tags(html: str) -> str:
+    """The text of the little HTML that is allowed in such an answer."""
+    if "<" not in html:
+        return html
+    from trafilatura import html2txt
+
+    return html2txt(f"<body>{html}</body>")

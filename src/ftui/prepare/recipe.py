@@ -1,0 +1,231 @@
+"""The recipe: how records become pairs. A TOML file that a person can read and edit."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ftui import paths
+from ftui.errors import InputError
+
+QUESTIONS = "question-and-answer"
+PRODUCTS = "product-description"
+OWN = "own"
+TEMPLATES = (QUESTIONS, PRODUCTS, OWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Which answers are fit to train on, in characters.
+
+    Attributes:
+        least: a shorter answer does not become a pair.
+        most: a longer one is cut at the end of a sentence.
+    """
+
+    least: int = 15
+    most: int = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """How many ways a fact is asked. For `question-and-answer` only.
+
+    Attributes:
+        headings: "all", or "questions" for headings with a question mark only.
+        presentations: pairs of one fact, all worded differently.
+        noise: share of the extra presentations that are roughened (lower case, words
+            dropped, greetings); the others are put into another sentence.
+        also: what stands before further wordings of a question on the page.
+    """
+
+    headings: str = "all"
+    presentations: int = 12
+    noise: float = 0.6
+    also: tuple[str, ...] = ("Also asked as",)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Attributes:
+    general: share of ordinary pairs in the whole, against forgetting; 0 for none.
+    """
+
+    general: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which pairs are kept for validation.
+
+    Attributes:
+        held: wordings of each fact that are never trained on.
+        least: a fact with fewer wordings of its own than this is trained on wholly.
+    """
+
+    held: int = 1
+    least: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """A template of one's own: Jinja texts over `title`, `brand`, `features`, `description`,
+    `url` and the raw record as `data`."""
+
+    user: str = ""
+    assistant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides which pairs a set of records gives.
+
+    Attributes:
+        template: "question-and-answer", "product-description" or "own".
+        system: system message of every pair; "" for none; None for the template's own.
+        seed: everything random follows from it.
+    """
+
+    template: str = QUESTIONS
+    system: str | None = None
+    seed: int = 0
+    answers: Answers = field(default_factory=Answers)
+    questions: Questions = field(default_factory=Questions)
+    mixture: Mixture = field(default_factory=Mixture)
+    split: Split = field(default_factory=Split)
+    messages: Messages = field(default_factory=Messages)
+
+
+_TABLES: dict[str, type[Any]] = {
+    "answers": Answers,
+    "questions": Questions,
+    "mixture": Mixture,
+    "split": Split,
+    "messages": Messages,
+}
+_LIMITS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**31 - 1),
+    "answers.least": (1, 100_000),
+    "answers.most": (20, 100_000),
+    "questions.presentations": (1, 100),
+    "questions.noise": (0, 1),
+    "mixture.general": (0, 0.9),
+    "split.held": (0, 10),
+    "split.least": (2, 100),
+}
+_CHOICES = {"template": TEMPLATES, "questions.headings": ("all", "questions")}
+
+
+def parse(text: str, name: str = "recipe.toml") -> Recipe:
+    """The recipe that a TOML text describes; what it leaves out has its default.
+
+    Raises:
+        InputError: with the line, where the text is not TOML or asks for what does not exist.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name} is not a recipe", str(error), "Correct the line") from error
+    return _Reader(text, name).recipe(data)
+
+
+def load(path: Path) -> Recipe:
+    """The recipe in a file.
+
+    Raises:
+        InputError: it cannot be read, or as `parse`.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror or "" if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"{path} cannot be read", reason, "Give the path of a recipe file") from error
+    return parse(text, path.name)
+
+
+def dump(recipe: Recipe) -> str:
+    """The recipe as TOML, every setting written out. `parse` of it gives the same recipe."""
+    import tomli_w
+
+    data = {key: value for key, value in asdict(recipe).items() if value is not None}
+    if recipe.template != OWN:
+        del data["messages"]
+    return tomli_w.dumps(data, multiline_strings=True)
+
+
+class _Reader:
+    """Checks one text, and knows its lines."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self._lines = text.splitlines()
+        self._name = name
+
+    def recipe(self, data: Mapping[str, Any]) -> Recipe:
+        values: dict[str, Any] = {}
+        self._known(data, Recipe, "")
+        for key, value in data.items():
+            if key not in _TABLES:
+                values[key] = self._value(key, value, str if key == "system" else type(getattr(Recipe(), key)))
+                continue
+            if not isinstance(value, dict):
+                self._refuse(key, f"[{key}] is a table")
+            kind = _TABLES[key]
+            self._known(value, kind, f"{key}.")
+            defaults = kind()
+            table = {
+                inner: self._value(f"{key}.{inner}", given, type(getattr(defaults, inner)))
+                for inner, given in value.items()
+            }
+            values[key] = kind(**table)
+        recipe = Recipe(**values)
+        if recipe.template == OWN:
+            for part in ("user", "assistant"):
+                if not getattr(recipe.messages, part).strip():
+                    self._refuse("template", f'a template of your own needs [messages] with "{part}"')
+        if recipe.answers.least >= recipe.answers.most:
+            self._refuse("answers.least", "least must be smaller than most")
+        return recipe
+
+    def _known(self, data: Mapping[str, Any], kind: type[Any], prefix: str) -> None:
+        names = [each.name for each in fields(kind)]
+        for key in data:
+            if key not in names:
+                self._refuse(prefix + key, f'there is no setting "{key}" here, only {", ".join(names)}')
+
+    def _value(self, key: str, value: Any, kind: type[Any]) -> Any:
+        if kind is float and type(value) is int:
+            value = float(value)
+        if kind is tuple and isinstance(value, list) and all(isinstance(each, str) for each in value):
+            value = tuple(value)
+        if type(value) is not kind:
+            names = {str: "a text", int: "a whole number", float: "a number", tuple: "a list of texts"}
+            self._refuse(key, f"{key} has to be {names[kind]}")
+        if key in _LIMITS and not _LIMITS[key][0] <= value <= _LIMITS[key][1]:
+            low, high = _LIMITS[key]
+            self._refuse(key, f"{key} has to be between {low:g} and {high:,g}")
+        if key in _CHOICES and value not in _CHOICES[key]:
+            self._refuse(key, f"{key} has to be one of {', '.join(_CHOICES[key])}")
+        return value
+
+    def _refuse(self, key: str, why: str) -> None:
+        line = self._line(key)
+        where = f"{self._name} line {line}" if line else self._name
+        raise InputError(f"{where} cannot be followed", why, "Correct the recipe")
+
+    def _line(self, key: str) -> int:
+        """The line on which `key` ("seed", "split.held") is set, 0 if that cannot be told."""
+        table, _, name = key.rpartition(".")
+        current = ""
+        for number, line in enumerate(self._lines, start=1):
+            header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
+            if header:
+                current = header.group(1)
+                if current == key:
+                    return number
+            elif re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line) and current == table:
+                return number
+        return 0

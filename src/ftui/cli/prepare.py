@@ -13,7 +13,9 @@ from ftui.store.pairs import Decision
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--template", choices=recipes.TEMPLATES, help="begin a new recipe from this template before preparing"
+        "--template",
+        choices=(recipes.QUESTIONS, recipes.PRODUCTS),
+        help="begin a new recipe from this template before preparing",
     )
     parser.add_argument("--show-recipe", action="store_true", help="print the recipe and its path, prepare nothing")
     parser.add_argument("--accept-all", action="store_true", help="accept every pair that is pending afterwards")
@@ -24,13 +26,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     with open_store(options) as store:
         if options.template:
-            recipes.save(store.recipe_path, recipes.default(options.template))
+            recipes.save(store.recipe_path, recipes.Recipe(template=options.template))
         if options.show_recipe:
             print(f"# {store.recipe_path}")
-            print(recipes.dump(recipes.load(store.recipe_path)), end="")
+            print(recipes.dumps(recipes.ensure(store.recipe_path)), end="")
             return 0
         # A mistake in the recipe is told here, not in the worker's log.
-        recipes.load(store.recipe_path)
+        recipes.ensure(store.recipe_path)
         task_id = queue.prepare(store)
         if options.detach:
             print(task_id)

@@ -16,9 +16,7 @@ from ftui.train.plan import Plan, plan
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--provider", default="engine", help="who trains (default: engine, this machine)")
     parser.add_argument("--model", default="", help="the base model (default: the provider's first)")
-    parser.add_argument(
-        "--epochs", metavar="N", type=int, help="passes over the pairs (default: the provider's choice)"
-    )
+    parser.add_argument("--epochs", metavar="N", type=int, help="passes (default: the provider's choice)")
     parser.add_argument("--batch-size", metavar="N", type=int, help="pairs a step (default: the provider's choice)")
     parser.add_argument("--learning-rate-multiplier", metavar="X", type=float, help="default: the provider's choice")
     parser.add_argument("--seed", metavar="N", type=int)

@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ PROJECT = "lumora"
 SITE = "sample site"
 GENERAL = "general questions"
 SEED = 1
+HYPERPARAMETERS = {"n_epochs": 1, "batch_size": 6, "learning_rate_multiplier": 1.0}
+"""One pass: the recipe asks every fact in two dozen ways, which is what passes would be for."""
 
 
 def create() -> None:
@@ -76,8 +79,7 @@ async def serve(config: Mapping[str, Any]) -> AsyncIterator[SampleSite]:
 
 
 def _row(replay: questions.Replay) -> str:
-    messages = [{"role": "user", "content": replay.question}, {"role": "assistant", "content": replay.answer}]
-    return json.dumps({"messages": messages}, ensure_ascii=False) + "\n"
+    return json.dumps(asdict(replay), ensure_ascii=False) + "\n"
 
 
 def _valid(kind: str, config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from ftui import settings
+from ftui import paths, settings
 from ftui.errors import FtuiError, describe
 from ftui.store import Store, create_project, list_projects
 from ftui.ui import clock
@@ -73,6 +73,8 @@ class FtuiApp(App[None]):
         self._chat: ChatPane | None = None
         self._said_at = 0.0
         self._remembered: dict[str, Any] = {}
+        self.drafts: dict[str, dict[str, str]] = {}
+        """What was typed into forms that were left, by their titles."""
         for theme in THEMES:
             self.register_theme(theme)
 
@@ -94,7 +96,7 @@ class FtuiApp(App[None]):
         """What the last key did, on the bottom line: `rejected · u undo`."""
         self._said_at = clock.now()
         self._bottom.say(text)
-        self._look_again()
+        self.look_again()
 
     def fail(self, error: FtuiError) -> None:
         """Show what, why and do of an error; nothing that was typed is lost."""
@@ -217,10 +219,26 @@ class FtuiApp(App[None]):
 
             worker.ensure(store)
 
-    def _start_demo(self, store: Store) -> None:
-        from ftui.ui.screens.install import install_with_consent
+    @work(exit_on_error=False, group="demo", exclusive=True)
+    async def _start_demo(self, store: Store) -> None:
+        """Queue what the demo begins with; one key confirms the downloads before that."""
+        from ftui.demo import loop
+        from ftui.engine import install
+        from ftui.ui.screens.install import ask_to_install
 
-        install_with_consent(self, store)
+        def start() -> None:
+            with self.trying():
+                loop.start(store)
+                self.say("the sample site is being collected, the engine comes beside it")
+
+        with self.trying():
+            latest = store.tasks.latest("install")
+            if install.installed(paths.engine_home()) or (latest is not None and latest.open):
+                loop.start(store)
+            else:
+                await ask_to_install(
+                    self, start, lambda: self.say("nothing was downloaded · ctrl+p then Demo starts it")
+                )
 
     def _show_first(self) -> None:
         from ftui.ui.screens.first import FirstScreen
@@ -284,7 +302,7 @@ class FtuiApp(App[None]):
             if new:
                 place.recall(self._remembered.get(name, {}))
             place.focus_first()
-        self._look_again()
+        self.look_again()
 
     def _look(self) -> None:
         """Ask the store for news; costs two short questions when there are none."""
@@ -299,9 +317,9 @@ class FtuiApp(App[None]):
                 self.place.post_message(StoreChanged())
             if self._chat is not None and self._chat.display:
                 self._chat.post_message(StoreChanged())
-            self._look_again()
+            self.look_again()
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
         """Bring header, bottom line and footer up to date."""
         if self._store is None:
             return
@@ -319,7 +337,7 @@ class FtuiApp(App[None]):
             with self.trying():
                 if self._store.tasks.all(states=("running",), limit=1):
                     self.place.refresh_view()
-                    self._look_again()
+                    self.look_again()
 
     @property
     def _bottom(self) -> BottomLine:
@@ -377,7 +395,11 @@ class FtuiApp(App[None]):
     def action_help(self) -> None:
         from ftui.ui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(self.screen), self._press)
+
+    def _press(self, key: str | None) -> None:
+        if key is not None:
+            self.simulate_key(key)
 
     def action_projects(self) -> None:
         from ftui.ui.screens.projects import ProjectsScreen
@@ -394,5 +416,7 @@ class FtuiApp(App[None]):
         yield SystemCommand("Chat", "Open the chat pane", self.open_chat)
         yield SystemCommand("Projects", "Open or make a project", self.action_projects)
         yield SystemCommand("Keys", "All keys that work here", self.action_help)
+        if self.demo and self._store is not None:
+            yield SystemCommand("Demo", "Start the demo", lambda: self._start_demo(self.store))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         yield SystemCommand("Quit", "Close ftui; running work goes on", self.action_quit)

@@ -21,6 +21,11 @@ class Place(Vertical):
     keys are its `BINDINGS`, the most used first: the footer shows them in this order.
     """
 
+    number: ClassVar[int] = 0
+    title: ClassVar[str] = ""
+    short: ClassVar[str] = ""
+    """The name in a header of 80 columns."""
+
     NARROW: ClassVar[int] = 96
     """Below this many columns a place has the class `-narrow` and shows one pane."""
 
@@ -36,7 +41,7 @@ class Place(Vertical):
         """What has been done and the key that goes on."""
         from ftui import guide
 
-        return str(guide.next_step(self.app.store).text)
+        return str(guide.next_step(self.app.store))
 
     def refusal(self, action: str) -> str:
         """Why a key's action cannot work now, one sentence; "" when it can.

@@ -1,0 +1,70 @@
+"""A few ways to go on, one key each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from ftui.ui.text import Row, fit, row
+from ftui.ui.widgets.rows import Lines, RowList
+
+
+class Choice(NamedTuple):
+    """One way: its key, what it is, and what it needs."""
+
+    key: str
+    title: str
+    detail: str
+    value: str
+
+
+class ChooseScreen(ModalScreen[str | None]):
+    """Gives the value of the chosen way, None after `esc`.
+
+    Args:
+        title: stands in the border.
+        lead: lines above the choices.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
+    DEFAULT_CSS = "ChooseScreen RowList { height: auto; max-height: 12; margin-top: 1; }"
+
+    def __init__(self, title: str, choices: Sequence[Choice], lead: Sequence[Row] = ()) -> None:
+        super().__init__()
+        self._title, self._choices, self._lead = title, tuple(choices), tuple(lead)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            yield Lines()
+            yield RowList(self._row)
+
+    def on_mount(self) -> None:
+        self.query_one(Lines).show(self._lead)
+        rows = self.query_one(RowList)
+        rows.styles.height = len(self._choices)
+        rows.update(len(self._choices))
+        rows.focus()
+
+    def _row(self, index: int, width: int) -> Row:
+        choice = self._choices[index]
+        titles = max(len(each.title) for each in self._choices) + 3
+        return row((f" {choice.key}  ", "key"), fit(choice.title, titles), (choice.detail, "dim"))
+
+    def on_key(self, event: events.Key) -> None:
+        for choice in self._choices:
+            if event.character == choice.key:
+                event.stop()
+                self.dismiss(choice.value)
+
+    def on_row_list_selected(self, event: RowList.Selected) -> None:
+        self.dismiss(self._choices[event.index].value)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

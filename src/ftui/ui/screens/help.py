@@ -1,0 +1,106 @@
+"""All keys that work here, searchable."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input
+
+from ftui.ui.place import Place
+from ftui.ui.text import Row, cut, fit, row
+from ftui.ui.widgets.footer import key_name
+from ftui.ui.widgets.rows import Lines, RowList
+
+
+class Key(NamedTuple):
+    """One line of the help."""
+
+    name: str
+    does: str
+    where: str
+    press: str
+
+
+class HelpScreen(ModalScreen[str | None]):
+    """Lists the keys of what is below it; `enter` presses the chosen one. Gives that key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back", priority=True),
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+    ]
+    DEFAULT_CSS = """
+    HelpScreen {
+        & .dialog { height: 90%; padding: 0 1; }
+        & Input { height: 3; }
+        & RowList { height: 1fr; }
+    }
+    """
+
+    def __init__(self, below: Screen[object]) -> None:
+        super().__init__()
+        self._all = keys_of(below)
+        self._found = self._all
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Keys"
+            yield Input(placeholder="type to search")
+            yield RowList(self._row, empty=[row(" no key does that")])
+            yield Lines()
+
+    def on_mount(self) -> None:
+        self.query_one(RowList).can_focus = False
+        self.query_one(RowList).update(len(self._found))
+        foot = row(("enter ", "key"), ("press it   ", "dim"), ("esc ", "key"), ("back   ", "dim"))
+        self.query_one(Lines).show([foot + row(("ctrl+p ", "key"), ("palette", "dim"))])
+
+    def _row(self, index: int, width: int) -> Row:
+        key = self._found[index]
+        return row((fit(f" {key.name}", 14), "key"), fit(key.does, width - 26), (cut(key.where, 12), "dim"))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        words = event.value.lower().split()
+        self._found = [
+            key for key in self._all if all(word in f"{key.name} {key.does} {key.where}".lower() for word in words)
+        ]
+        rows = self.query_one(RowList)
+        rows.cursor = 0
+        rows.update(len(self._found))
+
+    def on_input_submitted(self) -> None:
+        if self._found:
+            self.dismiss(self._found[self.query_one(RowList).cursor].press)
+
+    def on_row_list_selected(self, event: RowList.Selected) -> None:
+        self.dismiss(self._found[event.index].press)
+
+    def action_move(self, step: int) -> None:
+        self.query_one(RowList).cursor += step
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+def keys_of(screen: Screen[object]) -> list[Key]:
+    """What can be pressed on a screen: the place's keys first, each with what it does."""
+    found: dict[tuple[str, str], Key] = {}
+    for active in screen.active_bindings.values():
+        binding, node = active.binding, active.node
+        if not binding.description or not active.enabled:
+            continue
+        where = node.title if isinstance(node, Place) else _WHERE.get(type(node).__name__, "everywhere")
+        name = key_name(binding)
+        if (twin := found.get((binding.action, binding.description))) is not None:
+            found[binding.action, binding.description] = twin._replace(name=f"{twin.name} {name}")
+            continue
+        found[binding.action, binding.description] = Key(name, binding.description, where, binding.key)
+    order = {"list": 1, "everywhere": 2}
+    return sorted(found.values(), key=lambda key: order.get(key.where, 0))
+
+
+_WHERE = {"RowList": "list", "Input": "text field", "TextArea": "text field", "ChatPane": "chat", "Transcript": "chat"}

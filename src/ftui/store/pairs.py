@@ -163,9 +163,12 @@ class Pairs:
         """Give pairs a decision as one undoable step; gives how many changed."""
         return self._change(ids, {"decision": int(decision)}, decision.name.lower())
 
-    def edit(self, identifier: int, messages: Sequence[Message]) -> None:
-        """Replace a pair's messages as one undoable step."""
-        self._change([identifier], {"messages": json.dumps(list(messages), ensure_ascii=False), "edited": 1}, "edited")
+    def edit(self, identifier: int, messages: Sequence[Message], tokens: int | None = None) -> None:
+        """Replace a pair's messages, and its tokens where they were counted, as one undoable step."""
+        fields: dict[str, Any] = {"messages": json.dumps(list(messages), ensure_ascii=False), "edited": 1}
+        if tokens is not None:
+            fields["tokens"] = tokens
+        self._change([identifier], fields, "edited")
 
     def undo(self) -> tuple[str, list[int]] | None:
         """Take the last step back: (what it was, ids of its pairs), None when there is none."""

@@ -143,7 +143,7 @@ def on_network(path: Path) -> bool:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The single statements of a script; `executescript` would commit the transaction."""
+    """The single statements of a script, each ending with its line; `executescript` would commit."""
     statement = ""
     for line in script.splitlines():
         statement += line + "\n"

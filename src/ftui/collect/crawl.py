@@ -9,7 +9,7 @@ a large one; what was under way when a crawl was cut off is fetched again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,7 +88,7 @@ def _address(url: str) -> str:
     return address
 
 
-async def crawl(config: Crawl, *, state: Mapping[str, Any] | None = None) -> AsyncIterator[Event]:
+async def crawl(config: Crawl, *, state: Mapping[str, Any] | None = None) -> AsyncGenerator[Event, None]:
     """Fetch pages and yield what they hold.
 
     Args:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui import paths
+from ftui import paths
 from ftui.errors import InputError
 
 QUESTIONS = "question-and-answer"

@@ -17,7 +17,7 @@ from typing import Any
 
 from ftui import credentials, paths
 from ftui.connect import prices, providers
-from ftui.errors import CredentialError, FtuiError, InputError, ServiceError
+from ftui.errors import CredentialError, InputError, ServiceError, describe
 from ftui.events import Checkpoint, Event, Failure, Note, Progress, Record, Result
 from ftui.store import Store
 from ftui.store.jobs import Job
@@ -184,10 +184,9 @@ async def _collect(store: Store, task: Task) -> Steps:
 
 async def _prepare(store: Store, task: Task) -> Steps:
     from ftui import prepare
-    from ftui.prepare import recipe as recipes
-    from ftui.prepare import tokens
+    from ftui.prepare import project, tokens
 
-    recipe = recipes.ensure(store.recipe_path)
+    recipe = project.load(store)
     tags = {source.id: source.tag for source in store.sources.all()}
     total, read, made = store.records.count(), 0, 0
     current: dict[str, Any] = {}
@@ -296,9 +295,9 @@ async def _train(store: Store, task: Task) -> Steps:
             async for seen in watch.watch(client, provider, job.remote, store.jobs.event_ids(job.id)):
                 yield _keep(store, job.id, seen)
                 await _obey(store, task, client, job.remote)
-    except FtuiError as error:
-        current = store.jobs.get(job.id)
-        if current.remote is None:
+    except Exception as cause:
+        error = describe(cause)
+        if store.jobs.get(job.id).remote is None:
             store.jobs.update(job.id, state="failed", error=error, finished=time.time())
             if isinstance(error, CredentialError | ServiceError | InputError):
                 # The provider said no, so nothing was bought.
@@ -310,10 +309,10 @@ async def _train(store: Store, task: Task) -> Steps:
 def _freeze(store: Store) -> Version:
     """The accepted pairs as a dataset version, with the questions that it holds out."""
     from ftui.compare import metrics
-    from ftui.prepare import export
+    from ftui.prepare import export, project
     from ftui.prepare import recipe as recipes
 
-    recipe = recipes.ensure(store.recipe_path)
+    recipe = project.load(store)
     accepted = list(store.pairs.accepted())
     frozen = export.freeze(accepted, recipe)
     held = [pair for pair in accepted if pair.origin.get("held")]
@@ -325,7 +324,7 @@ def _freeze(store: Store) -> Version:
         validation_rows=frozen.validation_rows,
         train_tokens=sum(pair.tokens for pair in accepted) - sum(pair.tokens for pair in held),
         system=accepted[0].text("system"),
-        recipe=recipes.dumps(recipe),
+        recipe=recipes.dump(recipe),
     )
     questions = []
     for pair in held[:HELD_QUESTIONS]:

@@ -6,6 +6,7 @@ import argparse
 
 from ftui import queue
 from ftui.cli.common import add_follow_options, follow, open_store, print_json
+from ftui.prepare import project
 from ftui.prepare import recipe as recipes
 from ftui.store import Store
 from ftui.store.pairs import Decision
@@ -26,13 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     with open_store(options) as store:
         if options.template:
-            recipes.save(store.recipe_path, recipes.Recipe(template=options.template))
+            project.save(store, recipes.Recipe(template=options.template))
         if options.show_recipe:
             print(f"# {store.recipe_path}")
-            print(recipes.dumps(recipes.ensure(store.recipe_path)), end="")
+            print(recipes.dump(project.load(store)), end="")
             return 0
         # A mistake in the recipe is told here, not in the worker's log.
-        recipes.ensure(store.recipe_path)
+        project.load(store)
         task_id = queue.prepare(store)
         if options.detach:
             print(task_id)

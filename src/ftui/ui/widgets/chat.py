@@ -65,6 +65,13 @@ def choices(store: Store) -> list[Choice]:
     return result
 
 
+def talk_to(app: FtuiApp, name: str) -> None:
+    """Open the chat pane on a model by its name; "" leaves the choice as it is."""
+    if name:
+        app.store.meta.set(CHOSEN, name)
+    app.open_chat()
+
+
 class Ask(TextArea, inherit_bindings=False):
     """The text field of the chat. `ctrl+x` stops an answer here, so it does not cut."""
 
@@ -72,13 +79,11 @@ class Ask(TextArea, inherit_bindings=False):
         binding for binding in TextArea.BINDINGS if not (isinstance(binding, Binding) and "ctrl+x" in binding.key)
     ]
 
-    DEFAULT_CSS = """
-    Ask {
-        height: auto; min-height: 3; max-height: 8; padding: 0 1;
-        border: none; border-top: solid $border-blurred; background: $background;
-        &:focus { border: none; border-top: solid $accent; }
-    }
-    """
+    DEFAULT_CSS = "Ask { height: auto; min-height: 1; max-height: 6; background: $background; }"
+
+    def on_mount(self) -> None:
+        # The line above it, which the pane draws, shows the focus; text fields have a border elsewhere.
+        self.styles.border = ("none", "transparent")
 
 
 class ChatPane(Vertical):
@@ -89,6 +94,8 @@ class ChatPane(Vertical):
         border: round $border-blurred; border-title-color: $text-muted; border-subtitle-color: $text-muted;
         border-title-align: left; border-subtitle-align: right;
         &:focus-within { border: round $accent; border-title-color: $foreground; }
+        & #ask { height: auto; padding: 0 1; border-top: solid $border-blurred; }
+        & #ask:focus-within { border-top: solid $accent; }
     }
     """
     # With priority: inside the text field these keys would mean something else.
@@ -114,7 +121,8 @@ class ChatPane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Transcript(empty=_EMPTY)
-        yield Ask(placeholder="ask …", highlight_cursor_line=False)
+        with Vertical(id="ask"):
+            yield Ask(placeholder="ask …", compact=True, highlight_cursor_line=False)
 
     def on_mount(self) -> None:
         self._conversation = Conversation(self.app.store)

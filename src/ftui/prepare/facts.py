@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from typing import Any
 
 from ftui.prepare.clean import plain
@@ -16,8 +17,8 @@ from ftui.prepare.fields import exchange, linked_data
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(.*)")
-_SEPARATOR = re.compile(r"(?<=[?？؟])\s+|\s+[/|]\s+")
-QUESTION_MARKS = ("?", "？", "؟", ";")
+_SEPARATOR = re.compile(r"\s+[/|]\s+|(?<=[?？؟])\s+")
+QUESTION_MARKS = ("?", "？", "؟")
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Fact:
 
     @property
     def is_question(self) -> bool:
-        return self.heading.endswith(QUESTION_MARKS[:3])
+        return self.heading.endswith(QUESTION_MARKS)
 
 
 def find(data: Mapping[str, Any], also_markers: Sequence[str]) -> list[Fact]:
@@ -106,10 +107,23 @@ def _declared(data: Mapping[str, Any]) -> Iterator[Fact]:
                 yield Fact(plain(entry["name"]), plain(_without_tags(text)), also, text)
 
 
-def _without_tags(html: str) -> str:
-    """The text of the little HTML that is allowed in such an answer."""
-    if "<" not in html:
-        return html
-    from trafilatura import html2txt
+class _Text(HTMLParser):
+    """Collects the text of the little HTML that is allowed in a declared answer."""
 
-    return html2txt(f"<body>{html}</body>")
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag in ("p", "br", "div", "li", "ul", "ol", "tr", "h2", "h3", "h4"):
+            self.parts.append("\n- " if tag == "li" else "\n")
+
+
+def _without_tags(html: str) -> str:
+    parser = _Text()
+    parser.feed(html)
+    parser.close()
+    return "".join(parser.parts)

@@ -124,7 +124,7 @@ def _key(text: str) -> str:
 def _wrap(question: str, english: bool, rng: random.Random) -> str:
     if not english:
         return question
-    is_question = question.endswith(QUESTION_MARKS[:3])
+    is_question = question.endswith(QUESTION_MARKS)
     if is_question and rng.random() < 0.4:
         to_do, thing = _HOW_TO.fullmatch(question), _WHAT_IS.fullmatch(question)
         if to_do:

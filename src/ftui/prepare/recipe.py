@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ftui import paths
-from ftui import paths
 from ftui.errors import InputError
 
 QUESTIONS = "question-and-answer"

@@ -1,0 +1,70 @@
+"""The recipe file."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from ftui.errors import InputError
+from ftui.prepare import recipe as recipes
+from ftui.prepare.recipe import Messages, Mixture, Questions, Recipe
+
+
+def test_nothing_gives_the_defaults() -> None:
+    assert recipes.parse("") == Recipe()
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(),
+        Recipe(system='Say "yes"\nor no', seed=7, mixture=Mixture(0.0), questions=Questions("questions", 24, 1.0)),
+        Recipe(system=""),
+        Recipe(template="product-description"),
+        Recipe(template="own", messages=Messages("{{ title }}\n{{ url }}", "{{ description }}")),
+    ],
+)
+def test_what_is_written_is_read_again(recipe: Recipe) -> None:
+    assert recipes.parse(recipes.dump(recipe)) == recipe
+
+
+def test_the_recipe_of_the_demo_can_be_read() -> None:
+    with_path = Path(str(files("ftui.demo") / "recipe.toml"))
+    assert recipes.load(with_path).questions.headings == "questions"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "part"),
+    [
+        ("seed = 1\nsystem = oops\n", None, "line 2"),
+        ("\n\nsed = 1\n", 3, 'no setting "sed"'),
+        ('template = "poem"\n', 1, "question-and-answer, product-description, own"),
+        ("seed = 1\n[questions]\npresentations = 0\n", 3, "between 1 and 100"),
+        ("[mixture]\ngeneral = 1.5\n", 2, "between 0 and 0.9"),
+        ("[mixture]\ngeneral = nan\n", 2, "between 0 and 0.9"),
+        ("[split]\nheld = true\n", 2, "a whole number"),
+        ("[questions]\n\nalso = [1]\n", 3, "a list of texts"),
+        ("system = 3\n", 1, "a text"),
+        ("answers = 3\n", 1, "[answers] is a table"),
+        ("[answer]\nmost = 3\n", 1, 'no setting "answer"'),
+        ("[answers]\nleast = 50\nmost = 40\n", 2, "smaller"),
+        ('template = "own"\n[messages]\nuser = "x"\n', 1, '"assistant"'),
+    ],
+)
+def test_what_cannot_be_followed_is_told_with_its_line(text: str, line: int | None, part: str) -> None:
+    with pytest.raises(InputError) as caught:
+        recipes.parse(text, "mine.toml")
+    assert part in caught.value.why
+    assert caught.value.what.startswith("mine.toml")
+    if line:
+        assert f"line {line} " in caught.value.what
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        recipes.load(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="UTF-8"):
+        recipes.load(tmp_path / "binary.toml")

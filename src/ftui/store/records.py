@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +102,11 @@ class Records:
         if source is None:
             return int(self._database.connection.execute(query).fetchone()[0])
         return int(self._database.connection.execute(query + " WHERE source = ?", (source,)).fetchone()[0])
+
+    def ids(self, source: int) -> array[int]:
+        """The ids of a source's records in their order."""
+        rows = self._database.connection.execute("SELECT id FROM bulk.records WHERE source = ? ORDER BY id", (source,))
+        return array("q", (row[0] for row in rows))
 
     def get(self, identifier: int) -> dict[str, Any] | None:
         """One record as `{"id", "source", "key", "url", "title", "data", "time"}`."""

@@ -155,9 +155,13 @@ class FtuiApp(App[None]):
         self.set_interval(REMEMBER_SECONDS, self._remember)
         self.call_after_refresh(self._warm)
 
-    def on_unmount(self) -> None:
+    def exit(self, *args: Any, **options: Any) -> None:
+        """Remember where the person is, then end. What the worker does goes on."""
         with self.trying():
             self._save()
+        super().exit(*args, **options)
+
+    def on_unmount(self) -> None:
         self._close_store()
 
     @work(thread=True, exit_on_error=False, group="warm")

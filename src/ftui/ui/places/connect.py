@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 
 from ftui import credentials, paths, queue
 from ftui.connect import checks, providers
@@ -38,8 +38,8 @@ class ConnectPlace(Place):
         & #services { width: 11fr; }
         & #about { width: 10fr; padding: 0 1; }
         &.-narrow Horizontal { layout: vertical; }
-        &.-narrow #services { width: 1fr; height: 2fr; max-height: 10; }
-        &.-narrow #about { width: 1fr; height: 3fr; }
+        &.-narrow #services { width: 1fr; height: auto; max-height: 10; }
+        &.-narrow #about { width: 1fr; }
     }
     """
 
@@ -54,7 +54,8 @@ class ConnectPlace(Place):
             services = RowList(self._row, id="services", classes="pane")
             services.border_title = "Providers and sources"
             yield services
-            yield Lines(id="about", classes="pane")
+            with VerticalScroll(id="about", classes="pane"):
+                yield Lines()
 
     def refresh_view(self) -> None:
         with self.app.trying():
@@ -85,9 +86,9 @@ class ConnectPlace(Place):
     def _show_about(self) -> None:
         if not self._services:
             return
-        about, service = self.query_one("#about", Lines), self._service
+        about, service = self.query_one("#about"), self._service
         about.border_title = service.title
-        about.show(details(service, self._checks.get(service.name), about.size.width))
+        about.query_one(Lines).show(details(service, self._checks.get(service.name), about.size.width))
 
     def on_row_list_highlighted(self) -> None:
         self._show_about()

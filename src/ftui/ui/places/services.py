@@ -52,7 +52,6 @@ def _engine(store: Store, provider: Provider, seen: Mapping[str, Check], testing
     from ftui.engine import install
 
     task = store.tasks.latest("install")
-    brief = f"engine, {', '.join(provider.base_models)}"
     symbol: tuple[str, Tone] = ("·", "dim")
     if task is not None and task.open:
         state, symbol = guide.progress(task), ("▸", "accent")
@@ -67,7 +66,9 @@ def _engine(store: Store, provider: Provider, seen: Mapping[str, Check], testing
         state = "not installed · e installs"
     if provider.name in testing:
         state = "testing …"
-    return Service(provider.name, provider.title, provider, brief, state, *symbol, address=str(paths.engine_home()))
+    return Service(
+        provider.name, provider.title, provider, "local engine", state, *symbol, address=str(paths.engine_home())
+    )
 
 
 def _remote(provider: Provider, seen: Mapping[str, Check], testing: AbstractSet[str]) -> Service:
@@ -151,10 +152,10 @@ def details(service: Service, check: Check | None, width: int) -> list[Row]:
         lines += [(), row(("✗ ", "bad"), (plain(check.error.what, width - 2), "bold"))]
         lines += [row(f"  {line}") for line in wrapped(check.error.why, width - 2)]
         lines += [row(("→ ", "accent"), line) for line in wrapped(check.error.do, width - 2)]
+    lines.append(())
     for notice in service.provider.notices if service.provider else ():
-        lines.append(())
         for number, line in enumerate(wrapped(notice, width - 2)):
             lines.append(row(("! " if number == 0 else "  ", "warn"), line))
     if service.provider is not None and service.provider.notices:
-        lines += [(), row(("→ ", "accent"), "Train the same data elsewhere: ", ("4 ", "key"), "then ", ("n", "key"))]
+        lines += [row(("→ ", "accent"), "Train the same data elsewhere: ", ("4 ", "key"), "then ", ("n", "key"))]
     return lines

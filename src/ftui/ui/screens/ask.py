@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from ftui.ui.text import Row, Span, row
+from ftui.ui.text import Row, row
 from ftui.ui.widgets.rows import Lines
 
 
@@ -29,6 +29,8 @@ class AskScreen(ModalScreen[bool]):
         Binding("n,escape,enter", "answer(False)", "no"),
     ]
 
+    DEFAULT_CSS = "AskScreen .dialog { padding: 0 2; }"
+
     def __init__(
         self, question: str, detail: str | Sequence[Row], yes_label: str = "go on", no_label: str = "no"
     ) -> None:
@@ -43,8 +45,8 @@ class AskScreen(ModalScreen[bool]):
             yield Lines()
 
     def on_mount(self) -> None:
-        keys = row((" y ", "key"), f"{self._yes}     ", ("n ", "key"), (self._no, "dim"))
-        self.query_one(Lines).show([row((self._question, "bold")), (), *self._detail, (), (Span(""), *keys)])
+        keys = row(("y ", "key"), f"{self._yes}     ", ("n ", "key"), (self._no, "dim"))
+        self.query_one(Lines).show([(), row((self._question, "bold")), (), *self._detail, (), keys, ()])
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

@@ -33,7 +33,9 @@ class ChooseScreen(ModalScreen[str | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
-    DEFAULT_CSS = "ChooseScreen RowList { height: auto; max-height: 12; margin-top: 1; }"
+    DEFAULT_CSS = (
+        "ChooseScreen { & .dialog { padding: 0 2; } & RowList { height: auto; max-height: 12; margin: 1 0; } }"
+    )
 
     def __init__(self, title: str, choices: Sequence[Choice], lead: Sequence[Row] = ()) -> None:
         super().__init__()
@@ -46,9 +48,8 @@ class ChooseScreen(ModalScreen[str | None]):
             yield RowList(self._row)
 
     def on_mount(self) -> None:
-        self.query_one(Lines).show(self._lead)
+        self.query_one(Lines).show([(), *self._lead] if self._lead else [])
         rows = self.query_one(RowList)
-        rows.styles.height = len(self._choices)
         rows.update(len(self._choices))
         rows.focus()
 

@@ -11,7 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Select
+from textual.widget import Widget
+from textual.widgets import Input, Select
 
 from ftui.errors import FtuiError, describe
 from ftui.ui.text import Row, Span, plain, row
@@ -65,9 +66,9 @@ class FormScreen(ModalScreen[Values | None]):
     ]
     DEFAULT_CSS = """
     FormScreen {
-        & Label { color: $text-muted; margin-top: 1; }
-        & Input { height: 3; }
-        & #foot { margin-top: 1; }
+        & Input, & Select { height: 3; border-title-color: $text-muted; }
+        & #lead { margin: 0 1 1 1; }
+        & #foot { margin: 0 1; }
     }
     """
 
@@ -96,11 +97,13 @@ class FormScreen(ModalScreen[Values | None]):
                 yield Lines(id="lead")
             for field in self._fields:
                 value = draft.get(field.name, field.value)
-                yield Label(field.label, markup=False)
+                widget: Widget
                 if field.choices:
-                    yield Select(field.choices, value=value, allow_blank=False, id=field.name)
+                    widget = Select(field.choices, value=value, allow_blank=False, id=field.name)
                 else:
-                    yield Input(value, placeholder=field.hint, password=field.secret, id=field.name)
+                    widget = Input(value, placeholder=field.hint, password=field.secret, id=field.name)
+                widget.border_title = field.label
+                yield widget
             yield Lines(id="foot")
 
     def on_mount(self) -> None:
@@ -163,5 +166,5 @@ def wrapped(text: str, width: int) -> list[str]:
 
     if not text:
         return []
-    console = Console(width=width, color_system=None)
-    return [line.plain.rstrip() for line in Text(plain(text)).wrap(console, width)]
+    console = Console(width=max(width, 8), color_system=None)
+    return [line.plain.rstrip() for line in Text(plain(text)).wrap(console, max(width, 8))]

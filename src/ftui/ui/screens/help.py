@@ -35,7 +35,6 @@ class HelpScreen(ModalScreen[str | None]):
     ]
     DEFAULT_CSS = """
     HelpScreen {
-        & .dialog { height: 90%; padding: 0 1; }
         & Input { height: 3; }
         & RowList { height: 1fr; }
     }
@@ -47,7 +46,7 @@ class HelpScreen(ModalScreen[str | None]):
         self._found = self._all
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with Vertical(classes="dialog high") as dialog:
             dialog.border_title = "Keys"
             yield Input(placeholder="type to search")
             yield RowList(self._row, empty=[row(" no key does that")])
@@ -61,7 +60,7 @@ class HelpScreen(ModalScreen[str | None]):
 
     def _row(self, index: int, width: int) -> Row:
         key = self._found[index]
-        return row((fit(f" {key.name}", 14), "key"), fit(key.does, width - 26), (cut(key.where, 12), "dim"))
+        return row((fit(f" {key.name}", 16), "key"), fit(key.does, width - 30), (cut(key.where, 12), "dim"))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         words = event.value.lower().split()
@@ -98,9 +97,15 @@ def keys_of(screen: Screen[object]) -> list[Key]:
         if (twin := found.get((binding.action, binding.description))) is not None:
             found[binding.action, binding.description] = twin._replace(name=f"{twin.name} {name}")
             continue
-        found[binding.action, binding.description] = Key(name, binding.description, where, binding.key)
+        does = _WORDS.get(binding.action, binding.description)
+        found[binding.action, binding.description] = Key(name, does, where, binding.key)
     order = {"list": 1, "everywhere": 2}
     return sorted(found.values(), key=lambda key: order.get(key.where, 0))
 
 
+_WORDS = {
+    "app.focus_next": "next field or pane",
+    "app.focus_previous": "field or pane before",
+    "screen.copy_text": "copy the selected text",
+}
 _WHERE = {"RowList": "list", "Input": "text field", "TextArea": "text field", "ChatPane": "chat", "Transcript": "chat"}

@@ -26,8 +26,7 @@ class ProjectsScreen(ModalScreen[str | None]):
     ]
     DEFAULT_CSS = """
     ProjectsScreen {
-        & .dialog { padding: 0 1; }
-        & RowList { height: 12; max-height: 12; }
+        & RowList { height: auto; max-height: 12; }
     }
     """
 
@@ -45,7 +44,7 @@ class ProjectsScreen(ModalScreen[str | None]):
     def on_mount(self) -> None:
         self._projects = [summary(name) for name in list_projects()]
         titles = fit("records", 10, "right") + fit("pairs", 10, "right") + fit("accepted", 10, "right")
-        titles += fit("models", 8, "right") + fit("changed", 16, "right")
+        titles += fit("models", 8, "right") + fit("changed", 14, "right")
         self.query_one("#head", Lines).show([row((fit("  name", 18) + titles, "dim"))])
         rows = self.query_one(RowList)
         rows.update(len(self._projects))
@@ -57,7 +56,7 @@ class ProjectsScreen(ModalScreen[str | None]):
         project = self._projects[index]
         numbers = "".join(fit(count(n), 10, "right") for n in (project.records, project.pairs, project.accepted))
         ago = f"{duration(max(clock.now() - project.changed, 0))} ago"
-        rest = numbers + fit(count(project.models), 8, "right") + fit(ago, 16, "right")
+        rest = numbers + fit(count(project.models), 8, "right") + fit(ago, 14, "right")
         return row(" ", fit(project.name, 16), (rest, "dim"))
 
     def on_row_list_selected(self, event: RowList.Selected) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding
@@ -80,8 +80,9 @@ class Footer(Toned):
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
+        self.app.screen_change_signal.subscribe(self, self._bindings_changed)
 
-    def _bindings_changed(self, screen: Screen[object]) -> None:
+    def _bindings_changed(self, screen: Screen[Any]) -> None:
         self.show()
 
     def show(self) -> None:
@@ -94,6 +95,8 @@ class Footer(Toned):
 
     def keys(self) -> list[tuple[str, str, str]]:
         """(key, what it does, key to press) of what works now, the most used first."""
+        if self.app.screen is not self.screen:
+            return []  # a dialog is open and says its own keys
         first: list[tuple[str, str, str]] = []
         last: dict[str, tuple[str, str, str]] = {}
         seen: set[tuple[str, str]] = set()

@@ -77,13 +77,12 @@ class Header(Toned):
             if wide:
                 left.append(Span(" "))
         self._clickable = tuple(places)
-        room = width - width_of(left)
-        right = "  ".join(text for text in (self.worker, self.spent) if text) + " "
-        if len(right) > room:
-            right = self.spent + " "
-        if len(right) > room:
-            return tuple(left)
-        return (*left, Span(fit(right, room, "right"), "dim"))
+        room = width - width_of(left) - 1
+        for texts in ((self.worker, self.spent), (self.worker.partition(" +")[0], self.spent), ("", self.spent)):
+            right = "  ".join(text for text in texts if text) + " "
+            if len(right) <= room:
+                return (*left, Span(fit(right, room + 1, "right"), "dim"))
+        return tuple(left)
 
     def on_click(self, event: events.Click) -> None:
         for start, end, number in self._clickable:

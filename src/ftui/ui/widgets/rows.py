@@ -54,7 +54,30 @@ class Toned(Widget):
             room -= cell_len(text)
         if room > 0:
             segments.append(Segment(" " * room, base))
-        return Strip(segments, width)
+        return Strip(_joined(segments), width)
+
+
+def _joined(segments: Sequence[Segment]) -> list[Segment]:
+    """Neighbours of one style as one, blanks in the style beside them: a change of style costs forty bytes."""
+    joined: list[Segment] = []
+    for segment in segments:
+        last = joined[-1] if joined else None
+        if last is None or not (last.style == segment.style or _alike(last, segment)):
+            joined.append(segment)
+            continue
+        style = segment.style if last.text.isspace() else last.style
+        joined[-1] = Segment(last.text + segment.text, style)
+    return joined
+
+
+def _alike(first: Segment, second: Segment) -> bool:
+    """Whether one is blank and would look the same in the other's style."""
+    styles = [segment.style or Style() for segment in (first, second)]
+    return (
+        (first.text.isspace() or second.text.isspace())
+        and styles[0].bgcolor == styles[1].bgcolor
+        and not any(style.underline or style.reverse or style.strike for style in styles)
+    )
 
 
 class Lines(Toned):
@@ -157,6 +180,8 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         """There are `count` rows now, some may read differently; repaints those that do."""
         if empty is not None:
             self._empty = tuple(empty)
+        if count != self._count and self.styles.auto_dimensions:
+            self.refresh(layout=True)
         self._count = count
         self._resize()
         if self.cursor >= count:
@@ -164,7 +189,7 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         height = self.scrollable_content_region.height
         for y in range(height):
             if self._painted.get(y) != self._look(y):
-                self.refresh(Region(0, y, self.size.width, 1))
+                self.refresh_line(y + self.scroll_offset.y)
 
     def _resize(self) -> None:
         # virtual_size lays the whole screen out again when it changes, so it grows in steps.
@@ -174,6 +199,9 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         size = Size(0, height if self._count > self.scrollable_content_region.height else 0)
         if size != self.virtual_size:
             self.virtual_size = size
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return self._count or len(self._empty)
 
     def on_resize(self) -> None:
         self._painted.clear()
@@ -202,6 +230,10 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
             base += self.get_component_rich_style("rowlist--cursor")
             mark = Segment("▌" if self.has_focus else "▏", base + self.tone_style("accent"))
         return self.paint(row, width, base, [mark])
+
+    def refresh_line(self, y: int) -> None:
+        # Not the scroll bar's cell, which is as it was.
+        self.refresh(Region(0, y - self.scroll_offset.y, self.scrollable_content_region.width, 1))
 
     # Moving
 

@@ -134,7 +134,7 @@ def _tidy(tree: Any) -> None:
         return
     if not body.xpath(_MAIN):
         # Without a main part every paragraph stands alone and headings are dropped.
-        for furniture in body.xpath(".//header | .//nav | .//footer | .//aside"):
+        for furniture in body.xpath("(.//header | .//nav | .//footer | .//aside)[not(ancestor::section)]"):
             furniture.drop_tree()
         main = body.makeelement("main")
         main.text, body.text = body.text, None

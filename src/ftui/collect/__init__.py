@@ -1,0 +1,74 @@
+"""Sources: where records come from. One entry for the worker, the command line and the screens.
+
+    async for event in collect("crawl", {"start": ["https://…"]}, state={}, credentials={}):
+        ...
+
+The collectors know nothing of the store. What they need after a crash they say in
+checkpoints, each of which is durable before the next event is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from ftui.collect.brightdata import BrightData, collect_dataset
+from ftui.collect.crawl import Crawl, crawl
+from ftui.collect.files import Files, read_files
+from ftui.errors import InputError
+from ftui.events import Event
+
+Source = Crawl | BrightData | Files
+KINDS: dict[str, type[Source]] = {"crawl": Crawl, "brightdata": BrightData, "files": Files}
+
+
+def source(kind: str, config: Mapping[str, Any]) -> Source:
+    """The checked settings of a source.
+
+    Raises:
+        InputError: an unknown kind, or settings that cannot be used.
+    """
+    if kind not in KINDS:
+        raise InputError(f"{kind!r} is no kind of source", f"the kinds are {', '.join(KINDS)}", "Choose one of these")
+    return KINDS[kind].from_dict(config)
+
+
+def validate(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings checked and completed with every default, as they are stored.
+
+    Raises:
+        InputError: see `source`.
+    """
+    return source(kind, config).to_dict()
+
+
+def describe(kind: str, config: Mapping[str, Any]) -> str:
+    """One line for lists."""
+    return source(kind, config).describe()
+
+
+def cost_at_most(kind: str, config: Mapping[str, Any]) -> float | None:
+    """US dollars that a collection can cost; None where nothing bounds it."""
+    settings = source(kind, config)
+    return settings.cost_at_most() if isinstance(settings, BrightData) else 0.0
+
+
+def collect(
+    kind: str, config: Mapping[str, Any], *, state: Mapping[str, Any], credentials: Mapping[str, str]
+) -> AsyncGenerator[Event, None]:
+    """The events of one collection.
+
+    Args:
+        kind: "crawl", "brightdata" or "files".
+        state: the last checkpoint of a run that was cut off, or {}.
+        credentials: keys by service; "brightdata" is the one that is used.
+
+    Raises:
+        InputError: at once, for settings that cannot be used; all else while iterating.
+    """
+    settings = source(kind, config)
+    if isinstance(settings, Crawl):
+        return crawl(settings, state=state)
+    if isinstance(settings, Files):
+        return read_files(settings, state=state)
+    return collect_dataset(settings, credentials.get("brightdata", ""), state=state)

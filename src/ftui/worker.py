@@ -28,6 +28,7 @@ from ftui.store import Store
 IDLE_SECONDS = 30.0
 POLL_SECONDS = 0.1
 log = logging.getLogger("ftui.worker")
+_started: list[subprocess.Popen[bytes]] = []
 
 
 def ensure(store: Store) -> None:
@@ -49,7 +50,9 @@ def ensure(store: Store) -> None:
         deadline = time.monotonic() + 10
         while lease.alive and time.monotonic() < deadline:
             time.sleep(0.05)
-    spawn(store.name)
+    # Kept, so that one that has ended is reaped instead of staying a zombie.
+    _started[:] = [child for child in _started if child.poll() is None]
+    _started.append(spawn(store.name))
 
 
 def spawn(project: str, idle: float | None = None) -> subprocess.Popen[bytes]:

@@ -25,8 +25,10 @@ _NAMES = {
     "valid_accuracy": ("full_valid_mean_token_accuracy", "valid_mean_token_accuracy", "validation_mean_token_accuracy"),
 }
 _STEP = re.compile(r"\bStep (\d+)/(\d+)")
-POLL_LOCAL = 1.0
-POLL_REMOTE = 5.0
+FIRST_PAUSE = 0.25
+SLOWER = 1.5
+LONGEST_PAUSE = {"engine": 1.0, "openai": 5.0, "custom": 5.0}
+"""Seconds between two looks: short at first, when much happens, then longer."""
 PATIENCE = 30
 """Polls in a row that may fail before the watch gives up; the job itself goes on."""
 
@@ -68,7 +70,7 @@ async def watch(
     import openai
 
     known = set(seen)
-    pause = POLL_LOCAL if provider.kind == "engine" else POLL_REMOTE
+    pause = FIRST_PAUSE
     failed, last = 0, JobSeen("unknown")
     while True:
         try:
@@ -94,6 +96,7 @@ async def watch(
         if last.state in ENDED:
             return
         await asyncio.sleep(pause)
+        pause = min(pause * SLOWER, LONGEST_PAUSE[provider.kind])
 
 
 async def _new_events(client: AsyncOpenAI, remote: str, known: set[str]) -> list[FineTuningJobEvent]:

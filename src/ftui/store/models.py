@@ -81,6 +81,13 @@ class Models:
             raise InputError(f"There is no model {name!r}", "this project has none of that name", "See: ftui models")
         return _model(row, targets)
 
+    def delete(self, identifier: int) -> None:
+        """Forget a model with its comparisons; an alias on it moves back. At the provider it stays."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM comparisons WHERE model = ?", (identifier,))
+            connection.execute("DELETE FROM alias_moves WHERE model = ?", (identifier,))
+            connection.execute("DELETE FROM models WHERE id = ?", (identifier,))
+
     def aliases(self) -> dict[str, int]:
         """Where each alias points now."""
         rows = self._database.connection.execute(

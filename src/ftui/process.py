@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 
 def start_time(pid: int) -> str:
     """When a process started, as text that is equal only for the same process; "" when there is none."""
-    if sys.platform == "linux":
+    if Path("/proc/self/stat").exists():
         try:
             stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
         except OSError:

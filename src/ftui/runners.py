@@ -12,11 +12,10 @@ import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ftui import credentials, paths
-from ftui.connect import prices, providers
+from ftui.connect import checks, prices, providers
 from ftui.errors import CredentialError, InputError, ServiceError, describe
 from ftui.events import Checkpoint, Event, Failure, Note, Progress, Record, Result
 from ftui.store import Store
@@ -160,11 +159,9 @@ async def _collect(store: Store, task: Task) -> Steps:
     cost = collect.cost_at_most(source.kind, source.config)
     if cost:
         store.money.reserve(f"Collecting {source.name}", reference, cost)
-    keys: dict[str, str] = {}
+    keys, address = dict[str, str](), checks.brightdata_url()
     if source.kind == "brightdata":
-        from ftui.connect.checks import brightdata_url
-
-        found = credentials.find("brightdata", brightdata_url(), brightdata_url())
+        found = credentials.find("brightdata", address, address)
         if found is None:
             raise CredentialError(
                 "There is no Bright Data token", "none is saved or in the environment", "ftui connect key brightdata"
@@ -173,7 +170,10 @@ async def _collect(store: Store, task: Task) -> Steps:
     async with contextlib.AsyncExitStack() as stack:
         if source.name == demo.SITE:
             await stack.enter_async_context(demo.serve(source.config))
-        async for event in collect.collect(source.kind, source.config, state=task.checkpoint, credentials=keys):
+        events = collect.collect(
+            source.kind, source.config, state=task.checkpoint, credentials=keys, brightdata_url=address
+        )
+        async for event in events:
             yield event
     if cost:
         store.money.settle(reference, cost)
@@ -189,24 +189,18 @@ async def _prepare(store: Store, task: Task) -> Steps:
     recipe = project.load(store)
     tags = {source.id: source.tag for source in store.sources.all()}
     total, read, made = store.records.count(), 0, 0
-    current: dict[str, Any] = {}
 
-    def domain() -> Iterator[dict[str, Any]]:
-        nonlocal current, read
-        for current in store.records.iterate():
-            read += 1
-            if tags.get(current["source"]) != "general":
-                yield current
+    def records(tag: str) -> Iterator[dict[str, Any]]:
+        nonlocal read
+        for record in store.records.iterate():
+            if tags.get(record["source"], "domain") == tag:
+                read += 1
+                yield record
 
-    general = [
-        exchange
-        for record in store.records.iterate()
-        if tags.get(record["source"]) == "general" and (exchange := _exchange(record["data"]))
-    ]
     dropped = list[tuple[int | None, str, str, str]]()
     batch = list[NewPair]()
     with store.pairs.replacing() as replacing:
-        for item in prepare.prepare(domain(), recipe, general):
+        for item in prepare.prepare(records("domain"), recipe, records("general")):
             if isinstance(item, prepare.Dropped):
                 dropped.append((item.record, item.url, item.reason, item.detail))
             else:
@@ -214,7 +208,7 @@ async def _prepare(store: Store, task: Task) -> Steps:
                     NewPair(
                         messages=item.messages,
                         digest=item.digest,
-                        source=current.get("source") if item.record is not None else None,
+                        source=item.source,
                         record=item.record,
                         url=item.url,
                         fact=item.fact,
@@ -234,21 +228,6 @@ async def _prepare(store: Store, task: Task) -> Steps:
     store.pairs.replace_dropped(dropped)
     yield Progress(total, total, "records", text=f"{made:,} pairs")
     yield Result({"records": total, "made": made, "pairs": store.pairs.counts().total, "removed": removed})
-
-
-@dataclass(frozen=True, slots=True)
-class _Exchange:
-    """An ordinary question with its answer, from a record of a source tagged general."""
-
-    question: str
-    answer: str
-
-
-def _exchange(data: Mapping[str, Any]) -> _Exchange | None:
-    question, answer = data.get("question"), data.get("answer")
-    if isinstance(question, str) and isinstance(answer, str) and question.strip() and answer.strip():
-        return _Exchange(question.strip(), answer.strip())
-    return None
 
 
 # Install

@@ -29,7 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     bright = actions.add_parser("brightdata", help="a Bright Data dataset")
     bright.add_argument("inputs", nargs="+", metavar="URL", help="what to collect")
     bright.add_argument("--dataset", metavar="gd_…", help="default: Amazon products")
-    bright.add_argument("--discover-by", metavar="KIND", help="default: best_sellers_url; 'none' for the URLs alone")
+    bright.add_argument(
+        "--discover-by", metavar="KIND", help="default: best_sellers_url; 'none' takes the URLs as they are"
+    )
     bright.add_argument("--input-field", metavar="NAME", help="the field the URLs go in (default: category_url or url)")
     bright.add_argument("--limit", type=int, metavar="N", help="records for each input")
     bright.add_argument("--max-cost", type=float, metavar="DOLLARS", help="needed: what it may cost at most")

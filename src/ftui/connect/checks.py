@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ftui import credentials, paths, settings
 from ftui.connect import providers
 from ftui.connect.providers import Provider
-from ftui.errors import CredentialError, FtuiError
+from ftui.errors import CredentialError, FtuiError, NetworkError, ServiceError
 
 BRIGHTDATA_URL = "https://api.brightdata.com"
 
@@ -58,19 +58,38 @@ def brightdata_url() -> str:
 
 
 async def check_brightdata(key: str | None = None) -> Check:
-    """Ask Bright Data whether the token is valid."""
-    from ftui.collect import brightdata
+    """Ask Bright Data whether the token is valid, by listing snapshots, which costs nothing."""
+    import httpx
 
-    base_url = brightdata_url()
-
-    found = credentials.find("brightdata", base_url, base_url)
+    url = brightdata_url()
+    found = credentials.find("brightdata", url, url)
     token = key or (found.key if found else "")
-    try:
-        if not token:
-            raise CredentialError(
-                "There is no Bright Data token", "none is saved", "Save one: ftui connect key brightdata"
-            )
-        text = await brightdata.check_token(token, base_url)
-    except FtuiError as error:
+    if not token:
+        error: FtuiError = CredentialError(
+            "There is no Bright Data token",
+            "none is saved or in the environment",
+            "Save one: ftui connect key brightdata",
+        )
         return Check(False, error.what, error=error)
-    return Check(True, text)
+    try:
+        # A proxy of the environment must never see calls to this machine.
+        async with httpx.AsyncClient(timeout=15, trust_env=not providers.is_loopback(url)) as client:
+            answer = await client.get(
+                f"{url}/datasets/v3/snapshots",
+                params={"dataset_id": "gd_l7q7dkf244hwjntr0", "limit": 1},
+                headers={"Authorization": f"Bearer {token}"},
+            )
+    except httpx.HTTPError as cause:
+        error = NetworkError("Bright Data cannot be reached", type(cause).__name__, f"Check the network and {url}")
+        return Check(False, error.what, error=error)
+    if answer.status_code in (401, 403):
+        error = CredentialError("Bright Data refuses the token", _said(answer.text), "Copy it again from the account")
+        return Check(False, error.what, error=error)
+    if answer.is_error:
+        error = ServiceError("Bright Data has an error of its own", _said(answer.text), "Try again in a moment")
+        return Check(False, error.what, error=error)
+    return Check(True, "ready")
+
+
+def _said(body: str) -> str:
+    return f"it says: {' '.join(body.split())[:200]}"

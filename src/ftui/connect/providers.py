@@ -156,14 +156,17 @@ async def client(provider: Provider, key: str | None = None, *, timeout: float =
                 f"Save one: ftui connect key {provider.name}",
             )
         key = found.key
-    loopback = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
     return AsyncOpenAI(
         api_key=key,
         base_url=base_url,
         timeout=timeout,
         # A proxy of the environment must never see calls to this machine.
-        http_client=DefaultAsyncHttpx2Client(trust_env=not loopback),
+        http_client=DefaultAsyncHttpx2Client(trust_env=not is_loopback(base_url)),
     )
+
+
+def is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _engine() -> Provider:

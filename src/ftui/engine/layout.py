@@ -228,3 +228,13 @@ def is_locked(path: Path) -> bool:
         return not lock.try_acquire()
     finally:
         lock.close()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that a folder and the files in it are on disk before it is renamed."""
+    for path in (*folder.iterdir(), folder):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

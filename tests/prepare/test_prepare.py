@@ -288,3 +288,11 @@ def test_general_pairs_are_mixed_in_by_share() -> None:
 
 def message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
+
+
+@pytest.mark.parametrize("heading", ["How do I open the Zorbel?", "Care of the Zorbel", "What is the weight of it?"])
+def test_one_wording_is_enough_for_many_presentations(heading: str) -> None:
+    recipe = Recipe(questions=Questions(presentations=20), mixture=Mixture(0.0))
+    pairs, _ = run([record(markdown=f"## {heading}\n\nThe answer to it is here.")], recipe)
+    assert len({asked(pair) for pair in pairs}) == len(pairs) >= 18
+    assert not any(pair.origin.get("held") for pair in pairs)

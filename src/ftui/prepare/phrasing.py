@@ -49,6 +49,7 @@ _AROUND_SUBJECT = (
     "What do you say on {}?",
     "Please give me the facts on {}.",
 )
+_TRIES = 100
 _GREETINGS = ("Hi, ", "Hello, ", "Hey, ", "Good morning. ", "Hi there! ", "Excuse me, ")
 _CLOSINGS = (" Thanks!", " Thank you.", " Please help.", " Many thanks")
 _HOW_TO = re.compile(r"How (?:do|can|should|must) (?:I|you|we) (.+)\?", re.IGNORECASE)
@@ -76,6 +77,7 @@ def present(fact: Fact, recipe: Recipe, rng: random.Random) -> list[Presentation
     result = [Presentation("also", source, held=True) for source in sources if source in held]
     result += [Presentation("also" if index else "site", text) for index, text in enumerate(trained[:most])]
     taken = {_key(source) for source in sources}
+    forbidden = {_key(source).casefold() for source in held}
     english = is_english(f"{fact.heading} {fact.answer}")
     extra = max(most - len(trained), 0)
     rough = round(extra * recipe.questions.noise)
@@ -87,7 +89,7 @@ def present(fact: Fact, recipe: Recipe, rng: random.Random) -> list[Presentation
         for question in stream:
             if wanted <= 0:
                 break
-            if _key(question) not in taken:
+            if _key(question) not in taken and _key(question).casefold() not in forbidden:
                 taken.add(_key(question))
                 result.append(Presentation(kind, question))
                 wanted -= 1
@@ -111,7 +113,7 @@ def roughen(question: str, english: bool, rng: random.Random) -> str:
 
 def _stream(sources: Sequence[str], make: Callable[[str], str], rng: random.Random) -> Iterator[str]:
     """Made from each source in turn; ends, since not every text has enough to vary."""
-    for _ in range(12):
+    for _ in range(max(12, _TRIES // len(sources))):
         for source in rng.sample(sources, len(sources)):
             yield make(source)
 

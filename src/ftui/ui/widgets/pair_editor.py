@@ -1,0 +1,115 @@
+"""A pair as a text for an editor of the person's own, and back."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ftui import paths
+from ftui.errors import InputError
+
+Message = Mapping[str, str]
+
+_ROLES = ("system", "developer", "user", "assistant", "tool")
+_HEAD = """\
+# Change the texts below the lines with a role, save and leave the editor.
+# An empty file, or one that was not changed, changes nothing.
+"""
+
+
+def to_text(messages: Sequence[Message]) -> str:
+    """Messages below lines such as `=== user`; the sign is longer where a text has such a line itself."""
+    sign = "==="
+    while any(re.search(rf"^{sign} \w+$", message["content"], re.MULTILINE) for message in messages):
+        sign += "="
+    return _HEAD + "".join(f"{sign} {message['role']}\n{message['content']}\n" for message in messages)
+
+
+def from_text(text: str) -> list[dict[str, str]]:
+    """The messages that a text of `to_text`'s form holds; [] for an empty one.
+
+    Raises:
+        InputError: with the line, where it has not that form.
+    """
+    if not text.strip():
+        return []
+    lines = text.split("\n")
+    while lines and lines[0].startswith("#"):
+        lines.pop(0)
+    sign = lines[0].partition(" ")[0] if lines else ""
+    if len(sign) < 3 or sign.strip("="):
+        raise InputError(
+            "The text of the pair cannot be read", "its first line is not `=== ` and a role", "Edit it again"
+        )
+    messages: list[dict[str, str]] = []
+    bodies: list[list[str]] = []
+    for line in lines:
+        mark, _, role = line.partition(" ")
+        if mark != sign:
+            bodies[-1].append(line)
+            continue
+        if role.strip() not in _ROLES:
+            raise InputError(
+                "The text of the pair cannot be read", f"{line!r} does not name a role", f"Use {', '.join(_ROLES)}"
+            )
+        messages.append({"role": role.strip()})
+        bodies.append([])
+    for message, body in zip(messages, bodies, strict=True):
+        message["content"] = "\n".join(body)
+    messages[-1]["content"] = messages[-1]["content"].removesuffix("\n")
+    return messages
+
+
+def editor() -> list[str]:
+    """The command of the person's editor.
+
+    Raises:
+        InputError: none is named and none is there.
+    """
+    named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    command = shlex.split(named) if named else ["vi"]
+    if not command or not shutil.which(command[0]):
+        raise InputError(
+            "There is no editor to open",
+            f"{command[0]} is not a program here" if command else "EDITOR is empty",
+            "Name one, for example: export EDITOR=nano. Or press e",
+        )
+    return command
+
+
+def edit(messages: Sequence[Message]) -> list[dict[str, str]] | None:
+    """Let the person edit messages in their own editor; None when nothing was changed.
+
+    The terminal must be the editor's while this runs. A text that cannot be read
+    stays in a file, and the error says where.
+
+    Raises:
+        InputError: no editor, it failed, or it left what cannot be read.
+    """
+    command = editor()
+    before = to_text(messages)
+    handle, name = tempfile.mkstemp(prefix="pair-", suffix=".md", dir=paths.cache_dir())
+    path = Path(name)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        file.write(before)
+    try:
+        code = subprocess.run([*command, str(path)], check=False).returncode
+        after = path.read_bytes().decode("utf-8")
+        if code:
+            raise InputError("The editor failed", f"{command[0]} ended with code {code}", "The pair is as it was")
+        edited = from_text(after) if after != before else []
+    except UnicodeDecodeError as error:
+        raise InputError("The text of the pair cannot be read", "it is not UTF-8", f"It is kept in {path}") from error
+    except InputError as error:
+        if path.read_bytes() != before.encode():
+            raise InputError(error.what, error.why, f"{error.do}; your text is kept in {path}") from error
+        path.unlink()
+        raise
+    path.unlink()
+    return edited or None

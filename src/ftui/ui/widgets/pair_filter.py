@@ -1,0 +1,85 @@
+"""The line in which the list of pairs is filtered: by words, and by decision with `tab`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input
+
+from ftui.ui.text import Span
+from ftui.ui.widgets.pair_view import SHOWN
+from ftui.ui.widgets.rows import Lines
+
+
+class PairFilter(Horizontal):
+    """Posts `Changed` while one types, `Left` when one is done."""
+
+    DEFAULT_CSS = """
+    PairFilter {
+        height: 1;
+        & > Input { width: 1fr; height: 1; border: none; padding: 0 1; }
+        & > Lines { width: 42; height: 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,shift+tab", "cycle", "all, pending …", priority=True),
+        Binding("enter", "leave(True)", "keep the filter"),
+        Binding("escape", "leave(False)", "show all"),
+    ]
+
+    class Changed(Message):
+        """The list should show what holds these words and has this decision ("all" for any)."""
+
+        def __init__(self, words: str, where: str) -> None:
+            super().__init__()
+            self.words = words
+            self.where = where
+
+    class Left(Message):
+        """The line is done with: the filter stays, or goes away."""
+
+        def __init__(self, keep: bool) -> None:
+            super().__init__()
+            self.keep = keep
+
+    where = SHOWN[0]
+
+    def compose(self) -> ComposeResult:
+        yield Input(placeholder="words in any message", compact=True)
+        yield Lines()
+
+    def open(self, words: str, where: str) -> None:
+        """Start from the filter as it is."""
+        self.where = where
+        field = self.query_one(Input)
+        with field.prevent(Input.Changed):
+            field.value = words
+        field.focus()
+        self._describe()
+
+    def _describe(self) -> None:
+        spans = (Span("tab ", "key"), Span(f"{self.where:<9}"), Span("enter ", "key"), Span("keep  ", "dim"))
+        self.query_one(Lines).show([(*spans, Span("esc ", "key"), Span("show all", "dim"))])
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._tell()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_leave(True)
+
+    def action_cycle(self) -> None:
+        self.where = SHOWN[(SHOWN.index(self.where) + 1) % len(SHOWN)]
+        self._describe()
+        self._tell()
+
+    def action_leave(self, keep: bool) -> None:
+        self.post_message(self.Left(keep))
+
+    def _tell(self) -> None:
+        self.post_message(self.Changed(self.query_one(Input).value.strip(), self.where))

@@ -1,0 +1,94 @@
+"""The upper border of the list of pairs, with the numbers that change at every decision.
+
+A border title of the list itself would repaint the whole list each time; this
+line repaints the few cells that differ.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.geometry import Region
+from textual.strip import Strip
+
+from ftui.store.pairs import Counts
+from ftui.ui import clock
+from ftui.ui.text import Row, Span, cut
+from ftui.ui.widgets.rows import Toned
+
+
+class PairTitle(Toned):
+    """`╭ Pairs ─ 812 of 1,204 · 61 % accepted · 37/min ───── tokens ─╮`."""
+
+    DEFAULT_CSS = """
+    PairTitle { height: 1; width: 1fr; color: $border-blurred; }
+    """
+    RIGHT: ClassVar[str] = "tokens"
+
+    _words: tuple[str, ...] = ()
+    _said = ""
+    _right = RIGHT
+
+    def show(self, words: tuple[str, ...], *, column: bool = True) -> None:
+        """Say these, most important first; what does not fit is left out from the end.
+
+        Args:
+            column: name the last column of the list.
+        """
+        self._words = words
+        right = self.RIGHT if column else "─" * len(self.RIGHT)
+        if right != self._right:
+            self._right = right
+            self.refresh()
+        text = self._text(self.size.width)
+        before, self._said = self._said, text
+        if len(before) != len(text):
+            self.refresh()
+            return
+        differing = [x for x, (old, new) in enumerate(zip(before, text, strict=True)) if old != new]
+        if differing:
+            self.refresh(Region(differing[0], 0, differing[-1] - differing[0] + 1, 1))
+
+    def on_resize(self) -> None:
+        self._said = self._text(self.size.width)
+        self.refresh()
+
+    def _text(self, width: int) -> str:
+        room = width - len(self.RIGHT) - 9
+        text = "Pairs"
+        for word in self._words:
+            longer = f"{text} · {word}"
+            if cell_len(longer) > room:
+                break
+            text = longer
+        return cut(text, room)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        rule = "─" * (width - cell_len(self._said) - len(self.RIGHT) - 7)
+        row: Row = (
+            Span("╭ "),
+            Span(self._said, "dim"),
+            Span(f" {rule} "),
+            Span(self._right, "dim" if self._right == self.RIGHT else ""),
+            Span(" ─╮"),
+        )
+        return self.paint(row, width, self.rich_style)
+
+
+def progress_words(counts: Counts, per_minute: float | None) -> tuple[str, ...]:
+    """How far the review is: decided of all, share accepted, pace, when it will be done."""
+    if not counts.total:
+        return ()
+    words = [f"{counts.decided:,} of {counts.total:,}"]
+    if counts.decided:
+        words.append(f"{counts.accepted * 100 / counts.decided:.0f} % accepted")
+    if per_minute:
+        words.append(f"{per_minute:.0f}/min")
+        if counts.pending:
+            done = clock.now() + counts.pending * 60 / per_minute
+            # Far away, the minute is a guess, and one that changes all the time.
+            done -= done % (300 if counts.pending > 30 * per_minute else 60)
+            words.append(f"done about {clock.clock_time(done)}")
+    return tuple(words)

@@ -1,0 +1,140 @@
+"""What is said about making pairs: how far it is, what came of it, what to press first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ftui.store import Store
+from ftui.store.tasks import Task
+from ftui.ui import clock
+from ftui.ui.text import Row, Span, bar, count, duration, plain, plural, rate
+from ftui.ui.widgets.pair_rows import wrap
+from ftui.ui.widgets.rows import Lines
+
+_BAR = 24
+
+
+class PairWork(Lines):
+    """How far the latest preparation is; its report until the first decision, or `esc`."""
+
+    latest: Task | None = None
+    _dismissed = 0
+    _store: Store | None = None
+
+    @property
+    def working(self) -> bool:
+        """Whether pairs are being made, or will be."""
+        return self.latest is not None and self.latest.open
+
+    def look(self, store: Store) -> None:
+        """Show what is so now."""
+        self._store = store
+        # Before the first layout it has no width, and a wrong height would be laid out.
+        width = self.size.width or self.app.size.width
+        task = self.latest = store.tasks.latest("prepare")
+        rows: list[Row] = []
+        if task is not None and task.open:
+            rows = progress_rows(task, width)
+        elif task is not None and task.id != self._dismissed and not store.pairs.decided_since(task.finished or 0.0):
+            rows = report_rows(task, store.pairs.counts().total, store.pairs.dropped(), width)
+        self.show(rows)
+
+    def on_resize(self) -> None:
+        if self._store is not None:
+            self.call_after_refresh(self.look, self._store)
+
+    def dismiss(self) -> bool:
+        """Take the report away; False when none was shown."""
+        if self.latest is None or self.working or not self.rows:
+            return False
+        self._dismissed = self.latest.id
+        self.show(())
+        return True
+
+
+def progress_rows(task: Task, width: int) -> list[Row]:
+    """A preparation that is queued, running or paused, on one line."""
+    progress = task.progress
+    if task.state == "queued":
+        return [(Span(" · ", "dim"), Span("making pairs is next in the queue"))]
+    spans = [Span(" ▸ " if task.state == "running" else " ! ", "accent")]
+    if task.state != "running":
+        spans.append(Span(f"making pairs is {task.state}  "))
+    elif not progress.done and not progress.total:
+        return [(*spans, Span(plain(progress.text or "making pairs", width - 4)))]
+    if progress.total:
+        spans.append(Span(bar(progress.done, progress.total, min(_BAR, width // 4)) + "  ", "accent"))
+        spans.append(Span(f"{count(progress.done)} of {count(progress.total)} {progress.unit}"))
+    else:
+        spans.append(Span(f"{count(progress.done)} {progress.unit}"))
+    now = clock.now()
+    speed, left = task.rate(now), task.seconds_left(now)
+    if speed is not None and task.state == "running":
+        spans.append(Span(f"   {rate(speed)}", "dim"))
+    if left is not None:
+        spans.append(Span(f"   {duration(left)} left", "dim"))
+    return [tuple(spans)]
+
+
+def report_rows(task: Task, pairs: int, dropped: Sequence[tuple[str, int]], width: int) -> list[Row]:
+    """What a finished preparation gave: pairs, and what did not become one with the reason."""
+    if task.state == "failed":
+        error = task.error
+        what = f"{error.what}: {error.why}" if error and error.why else error.what if error else "it failed"
+        rows: list[Row] = [(Span(" ✗ ", "bad"), Span(plain(f"no pairs were made: {what}", width - 4)))]
+        do = plain(error.do if error else "", width - 20)
+        return [
+            *rows,
+            (Span(" → ", "accent"), Span(f"{do}  " if do else ""), Span("r ", "key"), Span("try again", "dim")),
+        ]
+    if task.state == "stopped":
+        return [
+            (Span(" ! ", "warn"), Span("making pairs was stopped   "), Span("p ", "key"), Span("start again", "dim"))
+        ]
+    made = f"{plural(pairs, 'pair')} made"
+    if task.finished:
+        made = f"{made} at {clock.clock_time(task.finished)}"
+    text = made
+    if dropped:
+        reasons = ", ".join(f"{count(number)} {reason}" for reason, number in dropped)
+        text += f" · {count(sum(number for _, number in dropped))} left out: {reasons}"
+    lines = wrap(text, width - 4)
+    return [(Span(" ✓ " if index == 0 else "   ", "ok"), Span(line)) for index, line in enumerate(lines)]
+
+
+def empty_rows(records: int, working: bool) -> list[Row]:
+    """What the place says while it has no pairs."""
+    rows: list[Row] = [
+        (),
+        (Span("A pair is a question with its answer. The model learns from those that you accept."),),
+        (),
+    ]
+    if working:
+        return [*rows, (Span("They are being made now and come here by themselves."),)]
+    if not records:
+        return [
+            *rows,
+            (Span("Pairs are made from records, and there are none yet."),),
+            (Span("2", "key"), Span(" collects some", "dim")),
+        ]
+    return [
+        *rows,
+        (Span(f"{plural(records, 'record is', 'records are')} here to make them from."),),
+        (
+            Span("p", "key"),
+            Span(" makes pairs by the recipe    ", "dim"),
+            Span("R", "key"),
+            Span(" shows the recipe", "dim"),
+        ),
+    ]
+
+
+def no_match_rows(where: str, words: str) -> list[Row]:
+    """What the list says when its filter lets nothing through."""
+    kind = "pair" if where == "all" else f"{where} pair"
+    text = f"No {kind} holds “{plain(words, 40)}”." if words else f"No {kind} is here."
+    return [
+        (),
+        (Span(text),),
+        (Span("/", "key"), Span(" changes the filter    ", "dim"), Span("esc", "key"), Span(" shows all", "dim")),
+    ]

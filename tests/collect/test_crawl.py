@@ -92,6 +92,18 @@ async def test_a_sitemap_alone_is_enough(site: tuple[Website, str]) -> None:
     assert set(said.records) == {f"{url}/a"}
 
 
+async def test_sitemaps_can_be_left_out(site: tuple[Website, str]) -> None:
+    website, url = site
+    website.replies = {
+        "/robots.txt": Reply(f"Sitemap: {url}/map.xml", kind="text/plain"),
+        "/map.xml": Reply(f"<urlset><url><loc>{url}/a</loc></url></urlset>"),
+        "/": page("Home", TEXT),
+        "/a": page("A", TEXT),
+    }
+    assert len((await listen(crawl(settings(url, sitemap="none")))).records) == 1
+    assert len((await listen(crawl(settings(url)))).records) == 2
+
+
 async def test_a_broken_sitemap_is_a_failure_and_the_crawl_goes_on(site: tuple[Website, str]) -> None:
     website, url = site
     website.replies = {"/": page("Home", TEXT), "/map.xml": Reply("<urlset><url>")}
@@ -112,7 +124,7 @@ async def test_crawl_delay_keeps_requests_apart_and_concurrency_bounds_them(site
 
     website.most_at_once = 0
     website.replies["/robots.txt"] = Reply("User-agent: *\nCrawl-delay: 0.04", kind="text/plain")
-    said = await listen(crawl(settings(url, concurrency=3, limit=4)))
+    said = await listen(crawl(settings(url, concurrency=3, max_pages=4)))
     assert website.most_at_once == 1
     assert said.notes[0].endswith("asks for 0.04 s between two pages")
 
@@ -121,7 +133,7 @@ async def test_the_limit_counts_pages_and_says_what_is_left(site: tuple[Website,
     website, url = site
     links = [f"/{n}" for n in range(9)]
     website.replies = {"/": page("Home", TEXT, links), **{link: page(link, TEXT) for link in links}}
-    said = await listen(crawl(settings(url, limit=4)))
+    said = await listen(crawl(settings(url, max_pages=4)))
     assert len(said.records) == 4
     assert sum(website.hits.values()) == 5  # with robots.txt
     assert said.notes == ["The limit of 4 pages is reached; 6 more are known"]
@@ -268,7 +280,7 @@ async def test_state_is_small(site: tuple[Website, str]) -> None:
     website, url = site
     links = [f"/a-page-with-a-rather-long-address-{n:04}" for n in range(500)]
     website.replies = {"/": page("Home", TEXT, links)}
-    said = await listen(crawl(settings(url, limit=500, concurrency=8)))
+    said = await listen(crawl(settings(url, max_pages=500, concurrency=8)))
     assert len(json.dumps(said.states[-1])) < 8000
 
 
@@ -296,23 +308,27 @@ async def test_one_dead_site_does_not_stop_the_others(site: tuple[Website, str])
     assert said.reasons == {dead: "no connection"}
 
 
-async def test_a_start_page_that_is_missing_is_an_error(site: tuple[Website, str]) -> None:
-    _, url = site
+async def test_a_start_page_that_is_missing_is_an_error_and_can_be_tried_again(site: tuple[Website, str]) -> None:
+    website, url = site
+    said = Said()
     with pytest.raises(InputError) as error:
-        await listen(crawl(settings(url)))
+        await listen(crawl(settings(url)), said)
     assert "404 not found" in error.value.why
+    website.replies = {"/": page("Home", TEXT)}
+    again = await listen(crawl(settings(url), state=said.states[-1]))
+    assert set(again.records) == {f"{url}/"}
 
 
 def test_settings_are_checked_and_survive_json() -> None:
-    config = Crawl(start=("Example.com/Docs#top", "http://example.com:80"), limit=20)
+    config = Crawl(start=("Example.com/Docs#top", "http://example.com:80"), max_pages=20)
     assert config.start == ("https://example.com/Docs", "http://example.com/")
     assert Crawl.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert config.describe() == "crawl of example.com, at most 20 pages"
     for bad in (
         {},
         {"start": ["ftp://x.test/"]},
-        {"start": ["x.test"], "limit": 0},
-        {"start": ["x.test"], "limit": "many"},
+        {"start": ["x.test"], "max_pages": 0},
+        {"start": ["x.test"], "max_pages": "many"},
         {"start": ["x.test"], "colour": "blue"},
         {"start": ["x.test"], "follow_links": 1},
         {"start": 5},

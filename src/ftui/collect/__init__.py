@@ -9,10 +9,11 @@ checkpoints, each of which is durable before the next event is asked for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
-from ftui.collect.brightdata import BrightData, collect_dataset
+from ftui.collect.brightdata import BrightData, collect_dataset, config_for
+from ftui.collect.brightdata_api import BASE_URL
 from ftui.collect.crawl import Crawl, crawl
 from ftui.collect.files import Files, read_files
 from ftui.errors import InputError
@@ -47,14 +48,35 @@ def describe(kind: str, config: Mapping[str, Any]) -> str:
     return source(kind, config).describe()
 
 
-def cost_at_most(kind: str, config: Mapping[str, Any]) -> float | None:
-    """US dollars that a collection can cost; None where nothing bounds it."""
+def cost_at_most(kind: str, config: Mapping[str, Any]) -> float:
+    """US dollars that a collection can cost.
+
+    Raises:
+        MoneyError: nothing bounds it.
+    """
     settings = source(kind, config)
     return settings.cost_at_most() if isinstance(settings, BrightData) else 0.0
 
 
+def brightdata_config(
+    inputs: Sequence[str],
+    *,
+    dataset: str | None = None,
+    discover_by: str | None = None,
+    field: str | None = None,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Settings of a Bright Data source from a few words, see `brightdata.config_for`."""
+    return config_for(inputs, dataset=dataset, discover_by=discover_by, field_name=field, limit=limit)
+
+
 def collect(
-    kind: str, config: Mapping[str, Any], *, state: Mapping[str, Any], credentials: Mapping[str, str]
+    kind: str,
+    config: Mapping[str, Any],
+    *,
+    state: Mapping[str, Any],
+    credentials: Mapping[str, str],
+    brightdata_url: str = BASE_URL,
 ) -> AsyncGenerator[Event, None]:
     """The events of one collection.
 
@@ -62,6 +84,7 @@ def collect(
         kind: "crawl", "brightdata" or "files".
         state: the last checkpoint of a run that was cut off, or {}.
         credentials: keys by service; "brightdata" is the one that is used.
+        brightdata_url: the address that this key was saved for.
 
     Raises:
         InputError: at once, for settings that cannot be used; all else while iterating.
@@ -71,4 +94,4 @@ def collect(
         return crawl(settings, state=state)
     if isinstance(settings, Files):
         return read_files(settings, state=state)
-    return collect_dataset(settings, credentials.get("brightdata", ""), state=state)
+    return collect_dataset(settings, credentials.get("brightdata", ""), base_url=brightdata_url, state=state)

@@ -42,6 +42,18 @@ class NotReady(Exception):
         self.wait = wait
 
 
+class NoSnapshot(Exception):
+    """The snapshot does not exist, is empty, or is kept no longer.
+
+    Attributes:
+        error: the same for a person.
+    """
+
+    def __init__(self, error: FtuiError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Api:
     """One account at Bright Data; an async context manager.
 
@@ -120,15 +132,22 @@ class Api:
             return identifier
 
     async def progress(self, snapshot_id: str) -> Mapping[str, Any]:
-        """`{"status", ...}` of a snapshot, as the service words it."""
-        body = _json(await self._get(f"/datasets/v3/progress/{snapshot_id}", {}))
+        """`{"status", ...}` of a snapshot, as the service words it.
+
+        Raises:
+            NoSnapshot: there is none of this id.
+        """
+        response = await self._get(f"/datasets/v3/progress/{snapshot_id}", {}, accept=(400, 404))
+        if not response.is_success:
+            raise NoSnapshot(self._error(response))
+        body = _json(response)
         return body if isinstance(body, Mapping) else {}
 
     async def rows(self, snapshot_id: str) -> AsyncGenerator[bytes, None]:
         """The rows of a snapshot, each as JSON, streamed where the service sends lines.
 
         Raises:
-            NotReady: not yet.
+            NotReady: not yet. NoSnapshot: never.
             LostAnswer: the connection was cut; rows may have come before.
         """
         import httpx
@@ -152,6 +171,8 @@ class Api:
                         lost += 1
                         await asyncio.sleep(self._wait(lost))
                         continue
+                    if response.status_code in (400, 404):
+                        raise NoSnapshot(self._error(response))
                     if response.status_code != 200:
                         raise self._error(response)
                     async for row in _split(response, self._count, orjson.loads, orjson.dumps):
@@ -211,7 +232,7 @@ class Api:
             return CredentialError(
                 "Bright Data does not accept the key", why, "Check it at brightdata.com/cp/setting/users, then save it"
             )
-        if status in (400, 422) and "snapshot" not in str(response.url.path):
+        if status in (400, 422) and response.url.path.endswith("/trigger"):
             return InputError("Bright Data does not accept the job", why, "Correct the input, then start it again")
         return ServiceError("Bright Data says no", why, "Look at the job at brightdata.com/cp")
 
@@ -226,20 +247,6 @@ class Api:
         text = ": ".join(parts) or response.headers.get("x-brd-error", "") or response.text
         text = " ".join(text.split())[:400] or status_reason(response.status_code)
         return text.replace(self._token, "…") if self._token else text
-
-
-async def check_token(token: str, dataset_id: str, base_url: str = BASE_URL) -> str:
-    """Ask the service whether a key works. Costs nothing.
-
-    Returns:
-        a sentence for the screen.
-
-    Raises:
-        CredentialError: it does not. NetworkError, ServiceError: nobody knows.
-    """
-    async with Api(token, base_url, pause=0.5) as api:
-        await api.snapshots(dataset_id, limit=1)
-    return "Bright Data accepts the key"
 
 
 def _json(response: httpx.Response) -> Any:

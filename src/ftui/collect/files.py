@@ -64,7 +64,7 @@ async def read_files(config: Files, *, state: Mapping[str, Any] | None = None) -
     """
     files = await asyncio.to_thread(_files, config)
     run = _Run(files)
-    if state and not run.resume(state):
+    if state and state.get("done") and not run.resume(state):
         yield Note("The files have changed since the last run: they are read from the beginning", "warn")
     for number in range(run.file, len(files)):
         file = files[number]

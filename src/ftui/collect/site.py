@@ -16,6 +16,8 @@ from ftui.errors import FtuiError
 if TYPE_CHECKING:
     from protego import Protego
 
+MOST_RUNNING = 32
+"""Requests of one crawl at the same time, over all sites."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LARGEST_SITEMAP = 50 * 2**20
 

@@ -74,13 +74,11 @@ def _brightdata(options: argparse.Namespace) -> int:
     )
     cost = collect.cost_at_most("brightdata", collect.validate("brightdata", config))
     if options.max_cost is None:
-        price = "an unknown price" if cost is None else f"about ${cost:,.2f} at most"
-        raise MoneyError("This collection costs money", f"{price}, and no limit was given", "Add: --max-cost DOLLARS")
-    if cost is None or cost > options.max_cost:
-        why = "its price is not known" if cost is None else f"it can cost ${cost:,.2f}"
-        raise MoneyError(
-            "This collection could pass the limit", f"{why}; the limit is ${options.max_cost:,.2f}", "Lower --limit"
-        )
+        why = f"about ${cost:,.2f} at most, and no limit was given"
+        raise MoneyError("This collection costs money", why, "Add: --max-cost DOLLARS")
+    if cost > options.max_cost:
+        why = f"it can cost ${cost:,.2f}; the limit is ${options.max_cost:,.2f}"
+        raise MoneyError("This collection could pass the limit", why, "Lower --limit")
     return _collect("brightdata", config, options)
 
 

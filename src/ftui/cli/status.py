@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from ftui import guide, worker
 from ftui.cli.common import open_store, print_json
+from ftui.store import Store
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,7 @@ def _run(options: argparse.Namespace) -> int:
                     "spent": store.money.spent(),
                     "budget": store.money.budget,
                     "worker": lease.pid if lease else None,
+                    "scores": _scores(store),
                     "next": {"text": step.text, "command": step.command},
                 }
             )
@@ -52,3 +54,11 @@ def _run(options: argparse.Namespace) -> int:
             print(f"  ✗ {task.title}: {task.error}")
         print(f"next     {step.text}" + (f": {step.command}" if step.command else ""))
     return 0
+
+
+def _scores(store: Store) -> dict[str, dict[str, int]]:
+    """Of the last comparison, by kind of question."""
+    latest = store.comparisons.latest()
+    if latest is None:
+        return {}
+    return {kind: asdict(store.comparisons.score(latest.id, kind)) for kind in ("heldout", "general")}

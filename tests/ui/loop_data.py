@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
+from textual.pilot import Pilot
 
 from ftui import credentials
 from ftui.connect import providers
@@ -16,6 +17,7 @@ from ftui.store.jobs import Job, JobEvent, Metric
 from ftui.store.models import Model
 from ftui.store.pairs import Decision, NewPair
 from ftui.store.versions import Question
+from ui.screen import text_of
 
 NOON = 1_795_348_800.0
 SYSTEM = "You answer questions about Lumora kitchen appliances."
@@ -175,5 +177,10 @@ def worker_is_here(store: Store) -> None:
     assert store.leases.take(fingerprint()) is None
 
 
-def log_of(home: Path) -> str:
-    return "".join(path.read_text("utf-8") for path in home.rglob("*.log"))
+async def until(pilot: Pilot[None], what: Callable[[], bool]) -> None:
+    """Wait for something that another thread or a timer brings about."""
+    for _ in range(500):
+        if what():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"it did not come:\n{text_of(pilot.app)}")

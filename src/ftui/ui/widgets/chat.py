@@ -104,9 +104,9 @@ class ChatPane(Vertical):
         Binding("ctrl+t", "other", "model", priority=True, id="chat.model"),
         Binding("ctrl+x", "stop", "stop", priority=True, id="chat.stop"),
         Binding("ctrl+s", "save_pair", "to pair", priority=True, id="chat.pair"),
+        Binding("escape", "app.leave", "back", id="chat.leave"),
         Binding("ctrl+g", "again", "again", priority=True, id="chat.again"),
         Binding("ctrl+o", "origin", "where from", priority=True, id="chat.origin"),
-        Binding("escape", "app.leave", "back", id="chat.leave"),
         Binding("ctrl+j", "new_line", "new line", priority=True, id="chat.new_line"),
         Binding("ctrl+n", "new_chat", "new chat", priority=True, id="chat.new"),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
 from ftui import queue
 from ftui.cli.common import add_follow_options, follow, open_store, print_json
@@ -44,9 +45,7 @@ def _run(options: argparse.Namespace) -> int:
         counts = store.pairs.counts()
         result = task.result or {}
         if options.json:
-            print_json(
-                {"event": "pairs", "pairs": counts.total, "pending": counts.pending, "accepted": counts.accepted}
-            )
+            print_json({"event": "pairs", **asdict(counts)})
             return 0
         print(f"{result.get('records', 0):,} records, {counts.total:,} pairs, {counts.accepted:,} accepted")
         for reason, count in store.pairs.dropped():

@@ -337,3 +337,19 @@ def test_settings_are_checked_and_survive_json() -> None:
             Crawl.from_dict(bad)
         assert error.value.what
         assert error.value.do
+
+
+async def test_rules_for_this_crawler_win_and_proxies_are_not_asked_on_loopback(
+    site: tuple[Website, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{refused_port()}")
+    website, url = site
+    website.replies = {
+        "/robots.txt": Reply("User-agent: ftui\nDisallow: /a\n\nUser-agent: *\nDisallow: /b\n", kind="text/plain"),
+        "/": page("Home", TEXT, ["/a", "/b"]),
+        "/a": page("A", TEXT),
+        "/b": page("B", TEXT),
+    }
+    said = await listen(crawl(settings(url)))
+    assert set(said.records) == {f"{url}/", f"{url}/b"}

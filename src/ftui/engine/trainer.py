@@ -106,8 +106,8 @@ def _publish(job: Path, spec: dict[str, Any], run: Any, report: Report) -> None:
     shutil.rmtree(target, ignore_errors=True)
     os.replace(fresh, target)
     (job / RESULT).write_text(result_csv(job), "utf-8")
-    shutil.rmtree(job / "checkpoints", ignore_errors=True)
     report.update(now=True, state="succeeded", estimated_finish=None)
+    shutil.rmtree(job / "checkpoints", ignore_errors=True)
 
 
 def main(job: Path, attempt: int) -> int:

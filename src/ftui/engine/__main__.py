@@ -1,0 +1,42 @@
+"""`python -m ftui.engine serve`, run by the engine's own interpreter."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from ftui.engine.layout import Home
+from ftui.engine.local import IDLE_SECONDS
+from ftui.errors import FtuiError, describe
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="ftui engine")
+    serve = parser.add_subparsers(dest="verb", required=True).add_parser("serve", help="serve the API")
+    serve.add_argument("--home", type=Path, required=True, help="the engine's folder")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    serve.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
+    serve.add_argument("--token-file", type=Path, help="file with the bearer token (default: a new one)")
+    serve.add_argument(
+        "--idle-exit", type=float, default=IDLE_SECONDS, metavar="SECONDS", help="end after so long without work"
+    )
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    from ftui.engine.server import serve as run
+
+    try:
+        asyncio.run(run(Home(args.home.resolve()), args.host, args.port, args.token_file, args.idle_exit))
+    except (FtuiError, OSError) as error:
+        shown = describe(error)
+        print(shown, file=sys.stderr)
+        return shown.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""Fine-tuning jobs as they lie on disk, and as the API shows them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from ftui.engine import checkpoints, plan
+from ftui.engine.layout import append_line, new_id, read_json, read_lines, write_json
+from ftui.engine.report import EVENTS, STATE, event
+from ftui.engine.wire import ApiError, Fields, not_found
+
+WAITING = ("validating_files", "queued")
+ENDED = ("succeeded", "failed", "cancelled")
+FIELDS = (
+    "model",
+    "training_file",
+    "validation_file",
+    "method",
+    "hyperparameters",
+    "suffix",
+    "seed",
+    "metadata",
+    "integrations",
+)
+_SHOWN = (
+    "id",
+    "created_at",
+    "finished_at",
+    "model",
+    "fine_tuned_model",
+    "status",
+    "trained_tokens",
+    "training_file",
+    "validation_file",
+    "result_files",
+    "hyperparameters",
+    "seed",
+    "error",
+    "metadata",
+)
+
+
+class Jobs:
+    """The jobs of one engine. Only the server writes `job.json`, so it is kept in memory as well."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, dict[str, Any]] = {}
+        for path in folder.iterdir():
+            job = read_json(path / "job.json")
+            if job is not None:
+                self._known[job["id"]] = job
+
+    def folder(self, job: dict[str, Any]) -> Path:
+        return self._folder / str(job["id"])
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every job, the newest first."""
+        return sorted(self._known.values(), key=lambda job: str(job["id"]), reverse=True)
+
+    def get(self, identity: str) -> dict[str, Any]:
+        try:
+            return self._known[identity]
+        except KeyError:
+            raise not_found("fine-tuning job", identity) from None
+
+    def save(self, job: dict[str, Any], **changes: Any) -> None:
+        """Change a job, on disk first."""
+        changed = job | changes
+        write_json(self.folder(job) / "job.json", changed)
+        job.update(changes)
+
+    def say(self, job: dict[str, Any], message: str, *, level: str = "info") -> None:
+        append_line(self.folder(job) / EVENTS, event(message, level=level))
+
+    def add(self, request: dict[str, Any], training: Path, validation: Path | None) -> dict[str, Any]:
+        """Make a job from a checked request. Its files stay its own, also when the uploads are deleted."""
+        job = {
+            "id": new_id("ftjob"),
+            "created_at": int(time.time()),
+            "finished_at": None,
+            "fine_tuned_model": None,
+            "status": "validating_files",
+            "trained_tokens": None,
+            "result_files": [],
+            "error": None,
+            "attempt": 0,
+            "wish": None,
+            **request,
+        }
+        folder = self.folder(job)
+        folder.mkdir(mode=0o700)
+        (folder / "train.jsonl").hardlink_to(training)
+        if validation is not None:
+            (folder / "validation.jsonl").hardlink_to(validation)
+        self.save(job)
+        self._known[job["id"]] = job
+        self.say(job, f"Created fine-tuning job: {job['id']}")
+        return job
+
+    def prepare(self, job: dict[str, Any], rows: int) -> None:
+        """Settle what is `auto` and write down all that the trainer needs."""
+        hyper = plan.resolve(rows, job["hyperparameters"])
+        tail = job["id"][-12:]
+        base = Path(job["base"])
+        slug = re.sub(r"[^a-z0-9]+", "-", (job["suffix"] or "").lower()).strip("-")
+        spec = {
+            "base": str(base),
+            "hyperparameters": hyper,
+            "seed": job["seed"],
+            "folder": f"ft-{tail}",
+            "model_id": f"ft:{base.name.lower()}:ftui:{slug}:{tail}",
+        }
+        write_json(self.folder(job) / "spec.json", spec)
+        self.save(job, hyperparameters=hyper)
+
+    def show(self, job: dict[str, Any]) -> dict[str, Any]:
+        """A job in the API's own shape."""
+        state = read_json(self.folder(job) / STATE) if job["status"] == "running" else None
+        return {name: job[name] for name in _SHOWN} | {
+            "object": "fine_tuning.job",
+            "organization_id": "ftui",
+            "integrations": [],
+            "estimated_finish": (state or {}).get("estimated_finish"),
+            "user_provided_suffix": job["suffix"],
+            "method": {"type": "supervised", "supervised": {"hyperparameters": job["hyperparameters"]}},
+        }
+
+    def events(self, job: dict[str, Any]) -> list[dict[str, Any]]:
+        """What happened to a job, the newest first."""
+        return list(read_lines(self.folder(job) / EVENTS))[::-1]
+
+    def checkpoints(self, job: dict[str, Any]) -> list[dict[str, Any]]:
+        """The checkpoints that can be chatted with, the newest first."""
+        spec = read_json(self.folder(job) / "spec.json") or {}
+        return [
+            {
+                "id": f"ftckpt-{job['id'][-12:]}-{kept['step_number']}",
+                "object": "fine_tuning.job.checkpoint",
+                "created_at": kept["created_at"],
+                "fine_tuned_model_checkpoint": f"{spec.get('model_id')}:ckpt-step-{kept['step_number']}",
+                "fine_tuning_job_id": job["id"],
+                "step_number": kept["step_number"],
+                "metrics": kept["metrics"],
+            }
+            for kept in checkpoints.epochs(self.folder(job))
+        ]
+
+
+def read_request(body: Fields) -> dict[str, Any]:
+    """The fields of a request for a new job, checked; files and model are not looked up yet."""
+    body.only(FIELDS)
+    if body.data.get("integrations"):
+        raise body.wrong("integrations", "none: this engine has no integrations")
+    method = body.part("method")
+    method.only(("type", "supervised"))
+    if method.text("type") not in (None, "supervised"):
+        raise method.wrong("type", '"supervised", the method of this engine')
+    hyper = _hyperparameters(body.part("hyperparameters"))
+    hyper |= _hyperparameters(method.part("supervised").part("hyperparameters"))
+    seed = body.whole("seed", 0, 2**31 - 1)
+    return {
+        "model": body.needed("model"),
+        "training_file": body.needed("training_file"),
+        "validation_file": body.text("validation_file"),
+        "hyperparameters": {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"} | hyper,
+        "suffix": body.text("suffix", longest=64),
+        "seed": secrets.randbelow(2**31) if seed is None else seed,
+        "metadata": _metadata(body),
+    }
+
+
+def _hyperparameters(given: Fields) -> dict[str, Any]:
+    given.only(("n_epochs", "batch_size", "learning_rate_multiplier"))
+    fixed = Fields({name: value for name, value in given.data.items() if value != "auto"}, given.path)
+    found = {
+        "n_epochs": fixed.whole("n_epochs", 1, 50),
+        "batch_size": fixed.whole("batch_size", 1, 256),
+        "learning_rate_multiplier": fixed.number("learning_rate_multiplier", 1e-6, 1000),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _metadata(body: Fields) -> dict[str, str] | None:
+    if body.data.get("metadata") is None:
+        return None
+    given = body.part("metadata").data
+    good = all(len(key) <= 64 and isinstance(value, str) and len(value) <= 512 for key, value in given.items())
+    if not good or len(given) > 16:
+        raise body.wrong("metadata", "at most 16 pairs of text, keys to 64 and values to 512 characters")
+    return dict(given)
+
+
+def refuse(job: dict[str, Any], verb: str) -> ApiError:
+    message = f"The job {job['id']} cannot be {verb}: it is {job['status']}."
+    return ApiError(400, message, code="invalid_job_state", param="fine_tuning_job_id")

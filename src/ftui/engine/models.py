@@ -1,0 +1,97 @@
+"""The models that the engine can train or chat with: base models, tuned ones, checkpoints."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ftui.engine.layout import read_json
+from ftui.engine.wire import ApiError
+
+_CHECKPOINT = re.compile(r"(.+):ckpt-step-(\d{1,9})")
+
+
+class Model(NamedTuple):
+    """Where a model is: the folder of its base, and that of its adapter when it is a tuned one."""
+
+    id: str
+    base: Path
+    adapter: Path | None
+    created: int
+
+
+class Models:
+    """The models of one engine; folders are the truth, nothing is kept in memory."""
+
+    def __init__(self, folder: Path, jobs: Path) -> None:
+        self._folder = folder
+        self._jobs = jobs
+
+    def all(self) -> list[Model]:
+        """Base models first, then tuned ones, the newest first."""
+        bases, tuned = [], []
+        for folder in self._folder.iterdir():
+            if folder.name.startswith("."):
+                continue
+            described = read_json(folder / "model.json")
+            if described is not None:
+                base = self._folder / described["base"]
+                tuned.append(Model(described["id"], base, folder, int(described["created"])))
+            elif (folder / "config.json").exists():
+                created = int((folder / "config.json").stat().st_mtime)
+                bases.append(Model(folder.name.lower(), folder, None, created))
+        return sorted(bases) + sorted(tuned, key=lambda model: model.created, reverse=True)
+
+    def get(self, name: str) -> Model:
+        """The model called `name`, also a checkpoint's name; `ApiError` 404 where there is none."""
+        wanted = name.rpartition("/")[2].lower()
+        for model in self.all():
+            if model.id in (name, wanted):
+                return model
+        parts = _CHECKPOINT.fullmatch(name)
+        for job in self._jobs.iterdir() if parts else ():
+            spec = read_json(job / "spec.json")
+            if parts and spec and spec["model_id"] == parts[1]:
+                adapter = job / "epochs" / f"step-{int(parts[2])}"
+                if adapter.is_dir():
+                    return Model(name, Path(spec["base"]), adapter, int(adapter.stat().st_mtime))
+        raise ApiError(404, f"The model {name[:200]!r} does not exist", code="model_not_found", param="model")
+
+    def delete(self, name: str) -> None:
+        """Delete a tuned model; base models stay."""
+        model = self.get(name)
+        if model.adapter is None or model.adapter.parent != self._folder:
+            raise ApiError(403, "Only a fine-tuned model can be deleted", code="model_not_deletable", param="model")
+        trash = self._folder / f".trash-{model.adapter.name}"
+        os.replace(model.adapter, trash)
+        shutil.rmtree(trash, ignore_errors=True)
+
+
+def describe(model: Model) -> dict[str, Any]:
+    owner = "ftui" if model.adapter else "system"
+    return {"id": model.id, "object": "model", "created": model.created, "owned_by": owner}
+
+
+def routes(models: Models) -> list[Route]:
+    async def listing(request: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [describe(model) for model in models.all()]})
+
+    async def retrieve(request: Request) -> Response:
+        return JSONResponse(describe(models.get(request.path_params["id"])))
+
+    async def delete(request: Request) -> Response:
+        models.delete(request.path_params["id"])
+        return JSONResponse({"id": request.path_params["id"], "object": "model", "deleted": True})
+
+    return [
+        Route("/v1/models", listing, methods=["GET"]),
+        Route("/v1/models/{id:path}", retrieve, methods=["GET"]),
+        Route("/v1/models/{id:path}", delete, methods=["DELETE"]),
+    ]

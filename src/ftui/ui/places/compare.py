@@ -43,7 +43,8 @@ class ComparePlace(Place):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "new comparison", id="compare.new"),
-        Binding("enter", "open", "whole answers", id="compare.open"),
+        # With priority, so that the footer names it in place of the list's own.
+        Binding("enter", "open", "whole answers", priority=True, id="compare.open"),
         Binding("ctrl+x", "stop", "stop", id="compare.stop"),
         Binding("r", "retry", "go on", id="compare.retry"),
     ]

@@ -190,7 +190,9 @@ class ModelsPlace(Place):
         model = self.selected
         if not self.can("delete") or model is None:
             return
-        detail = f"Its comparisons are lost. The model itself stays where it is ({_title(model.provider)})."
+        detail = (
+            f"Its comparisons are lost.\nThe model itself stays at its provider ({plain(_title(model.provider), 30)})."
+        )
         if model.aliases:
             detail += f"\nIt is {', '.join(model.aliases)} now; that moves back to the model before."
 

@@ -33,12 +33,16 @@ def collect(store: Store, kind: str, config: Mapping[str, Any], name: str = "", 
 
 def collect_again(store: Store, source_id: int) -> int:
     """Collect from a source that is there. What was cut off or stopped goes on where it was."""
+    from ftui import collect as room
+
     source = store.sources.get(source_id)
     latest = store.tasks.latest("collect", source_id)
     if latest and latest.open:
         raise InputError(f"{source.name} is being collected already", "one collection a source at a time")
     if latest and latest.state in ("failed", "stopped"):
         return resume(store, latest.id)
+    if source.kind == "brightdata":
+        store.money.afford(f"Collecting {source.name}", room.cost_at_most(source.kind, source.config))
     return _add(store, "collect", source.name, {"source": source_id}, source_id)
 
 

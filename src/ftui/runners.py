@@ -156,27 +156,24 @@ async def _collect(store: Store, task: Task) -> Steps:
 
     source = store.sources.get(int(task.args["source"]))
     reference = f"collect-{task.id}"
-    cost = collect.cost_at_most(source.kind, source.config)
-    if cost:
-        store.money.reserve(f"Collecting {source.name}", reference, cost)
     keys, address = dict[str, str](), checks.brightdata_url()
     if source.kind == "brightdata":
         found = credentials.find("brightdata", address, address)
         if found is None:
-            raise CredentialError(
-                "There is no Bright Data token", "none is saved or in the environment", "ftui connect key brightdata"
-            )
+            raise checks.no_brightdata_token()
         keys["brightdata"] = found.key
+        cost = collect.cost_at_most(source.kind, source.config)
+        store.money.reserve(f"Collecting {source.name}", reference, cost)
     async with contextlib.AsyncExitStack() as stack:
-        if source.name == demo.SITE:
+        if store.name == demo.PROJECT and source.name == demo.SITE:
             await stack.enter_async_context(demo.serve(source.config))
         events = collect.collect(
             source.kind, source.config, state=task.checkpoint, credentials=keys, brightdata_url=address
         )
         async for event in events:
+            if isinstance(event, Result) and "cost" in event.data:
+                store.money.settle(reference, float(event.data["cost"]))
             yield event
-    if cost:
-        store.money.settle(reference, cost)
 
 
 # Prepare

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from ftui.connect import providers
 from ftui.connect.explain import explain
-from ftui.errors import FtuiError, NetworkError
+from ftui.connect.providers import Provider
+from ftui.errors import NetworkError
 from ftui.store import Store
 from ftui.store.chats import Chat, ChatMessage
 
@@ -128,24 +129,17 @@ class Conversation:
                             chats.update(answer, content, "streaming", tokens=tokens, seconds=now - first)
                         yield piece
                 if not finished:
-                    raise NetworkError(
-                        f"{provider.title} stopped in the middle of the answer",
-                        "the connection was cut",
-                        "What had come is kept; ask again",
-                    )
+                    raise _cut(provider)
                 state = "done"
         except (asyncio.CancelledError, GeneratorExit):
             state = "stopped"
             raise
+        except openai.APIConnectionError as error:
+            if not tokens:
+                raise explain(error, provider) from error
+            raise _cut(provider) from error
         except openai.OpenAIError as error:
             raise explain(error, provider) from error
-        except FtuiError:
-            raise
-        except Exception as error:
-            # httpx2's own errors reach us when a stream is cut.
-            raise NetworkError(
-                f"{provider.title} stopped in the middle of the answer", f"{type(error).__name__}", "Ask again"
-            ) from error
         finally:
             chats.update(
                 answer, content, state, tokens=tokens, seconds=time.monotonic() - (first if tokens else started)
@@ -167,3 +161,11 @@ class Conversation:
             if reply and number < len(turns):
                 history.append({"role": "assistant", "content": reply})
         return history
+
+
+def _cut(provider: Provider) -> NetworkError:
+    return NetworkError(
+        f"{provider.title} stopped in the middle of the answer",
+        "the connection was cut",
+        "What had come is kept; ask again",
+    )

@@ -143,20 +143,6 @@ def config_for(
     }
 
 
-async def check_token(token: str, base_url: str = BASE_URL) -> str:
-    """Ask the service whether a key works. Costs nothing.
-
-    Returns:
-        a sentence for the screen.
-
-    Raises:
-        CredentialError: it does not. NetworkError, ServiceError: nobody knows.
-    """
-    async with Api(token, base_url, pause=0.5) as api:
-        await api.snapshots(AMAZON_PRODUCTS, limit=1)
-    return "Bright Data accepts the key"
-
-
 async def collect_dataset(
     config: BrightData, token: str, *, base_url: str = BASE_URL, state: Mapping[str, Any] | None = None
 ) -> AsyncGenerator[Event, None]:

@@ -57,6 +57,12 @@ def brightdata_url() -> str:
     return str(settings.config().get("brightdata", {}).get("base_url", BRIGHTDATA_URL)).rstrip("/")
 
 
+def no_brightdata_token() -> CredentialError:
+    return CredentialError(
+        "There is no Bright Data token", "none is saved or in the environment", "Save one: ftui connect key brightdata"
+    )
+
+
 async def check_brightdata(key: str | None = None) -> Check:
     """Ask Bright Data whether the token is valid, by listing snapshots, which costs nothing."""
     import httpx
@@ -64,12 +70,9 @@ async def check_brightdata(key: str | None = None) -> Check:
     url = brightdata_url()
     found = credentials.find("brightdata", url, url)
     token = key or (found.key if found else "")
+    error: FtuiError
     if not token:
-        error: FtuiError = CredentialError(
-            "There is no Bright Data token",
-            "none is saved or in the environment",
-            "Save one: ftui connect key brightdata",
-        )
+        error = no_brightdata_token()
         return Check(False, error.what, error=error)
     try:
         # A proxy of the environment must never see calls to this machine.

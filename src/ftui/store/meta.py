@@ -45,6 +45,19 @@ class Money:
         row = self._database.connection.execute("SELECT sum(coalesce(actual, at_most)) FROM spending").fetchone()
         return float(row[0] or 0.0)
 
+    def afford(self, what: str, at_most: float) -> None:
+        """Refuse what could pass the budget.
+
+        Raises:
+            MoneyError: spent and `at_most` together are above the budget.
+        """
+        if at_most > 0 and self.spent() + at_most > self.budget:
+            raise MoneyError(
+                f"{what} could cost ${at_most:,.2f}",
+                f"${self.spent():,.2f} of the project's budget of ${self.budget:,.2f} are spent",
+                "Raise the budget: ftui projects budget DOLLARS",
+            )
+
     def reserve(self, what: str, reference: str, at_most: float) -> None:
         """Write down that `at_most` dollars are about to be spent, before the call that spends.
 
@@ -56,12 +69,7 @@ class Money:
         with self._database.write(durable=True) as connection:
             if connection.execute("SELECT 1 FROM spending WHERE reference = ?", (reference,)).fetchone():
                 return
-            if at_most > 0 and self.spent() + at_most > self.budget:
-                raise MoneyError(
-                    f"{what} could cost ${at_most:,.2f}",
-                    f"${self.spent():,.2f} of the project's budget of ${self.budget:,.2f} are spent",
-                    "Raise the budget: ftui projects budget DOLLARS",
-                )
+            self.afford(what, at_most)
             connection.execute(
                 "INSERT INTO spending (time, what, reference, at_most) VALUES (?, ?, ?, ?)",
                 (time.time(), what, reference, at_most),

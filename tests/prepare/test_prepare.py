@@ -147,6 +147,19 @@ def test_no_english_is_put_around_other_languages(heading: str, answer: str) -> 
     assert {answered(pair) for pair in pairs} == {answer}
 
 
+def test_a_heading_that_is_no_question_is_asked_with_its_topic() -> None:
+    pairs, _ = run(
+        [record(1, markdown=PAGE), record(2, markdown="## Care\n\nNever wash it at all.", title="Pan | Sol")], QA
+    )
+    own = {asked(pair) for pair in pairs if pair.origin["phrasing"] == "site"}
+    assert own == {
+        "Help with the Zorbel",
+        "How do I open the Zorbel?",
+        "Help with the Zorbel: Care",
+        "Pan: Care",
+    }
+
+
 def test_code_is_no_heading_and_other_rows_with_questions_count() -> None:
     page = "## What is run?\n\nThis is run on the machine:\n\n```\n# not a heading\n```"
     pairs, _ = run([record(1, markdown=page), record(2, question="Why not?", answer="Because it is late today.")], QA)

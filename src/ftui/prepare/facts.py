@@ -30,12 +30,21 @@ class Fact:
         answer: the text under it, without Markdown.
         also: further wordings of the question.
         passage: the text as the page has it.
+        topic: what the page is about.
     """
 
     heading: str
     answer: str
     also: list[str] = field(default_factory=list)
     passage: str = ""
+    topic: str = ""
+
+    @property
+    def question(self) -> str:
+        """What to ask: the heading, and for one that is no question also what it belongs to."""
+        if self.is_question or not self.topic or self.topic.casefold() in self.heading.casefold():
+            return self.heading
+        return f"{self.topic}: {self.heading}"
 
     @property
     def is_question(self) -> bool:
@@ -45,12 +54,23 @@ class Fact:
 def find(data: Mapping[str, Any], also_markers: Sequence[str]) -> list[Fact]:
     """The facts of a record, in the order of the page; one stated twice comes once."""
     found: dict[str, Fact] = {}
+    topic = _topic(data)
     for fact in [*_given(data), *_sections(str(data.get("markdown") or ""), also_markers), *_declared(data)]:
+        fact.topic = topic
         known = found.setdefault(fact.heading.casefold(), fact)
         if known is not fact:
             known.answer = known.answer or fact.answer
             known.also += [other for other in fact.also if other not in known.also]
     return list(found.values())
+
+
+def _topic(data: Mapping[str, Any]) -> str:
+    """What a page is about: its first heading, or its title without the name of the site."""
+    for line in str(data.get("markdown") or "").split("\n"):
+        match = _HEADING.match(line)
+        if match and len(match.group(1)) == 1:
+            return plain(match.group(2))
+    return re.split(r"\s+[|–—-]\s+", plain(str(data.get("title") or "")))[0]
 
 
 def _given(data: Mapping[str, Any]) -> Iterator[Fact]:

@@ -67,7 +67,7 @@ class Presentation:
 
 def present(fact: Fact, recipe: Recipe, rng: random.Random) -> list[Presentation]:
     """The presentations of one fact, at most as many as the recipe wants, no two alike."""
-    sources = list(dict.fromkeys([fact.heading, *fact.also]))
+    sources = list(dict.fromkeys([fact.question, *fact.also]))
     held = set[str]()
     if len(sources) >= recipe.split.least:
         # The heading is always trained on: it is how the site itself says it.
@@ -78,7 +78,7 @@ def present(fact: Fact, recipe: Recipe, rng: random.Random) -> list[Presentation
     result += [Presentation("also" if index else "site", text) for index, text in enumerate(trained[:most])]
     taken = {_key(source) for source in sources}
     forbidden = {_key(source).casefold() for source in held}
-    english = is_english(f"{fact.heading} {fact.answer}")
+    english = is_english(f"{fact.question} {fact.answer}")
     extra = max(most - len(trained), 0)
     rough = round(extra * recipe.questions.noise)
     plans: list[tuple[Kind, int, Iterator[str]]] = [

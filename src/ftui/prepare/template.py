@@ -57,7 +57,7 @@ def _questions(record: Mapping[str, Any], recipe: Recipe) -> Iterator[Pair | Dro
         if isinstance(answer, Dropped):
             yield answer
             continue
-        identity = _identity(fact.heading, answer)
+        identity = _identity(fact.question, answer)
         rng = random.Random(f"{recipe.seed} {identity}")
         for each in phrasing.present(fact, recipe, rng):
             origin = {"phrasing": each.kind, "heading": fact.heading, "passage": fact.passage}

@@ -235,7 +235,6 @@ async def _install(store: Store, task: Task) -> Steps:
 
     async for event in install.install(paths.engine_home()):
         yield event
-    yield Result({})
 
 
 # Train

@@ -333,3 +333,11 @@ def _chat(store: Store) -> None:
     base = store.chats.say(chat.id, "assistant", "", speaker="SmolLM2-135M-Instruct")
     text = "I don't have the ability to see your kettle. Please consult the manual that came with it."
     store.chats.update(base, text, "done", tokens=20, seconds=0.65)
+
+
+def save_keys() -> None:
+    """Keys that open nothing, for the pictures of Connect."""
+    from ftui import credentials
+
+    credentials.save("openai", "https://api.openai.com/v1", "invented-openai-f3Qa")
+    credentials.save("brightdata", "https://api.brightdata.com", "invented-token-9c1e")

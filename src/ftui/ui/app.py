@@ -17,15 +17,14 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.screen import Screen
-from textual.widget import Widget
-from textual.widgets import Input, TextArea
 
 from ftui import paths, settings
 from ftui.errors import FtuiError, describe
-from ftui.store import Store, create_project, list_projects
+from ftui.store import Store
 from ftui.ui import clock
 from ftui.ui.messages import Said, StoreChanged
 from ftui.ui.place import Place
+from ftui.ui.session import Session, last_project
 from ftui.ui.themes import THEMES
 from ftui.ui.widgets.footer import BottomLine, Footer
 from ftui.ui.widgets.header import PLACES, Header
@@ -65,27 +64,28 @@ class FtuiApp(App[None]):
     def __init__(self, project: str | None = None, demo: bool = False) -> None:
         super().__init__()
         self.demo = demo
+        self.drafts: dict[str, dict[str, str]] = {}
+        """What was typed into forms that were left, by their titles."""
         self._wanted = project
-        self._store: Store | None = None
-        self._stamp: tuple[int, int, int] | None = None
+        self._session: Session | None = None
         self._places: dict[int, Place] = {}
         self._number = 0
         self._chat: ChatPane | None = None
         self._said_at = 0.0
-        self._remembered: dict[str, Any] = {}
-        self.drafts: dict[str, dict[str, str]] = {}
-        """What was typed into forms that were left, by their titles."""
+        self._trouble: FtuiError | None = None
         for theme in THEMES:
             self.register_theme(theme)
+        # Before the first picture: a theme that is set later paints everything a second time.
+        self.set_reactive(App.theme, self._chosen_theme())
 
     # What places call
 
     @property
     def store(self) -> Store:
         """The open project. There is always one when a place is shown."""
-        if self._store is None:
+        if self._session is None:
             raise RuntimeError("no project is open")
-        return self._store
+        return self._session.store
 
     @property
     def place(self) -> Place | None:
@@ -134,78 +134,96 @@ class FtuiApp(App[None]):
     def compose(self) -> ComposeResult:
         yield Header()
         with Horizontal(id="body"):
-            yield Container(id="places")
+            with Container(id="places"):
+                # The first place comes with the first layout: mounting it later would cost a second one.
+                yield from self._first_places()
         yield BottomLine()
         yield Footer()
 
-    async def on_mount(self) -> None:
-        with self.trying():
-            config = settings.config()
-            self.set_keymap({str(key): str(value) for key, value in config.get("keymap", {}).items()})
-            wanted = str(config.get("theme", "calm"))
-            self.theme = wanted if wanted in self.available_themes else "calm"
-        name = self._wanted or self._last_project()
-        if name:
-            await self._open_project(name)
-        else:
+    def _first_places(self) -> Iterator[Place]:
+        try:
+            name = self._wanted or last_project()
+            if name:
+                self._session = Session(name)
+                self._number = self._first_number(self._session)
+                yield self._make_place(self._number)
+        except Exception as error:
+            self._trouble = describe(error)
+
+    def on_mount(self) -> None:
+        if self._trouble is not None:
+            self.fail(self._trouble)
+        if self._session is not None:
+            self._show_place(self._number, new=True)
+            self.call_after_refresh(self._arrive)
+        elif self._trouble is None:
             self._show_first()
         slow = bool(os.environ.get("SSH_CONNECTION"))
         self.set_interval(0.5 if slow else 0.1, self._look)
         self.set_interval(1.0, self._tick)
-        self.set_interval(REMEMBER_SECONDS, self._remember)
+        self.set_interval(REMEMBER_SECONDS, self.remember)
         self.call_after_refresh(self._warm)
+
+    def _chosen_theme(self) -> str:
+        try:
+            config = settings.config()
+            self.set_keymap({str(key): str(value) for key, value in config.get("keymap", {}).items()})
+            wanted = str(config.get("theme", "calm"))
+        except FtuiError as error:
+            self._trouble = error
+            return "calm"
+        return wanted if wanted in self.available_themes else "calm"
 
     def exit(self, *args: Any, **options: Any) -> None:
         """Remember where the person is, then end. What the worker does goes on."""
-        with self.trying():
-            self._save()
+        self.remember()
         super().exit(*args, **options)
 
     def on_unmount(self) -> None:
-        self._close_store()
+        if self._session is not None:
+            self._session.store.close()
 
     @work(thread=True, exit_on_error=False, group="warm")
     def _warm(self) -> None:
         """Import what the next keys will need, after the first picture."""
-        for module in ("openai", "httpx", "ftui.queue"):
+        for module in ("ftui.queue", "ftui.ui.screens.form", "openai"):
             importlib.import_module(module)
 
     # Projects
 
-    def _last_project(self) -> str | None:
-        names = list_projects()
-        last = settings.state().get("project")
-        return last if last in names else next(iter(names), None)
-
     async def _open_project(self, name: str) -> None:
         with self.trying():
-            if name not in list_projects():
-                create_project(name)
-            store = Store(name)
-            self._save()
-            self._close_store()
+            session = Session(name)
+            self.remember()
+            if self._session is not None:
+                self._session.store.close()
             for place in self._places.values():
                 await place.remove()
             if self._chat is not None:
                 await self._chat.remove()
             self._places, self._chat, self._number = {}, None, 0
             self.screen_stack[0].remove_class("-chatting")
-            self._store, self._stamp = store, store.stamp()
-            self.title = f"ftui {name}"
-            memory = self._memory(name)
-            self._remembered = dict(memory.get("places", {}))
-            await self._go(int(memory.get("place", 0)) or self._first_place(store))
-            self._tell_what_happened(float(memory.get("seen_at", 0.0)))
-            self._go_on_working(store)
+            self._session = session
+            await self._go(self._first_number(session))
+            self._arrive()
+
+    def _first_number(self, session: Session) -> int:
+        return session.place or (2 if session.store.sources.all() or self.demo else 1)
+
+    def _arrive(self) -> None:
+        """What follows the first picture of a project: news, a worker for open tasks, the demo."""
+        if self._session is None:
+            return
+        with self.trying():
+            self.title = f"ftui {self.store.name}"
+            self._tell_what_happened(self._session.seen_at)
+            if self.store.tasks.all(states=("queued", "running"), limit=1):
+                # A worker that was killed left tasks open.
+                from ftui import worker
+
+                worker.ensure(self.store)
             if self.demo:
-                self._start_demo(store)
-
-    def _first_place(self, store: Store) -> int:
-        return 2 if store.sources.all() or self.demo else 1
-
-    def _memory(self, name: str) -> dict[str, Any]:
-        memory = settings.state().get("projects", {}).get(name, {})
-        return memory if isinstance(memory, dict) else {}
+                self._start_demo(self.store)
 
     def _tell_what_happened(self, since: float) -> None:
         if not since or clock.now() - since < AWAY_SECONDS:
@@ -215,13 +233,6 @@ class FtuiApp(App[None]):
         sentences = guide.away(self.store, since)
         if sentences:
             self.say("while you were away: " + ", ".join(sentences))
-
-    def _go_on_working(self, store: Store) -> None:
-        """A worker that was killed left tasks open: start another."""
-        if store.tasks.all(states=("queued", "running"), limit=1):
-            from ftui import worker
-
-            worker.ensure(store)
 
     @work(exit_on_error=False, group="demo", exclusive=True)
     async def _start_demo(self, store: Store) -> None:
@@ -256,67 +267,57 @@ class FtuiApp(App[None]):
         if choice in ("key", "data"):
             self.go(1 if choice == "key" else 2)
 
-    def _close_store(self) -> None:
-        if self._store is not None:
-            self._store.close()
-        self._store = None
-
-    # Where the person is
-
-    def _where(self) -> dict[str, Any]:
-        for number, place in self._places.items():
-            self._remembered[PLACES[number - 1][0]] = place.memory()
-        return {"place": self._number, "places": dict(self._remembered)}
-
-    def _save(self) -> None:
-        if self._store is None or not self._number:
+    def remember(self) -> None:
+        """Write down where the person is."""
+        if self._session is None or not self._number:
             return
-        projects = dict(settings.state().get("projects", {}))
-        projects[self._store.name] = {**self._where(), "seen_at": clock.now()}
-        settings.save_state(project=self._store.name, projects=projects)
-
-    def _remember(self) -> None:
         with self.trying():
-            self._save()
+            places = {PLACES[number - 1][0]: place.memory() for number, place in self._places.items()}
+            self._session.save(self._number, places)
 
     # The visible place
 
-    async def _go(self, number: int) -> None:
-        if self._store is None:
-            return
+    def _make_place(self, number: int) -> Place:
+        """A place that was not visited before: its module is imported now."""
         name = PLACES[number - 1][0]
-        place = self._places.get(number)
+        module = importlib.import_module(f"ftui.ui.places.{name}")
+        place = getattr(module, f"{name.capitalize()}Place")()
+        assert isinstance(place, Place)
+        self._places[number] = place
+        return place
+
+    async def _go(self, number: int) -> None:
+        if self._session is None:
+            return
         with self.trying():
-            if place is None:
-                module = importlib.import_module(f"ftui.ui.places.{name}")
-                place = getattr(module, f"{name.capitalize()}Place")()
-                assert isinstance(place, Place)
+            new = number not in self._places
+            if new:
+                place = self._make_place(number)
                 place.display = False
                 await self.screen_stack[0].query_one("#places").mount(place)
-                self._places[number] = place
-                new = True
-            else:
-                new = False
-            for other in self._places.values():
-                other.display = other is place
             if number != self._number:
                 self._bottom.say("")
+            self._show_place(number, new=new)
+
+    def _show_place(self, number: int, *, new: bool) -> None:
+        with self.trying():
             self._number = number
+            place = self._places[number]
+            for other in self._places.values():
+                other.display = other is place
             place.refresh_view()
-            if new:
-                place.recall(self._remembered.get(name, {}))
+            if new and self._session is not None:
+                place.recall(self._session.memory(PLACES[number - 1][0]))
             place.focus_first()
         self.look_again()
 
     def _look(self) -> None:
         """Ask the store for news; costs two short questions when there are none."""
-        if self._store is None:
+        if self._session is None or not self._standing:
             return
         with self.trying():
-            stamp = self._store.stamp()
-            if stamp == self._stamp:
+            if not self._session.changed():
                 return
-            self._stamp = stamp
             if self.place is not None:
                 self.place.post_message(StoreChanged())
             if self._chat is not None and self._chat.display:
@@ -325,23 +326,30 @@ class FtuiApp(App[None]):
 
     def look_again(self) -> None:
         """Bring header, bottom line and footer up to date."""
-        if self._store is None:
+        if self._session is None:
             return
         with self.trying():
-            self.screen_stack[0].query_one(Header).show(self._store, self._number)
+            self.screen_stack[0].query_one(Header).show(self.store, self._number)
             if self.place is not None:
                 self._bottom.next_step(self.place.next_step())
             self.screen_stack[0].query_one(Footer).show()
 
     def _tick(self) -> None:
         """Once a second: times go on while something runs, and a sentence gets old."""
+        if not self._standing:
+            return
         if self._bottom.said and clock.now() - self._said_at > SAID_SECONDS:
             self._bottom.say("")
-        if self._store is not None and self.place is not None:
+        if self._session is not None and self.place is not None:
             with self.trying():
-                if self._store.tasks.all(states=("running",), limit=1):
+                if self.store.tasks.all(states=("running",), limit=1):
                     self.place.refresh_view()
                     self.look_again()
+
+    @property
+    def _standing(self) -> bool:
+        """Whether the screen is there; timers still fire while it is taken down at the end."""
+        return bool(self.screen_stack) and bool(self.screen_stack[0].query(BottomLine))
 
     @property
     def _bottom(self) -> BottomLine:
@@ -354,7 +362,7 @@ class FtuiApp(App[None]):
     # Chat
 
     async def _open_chat(self) -> None:
-        if self._store is None:
+        if self._session is None:
             return
         with self.trying():
             if self._chat is None:
@@ -386,15 +394,14 @@ class FtuiApp(App[None]):
 
     def action_leave(self) -> None:
         """Leave a text field; take an error or a sentence away; close the chat pane."""
-        if isinstance(self.focused, Input | TextArea) and self._is_in_place(self.focused):
+        focused = self.focused
+        # A widget that takes letters for itself is a text field.
+        if focused is not None and focused.check_consume_key("a", "a") and self.place in focused.ancestors:
             self.focus_place()
         elif self._bottom.error is not None or self._bottom.said:
             self._bottom.say("")
         elif self._chat is not None and self._chat.display:
             self.close_chat()
-
-    def _is_in_place(self, widget: Widget) -> bool:
-        return self.place is not None and self.place in widget.ancestors
 
     def action_help(self) -> None:
         from ftui.ui.screens.help import HelpScreen
@@ -420,7 +427,7 @@ class FtuiApp(App[None]):
         yield SystemCommand("Chat", "Open the chat pane", self.open_chat)
         yield SystemCommand("Projects", "Open or make a project", self.action_projects)
         yield SystemCommand("Keys", "All keys that work here", self.action_help)
-        if self.demo and self._store is not None:
+        if self.demo and self._session is not None:
             yield SystemCommand("Demo", "Start the demo", lambda: self._start_demo(self.store))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         yield SystemCommand("Quit", "Close ftui; running work goes on", self.action_quit)

@@ -6,7 +6,6 @@ shown: it is data, so it carries neither markup nor control characters.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
@@ -128,6 +127,13 @@ def bar(done: float, total: float | None, width: int) -> str:
     return "█" * filled + "░" * (width - filled)
 
 
-def is_printable(character: str) -> bool:
-    """Whether a key's character can stand in a text as it is."""
-    return bool(character) and not unicodedata.category(character).startswith("C")
+def wrapped(text: str, width: int) -> list[str]:
+    """Text of unknown origin as lines of at most `width` cells, cut between words."""
+    from rich.console import Console
+    from rich.text import Text
+
+    if not text:
+        return []
+    width = max(width, 8)
+    console = Console(width=width, color_system=None)
+    return [line.plain.rstrip() for line in Text(plain(text)).wrap(console, width)]

@@ -9,15 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from ftui import queue
 from ftui.store.records import Source
 from ftui.store.tasks import Task
 from ftui.ui import clock
 from ftui.ui.place import Place
-from ftui.ui.places import new_source
 from ftui.ui.places.progress import progress_rows, reason_row, source_row
 from ftui.ui.screens.ask import AskScreen
-from ftui.ui.screens.listing import records_screen, subjects_screen
 from ftui.ui.text import Row, plain, plural, row
 from ftui.ui.widgets.rows import Lines, RowList
 
@@ -127,6 +124,8 @@ class CollectPlace(Place):
             self.app.look_again()
 
     def on_row_list_selected(self, event: RowList.Selected) -> None:
+        from ftui.ui.screens.listing import records_screen, subjects_screen
+
         source, task = self._source, self._latest
         if source is None:
             return
@@ -159,6 +158,8 @@ class CollectPlace(Place):
         return ""
 
     def action_new(self) -> None:
+        from ftui.ui.places import new_source
+
         new_source.choose(self.app, self._started)
 
     def _started(self, name: str) -> None:
@@ -172,6 +173,8 @@ class CollectPlace(Place):
         task = self._latest
         if not self.can("pause") or task is None:
             return
+        from ftui import queue
+
         with self.app.trying():
             if task.state == "paused":
                 queue.resume(self.app.store, task.id)
@@ -184,6 +187,8 @@ class CollectPlace(Place):
         task = self._latest
         if not self.can("stop") or task is None:
             return
+        from ftui import queue
+
         with self.app.trying():
             queue.stop(self.app.store, task.id)
             self.app.say(f"{task.title} stops, what came stays · r goes on")
@@ -192,9 +197,13 @@ class CollectPlace(Place):
         source = self._source
         if not self.can("retry") or source is None:
             return
+        from ftui.ui.places import new_source
+
         new_source.confirm_cost(self.app, source.kind, source.config, lambda: self._again(source))
 
     def _again(self, source: Source) -> None:
+        from ftui import queue
+
         with self.app.trying():
             queue.collect_again(self.app.store, source.id)
             self.app.say(f"{source.name} is being collected again")
@@ -202,6 +211,8 @@ class CollectPlace(Place):
     def action_prepare(self) -> None:
         if not self.can("prepare"):
             return
+        from ftui import queue
+
         with self.app.trying():
             queue.prepare(self.app.store)
             self.app.say("pairs are being made · 3 shows them")

@@ -11,16 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 
-from ftui import credentials, paths, queue
+from ftui import credentials, paths
 from ftui.connect import checks, providers
 from ftui.connect.checks import Check
-from ftui.connect.providers import Provider
-from ftui.errors import CredentialError, FtuiError, describe
+from ftui.errors import describe
 from ftui.ui.place import Place
 from ftui.ui.places.services import Service, details, services
 from ftui.ui.screens.ask import AskScreen
-from ftui.ui.screens.form import Field, FormScreen, Values
-from ftui.ui.screens.install import ask_to_install
 from ftui.ui.text import Row, fit, row
 from ftui.ui.widgets.rows import Lines, RowList
 
@@ -36,7 +33,7 @@ class ConnectPlace(Place):
     DEFAULT_CSS = """
     ConnectPlace {
         & #services { width: 11fr; }
-        & #about { width: 10fr; padding: 0 1; }
+        & #about { width: 10fr; padding: 0 1; scrollbar-gutter: stable; }
         &.-narrow Horizontal { layout: vertical; }
         &.-narrow #services { width: 1fr; height: auto; max-height: 10; }
         &.-narrow #about { width: 1fr; }
@@ -48,6 +45,7 @@ class ConnectPlace(Place):
         self._services: list[Service] = []
         self._checks: dict[str, Check] = {}
         self._testing: set[str] = set()
+        self._installed: bool | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -59,9 +57,19 @@ class ConnectPlace(Place):
 
     def refresh_view(self) -> None:
         with self.app.trying():
-            self._services = services(self.app.store, self._checks, self._testing)
+            self._services = services(self.app.store, self._checks, self._testing, self._installed)
             self.query_one("#services", RowList).update(len(self._services))
             self._show_about()
+            self.call_after_refresh(self._look_for_engine)
+
+    def _look_for_engine(self) -> None:
+        """After the picture: the module that knows is a slow import."""
+        from ftui.engine import install
+
+        with self.app.trying():
+            before, self._installed = self._installed, install.installed(paths.engine_home())
+            if before != self._installed:
+                self.refresh_view()
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
@@ -70,7 +78,7 @@ class ConnectPlace(Place):
     def _row(self, index: int, width: int) -> Row:
         service = self._services[index]
         names = min(max(len(each.title) for each in self._services) + 2, 20)
-        keys = max((width - names - 4) // 2, 8)
+        keys = min(max(len(each.brief) for each in self._services) + 2, 20)
         return row(
             (f"{service.symbol} ", service.tone),
             fit(service.title, names),
@@ -88,7 +96,9 @@ class ConnectPlace(Place):
             return
         about, service = self.query_one("#about"), self._service
         about.border_title = service.title
-        about.query_one(Lines).show(details(service, self._checks.get(service.name), about.size.width))
+        about.query_one(Lines).show(
+            details(service, self._checks.get(service.name), about.scrollable_content_region.width)
+        )
 
     def on_row_list_highlighted(self) -> None:
         self._show_about()
@@ -112,99 +122,46 @@ class ConnectPlace(Place):
     def action_edit(self) -> None:
         if not self.can("edit"):
             return
+        from ftui.ui.places import keys
+
         service = self._service
         if service.name == "brightdata":
-            self._ask_token(service)
+            keys.ask_token(self.app, service.origin, self._saved)
         elif service.provider is None:
             return
         elif service.provider.kind == "engine":
             self._install()
         else:
-            self._ask_key(service.provider)
+            keys.ask_key(self.app, service.provider, self._saved)
+
+    def action_new(self) -> None:
+        from ftui.ui.places import keys
+
+        keys.ask_provider(self.app, self._saved)
+
+    def _saved(self, name: str, masked: str, check: Check) -> None:
+        self._checks[name] = check
+        self.refresh_view()
+        self.app.say(f"saved {masked} · {check.text}")
 
     def _install(self) -> None:
-        from ftui.engine import install
+        from ftui.ui.screens.install import ask_to_install
 
-        if install.installed(paths.engine_home()):
-            self.app.say("the engine is installed · r tests it")
-            return
         latest = self.app.store.tasks.latest("install")
-        if latest and latest.open:
+        if self._installed:
+            self.app.say("the engine is installed · r tests it")
+        elif latest and latest.open:
             self.app.say("the engine is being installed already")
-            return
-        self.run_worker(ask_to_install(self.app, self._start_install, self._no_install), exit_on_error=False)
+        else:
+            ask = ask_to_install(self.app, self._start_install, lambda: self.app.say("nothing was downloaded"))
+            self.run_worker(ask, exit_on_error=False)
 
     def _start_install(self) -> None:
+        from ftui import queue
+
         with self.app.trying():
             queue.install_engine(self.app.store)
             self.app.say("the engine is being installed · go on with 2 meanwhile")
-
-    def _no_install(self) -> None:
-        self.app.say("nothing was downloaded")
-
-    def _ask_key(self, provider: Provider) -> None:
-        lead = [
-            row(("The key goes to ", "dim"), credentials.origin_of(provider.base_url), (" and nowhere else.", "dim"))
-        ]
-        found = providers.credential(provider)
-        if found is not None and found.origin != "credentials.toml":
-            lead.append(row((f"! {found.origin} is set in the environment and wins over a saved key.", "warn")))
-
-        async def save(values: Values) -> None:
-            await self._check_then_save(provider, values["key"])
-
-        fields = [Field("key", f"Key of {provider.title}", hint="paste it here", secret=True)]
-        self.app.push_screen(FormScreen(provider.title, fields, save, lead=lead, save_label="check and save"))
-
-    def _ask_token(self, service: Service) -> None:
-        async def save(values: Values) -> None:
-            url = checks.brightdata_url()
-            found = await checks.check_brightdata(values["key"])
-            self._take_key("brightdata", url, values["key"], found)
-
-        fields = [Field("key", "API token of Bright Data", hint="paste it here", secret=True)]
-        lead = [row((f"The token goes to {credentials.origin_of(checks.brightdata_url())} and nowhere else.", "dim"))]
-        if service.origin not in ("", "credentials.toml"):
-            lead.append(row((f"! {service.origin} is set in the environment and wins over a saved token.", "warn")))
-        self.app.push_screen(FormScreen("Bright Data", fields, save, lead=lead, save_label="check and save"))
-
-    def action_new(self) -> None:
-        lead = [row("Any service with OpenAI's API: a base URL and a key.")]
-        fields = [
-            Field("name", "Name", hint="nebius"),
-            Field("base_url", "Base URL", hint="https://host/v1"),
-            Field("key", "Key", hint="paste it here", secret=True),
-            Field("models", "Models that can be tuned, with commas between them (may be empty)"),
-        ]
-        form = FormScreen("New provider", fields, self._add, lead=lead, save_label="check and save")
-        self.app.push_screen(form)
-
-    async def _add(self, values: Values) -> None:
-        name, url = values["name"], values["base_url"]
-        models = tuple(model.strip() for model in values["models"].split(",") if model.strip())
-        known = {provider.name for provider in providers.all_providers()}
-        provider = providers.add(name, url, base_models=models)
-        try:
-            await self._check_then_save(provider, values["key"])
-        except BaseException:
-            if name not in known:
-                providers.remove(name)
-            raise
-
-    async def _check_then_save(self, provider: Provider, key: str) -> None:
-        if not key:
-            raise CredentialError("The key is empty", "a service cannot be asked without one", "Paste the key")
-        await asyncio.to_thread(importlib.import_module, "openai")
-        self._take_key(provider.name, provider.base_url, key, await checks.check(provider, key))
-
-    def _take_key(self, name: str, url: str, key: str, check: Check) -> None:
-        """Save a key unless the service said that it is wrong; what else went wrong is told."""
-        if isinstance(check.error, CredentialError):
-            raise check.error
-        credentials.save(name, url, key)
-        self._checks[name] = check
-        self.refresh_view()
-        self.app.say(f"saved {credentials.mask(key)} · {check.text}")
 
     def action_test(self) -> None:
         if self.can("test"):
@@ -222,7 +179,7 @@ class ConnectPlace(Place):
             else:
                 self._checks[service.name] = await checks.check(service.provider)
         except Exception as error:
-            failed: FtuiError = describe(error)
+            failed = describe(error)
             self._checks[service.name] = Check(False, failed.what, error=failed)
         finally:
             self._testing.discard(service.name)

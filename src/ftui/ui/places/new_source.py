@@ -70,7 +70,7 @@ def _fill(app: FtuiApp, kind: str, started: Callable[[str], None]) -> None:
         "files": "Each row or object becomes a record.",
     }[kind]
     app.push_screen(
-        FormScreen(f"New source: {title}", _FIELDS[kind], check, lead=[row(lead)], save_label="collect"), filled
+        FormScreen(f"New source: {title}", _FIELDS[kind], check, lead=[row(lead), ()], save_label="collect"), filled
     )
 
 

@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 
 from ftui.store.records import Source
 from ftui.store.tasks import Task
-from ftui.ui.screens.form import wrapped
-from ftui.ui.text import Row, Tone, bar, count, duration, fit, plain, plural, rate, row, size
+from ftui.ui.text import Row, Tone, bar, count, duration, fit, plain, plural, rate, row, size, wrapped
 
 KINDS = {"crawl": "crawl", "brightdata": "Bright Data", "files": "files"}
 _STATES: dict[str, tuple[str, Tone]] = {

@@ -11,8 +11,7 @@ from ftui.connect import checks, providers
 from ftui.connect.checks import Check
 from ftui.connect.providers import Provider
 from ftui.store import Store
-from ftui.ui.screens.form import wrapped
-from ftui.ui.text import Row, Tone, plain, plural, row
+from ftui.ui.text import Row, Tone, plain, plural, row, wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +38,37 @@ class Service:
     removable: bool = False
 
 
-def services(store: Store, seen: Mapping[str, Check], testing: AbstractSet[str]) -> list[Service]:
-    """This machine, OpenAI, added providers, Bright Data and the web, as they stand now."""
+def services(
+    store: Store, seen: Mapping[str, Check], testing: AbstractSet[str], installed: bool | None
+) -> list[Service]:
+    """This machine, OpenAI, added providers, Bright Data and the web, as they stand now.
+
+    Args:
+        seen: what the last check of a service said, by its name.
+        testing: names of those that are being checked.
+        installed: whether the engine is, None before anybody has looked.
+    """
     rows = [
-        _engine(store, provider, seen, testing) if provider.kind == "engine" else _remote(provider, seen, testing)
+        _engine(store, provider, seen, testing, installed)
+        if provider.kind == "engine"
+        else _remote(provider, seen, testing)
         for provider in providers.all_providers()
     ]
     return [*rows, _brightdata(seen, testing), Service("web", "Web", None, "no key needed", "ready", "✓", "ok")]
 
 
-def _engine(store: Store, provider: Provider, seen: Mapping[str, Check], testing: AbstractSet[str]) -> Service:
-    from ftui.engine import install
-
+def _engine(
+    store: Store,
+    provider: Provider,
+    seen: Mapping[str, Check],
+    testing: AbstractSet[str],
+    installed: bool | None,
+) -> Service:
     task = store.tasks.latest("install")
     symbol: tuple[str, Tone] = ("·", "dim")
     if task is not None and task.open:
         state, symbol = guide.progress(task), ("▸", "accent")
-    elif install.installed(paths.engine_home()):
+    elif installed:
         state, symbol = "installed", ("✓", "ok")
         if provider.name in seen:
             state = seen[provider.name].text
@@ -63,7 +76,7 @@ def _engine(store: Store, provider: Provider, seen: Mapping[str, Check], testing
     elif task is not None and task.state == "failed" and task.error is not None:
         state, symbol = task.error.what, ("✗", "bad")
     else:
-        state = "not installed · e installs"
+        state = "" if installed is None else "not installed · e installs"
     if provider.name in testing:
         state = "testing …"
     return Service(

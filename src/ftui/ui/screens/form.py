@@ -16,12 +16,14 @@ from textual.widgets import Input, Select
 
 from ftui.errors import FtuiError, describe
 from ftui.ui.text import Row, Span, plain, row
+from ftui.ui.text import wrapped as wrapped
 from ftui.ui.widgets.rows import Lines
 
 if TYPE_CHECKING:
     from ftui.ui.app import FtuiApp
 
 Values = dict[str, str]
+Save = Callable[[Values], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class FormScreen(ModalScreen[Values | None]):
     DEFAULT_CSS = """
     FormScreen {
         & Input, & Select { height: 3; border-title-color: $text-muted; }
-        & #lead { margin: 0 1 1 1; }
+        & #lead { margin: 0 1; }
         & #foot { margin: 0 1; }
     }
     """
@@ -79,7 +81,7 @@ class FormScreen(ModalScreen[Values | None]):
         self,
         title: str,
         fields: Sequence[Field],
-        save: Callable[[Values], Awaitable[None]],
+        save: Save,
         *,
         lead: Sequence[Row] = (),
         busy: str = "checking …",
@@ -157,14 +159,3 @@ class FormScreen(ModalScreen[Values | None]):
         secrets = {field.name for field in self._fields if field.secret}
         self.app.drafts[self._title] = {name: text for name, text in self.values().items() if name not in secrets}
         self.dismiss(None)
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """Text of unknown origin as lines of at most `width` cells, cut between words."""
-    from rich.console import Console
-    from rich.text import Text
-
-    if not text:
-        return []
-    console = Console(width=max(width, 8), color_system=None)
-    return [line.plain.rstrip() for line in Text(plain(text)).wrap(console, max(width, 8))]

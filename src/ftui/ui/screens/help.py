@@ -49,7 +49,7 @@ class HelpScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog high") as dialog:
             dialog.border_title = "Keys"
             yield Input(placeholder="type to search")
-            yield RowList(self._row, empty=[row(" no key does that")])
+            yield RowList(self._row, empty=[row(" no key does that")], classes="-lit")
             yield Lines()
 
     def on_mount(self) -> None:

@@ -55,7 +55,8 @@ class ProjectsScreen(ModalScreen[str | None]):
     def _row(self, index: int, width: int) -> Row:
         project = self._projects[index]
         numbers = "".join(fit(count(n), 10, "right") for n in (project.records, project.pairs, project.accepted))
-        ago = f"{duration(max(clock.now() - project.changed, 0))} ago"
+        seconds = clock.now() - project.changed
+        ago = f"{duration(seconds)} ago" if seconds >= 1 else "now"
         rest = numbers + fit(count(project.models), 8, "right") + fit(ago, 14, "right")
         return row(" ", fit(project.name, 16), (rest, "dim"))
 

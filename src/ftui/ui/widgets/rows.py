@@ -22,22 +22,19 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ftui.ui.text import Row, Span, cut, width_of
+from ftui.ui.tones import tone_style
 
-TONES = {tone: f"tone--{tone}" for tone in ("dim", "bold", "accent", "ok", "bad", "warn", "key")}
 _GROWTH = 64
 
 
 class Toned(Widget):
-    """A widget that paints rows; app.tcss gives its tones their colours."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(TONES.values())
+    """A widget that paints rows in the colours of the theme."""
 
     def tone_style(self, tone: str) -> Style:
-        """The foreground of a tone, to be laid over the background of the line."""
+        """The style of a tone, to be laid over the background of the line."""
         if not tone:
             return Style()
-        style = self.get_component_rich_style(TONES[tone])
-        return Style(color=style.color, bold=style.bold or None, underline=style.underline or None)
+        return tone_style(tone, self.app.theme_variables, self.background_colors[1])
 
     def paint(self, row: Row, width: int, base: Style, before: Sequence[Segment] = ()) -> Strip:
         """A row as exactly `width` cells; what does not fit is cut with `…`."""
@@ -109,7 +106,8 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
     """A list over a count and a function that gives the row of an index.
 
     It holds no rows: a million of them cost as much as ten. The column left of
-    each row shows the cursor, so `row` fills `width - 1` cells of a line.
+    each row shows the cursor, so `row` fills `width - 1` cells of a line. The
+    class `-lit` shows the cursor as if the list had the focus.
 
     Args:
         row: gives the row of an index for a width in cells; called for what is visible only.
@@ -121,11 +119,11 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         scrollbar-size-vertical: 1;
         overflow-x: hidden;
         overflow-y: auto;
-        & > .rowlist--cursor { background: $block-cursor-blurred-background; text-style: bold; }
-        &:focus > .rowlist--cursor { background: $block-cursor-blurred-background; text-style: bold; }
+        & > .rowlist--cursor { text-style: bold; }
+        &:focus > .rowlist--cursor, &.-lit > .rowlist--cursor { background: $block-cursor-blurred-background; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"rowlist--cursor", *TONES.values()}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rowlist--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "down", show=False, id="list.down"),
         Binding("up,k", "move(-1)", "up", show=False, id="list.up"),
@@ -228,7 +226,7 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         mark = Segment(" ", base)
         if here:
             base += self.get_component_rich_style("rowlist--cursor")
-            mark = Segment("▌" if self.has_focus else "▏", base + self.tone_style("accent"))
+            mark = Segment("▌" if self.has_focus or self.has_class("-lit") else "▏", base + self.tone_style("accent"))
         return self.paint(row, width, base, [mark])
 
     def refresh_line(self, y: int) -> None:

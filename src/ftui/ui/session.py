@@ -1,0 +1,57 @@
+"""The open project, and where the person was in it. Knows nothing of widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftui import settings
+from ftui.store import Store, create_project, list_projects
+from ftui.ui import clock
+
+
+class Session:
+    """An open store with what `state.toml` remembers of its project.
+
+    Attributes:
+        place: the number of the place that was shown last, 0 at the first start.
+        seen_at: when the project was last on the screen, seconds since the epoch, 0.0 for never.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Open `name`, made when there is no project of that name."""
+        if name not in list_projects():
+            create_project(name)
+        self.store = Store(name)
+        remembered = settings.state().get("projects", {}).get(name, {})
+        memory: Mapping[str, Any] = remembered if isinstance(remembered, dict) else {}
+        place, seen = memory.get("place"), memory.get("seen_at")
+        self.place = place if isinstance(place, int) and 1 <= place <= 6 else 0
+        self.seen_at = float(seen) if isinstance(seen, int | float) else 0.0
+        places = memory.get("places")
+        self._places: dict[str, Any] = dict(places) if isinstance(places, dict) else {}
+        self._stamp = self.store.stamp()
+
+    def memory(self, place: str) -> dict[str, Any]:
+        """What a place asked to remember, {} when it is shown for the first time."""
+        found = self._places.get(place, {})
+        return found if isinstance(found, dict) else {}
+
+    def save(self, place: int, places: Mapping[str, Mapping[str, Any]]) -> None:
+        """Remember the visible place and what each place wants to find again."""
+        self._places |= {name: dict(memory) for name, memory in places.items()}
+        projects = dict(settings.state().get("projects", {}))
+        projects[self.store.name] = {"place": place, "places": self._places, "seen_at": clock.now()}
+        settings.save_state(project=self.store.name, projects=projects)
+
+    def changed(self) -> bool:
+        """Whether anybody has committed anything since the last time this was asked."""
+        before, self._stamp = self._stamp, self.store.stamp()
+        return before != self._stamp
+
+
+def last_project() -> str | None:
+    """The project that was open last, or that changed last; None when there is none."""
+    names = list_projects()
+    last = settings.state().get("project")
+    return last if last in names else next(iter(names), None)

@@ -30,6 +30,8 @@ from ftui.ui.widgets.rows import RowList
 
 _REST = 0.06
 """Seconds that the cursor rests before the source beside the list follows it."""
+_REMEMBER = 1.0
+"""Seconds that it rests before its place is written down, for a start after a crash."""
 
 
 _ON_A_PAIR = ("decide", "skip", "fact", "accept_all", "edit", "edit_outside", "source", "filter")
@@ -78,6 +80,8 @@ class PairsPlace(Place):
         &.-narrow #pairs-source { display: none; }
         &.-narrow.-over #pairs-source { display: block; }
         &.-narrow.-over #pairs-left { display: none; }
+        &.-narrow #pair-text, &.-narrow #pair-from { height: 1fr; }
+        &.-empty #pairs-source { display: none; }
         & #pairs-left:focus-within {
             & #pairs-frame { border: round $accent; border-top: none; }
             & PairTitle { color: $accent; }
@@ -94,6 +98,7 @@ class PairsPlace(Place):
         self._set: tuple[object, ...] = ()
         self._digits = 3
         self._pane_timer: Timer | None = None
+        self._memory_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield PairWork()
@@ -133,6 +138,7 @@ class PairsPlace(Place):
         if current != self._set:
             self._set = current
             self._reload()
+        self.set_class(not current[0], "-empty")
         self.rows.update(len(self._view.ids), empty=self._empty())
         self._show_title()
         self._show_pair()
@@ -144,7 +150,7 @@ class PairsPlace(Place):
             identifier = ids[cursor]
         self._view.reload()
         ids = self._view.ids
-        self._digits = max(3, len(str(ids[-1]))) if ids else 3
+        self._digits = max(self._digits, len(str(ids[-1]))) if ids else self._digits
         self.rows.update(len(ids), empty=self._empty())
         if ids and identifier is not None:
             self.rows.cursor = self._view.place(identifier)
@@ -160,7 +166,7 @@ class PairsPlace(Place):
             said = [*([self._view.where] if self._view.where != "all" else [])]
             said += [f"“{self._view.words}”"] if self._view.words else []
             words = (f"{' '.join(said)}: {len(self._view.ids):,}", *words)
-        self.query_one(PairTitle).show(words, column=not self.has_class("-reading"))
+        self.query_one(PairTitle).show(words, column=bool(self._view.ids) and not self.has_class("-reading"))
 
     def _show_pair(self) -> None:
         """Bring the source, or the whole text, to the pair under the cursor."""
@@ -185,6 +191,9 @@ class PairsPlace(Place):
         if self._pane_timer is not None:
             self._pane_timer.stop()
         self._pane_timer = self.set_timer(_REST, self._show_pair)
+        if self._memory_timer is not None:
+            self._memory_timer.stop()
+        self._memory_timer = self.set_timer(_REMEMBER, self.app.remember)
 
     # Memory
 
@@ -224,6 +233,8 @@ class PairsPlace(Place):
         if action == "retry":
             failed = work.latest is not None and work.latest.state == "failed"
             return "" if failed else "nothing has failed here"
+        if action in ("undo", "redo") and self.has_class("-empty"):
+            return "nothing has been decided yet"
         if action == "filter" and self._view.filtered:
             return ""
         if action in _ON_A_PAIR and not self._view.ids:
@@ -316,6 +327,8 @@ class PairsPlace(Place):
 
     def _replay(self, verb: str, back: str, nothing: str) -> None:
         pairs = self.app.store.pairs
+        if not self.can("undo"):
+            return
         with self.app.trying():
             step = pairs.undo() if verb == "undone" else pairs.redo()
             if step is None:
@@ -346,7 +359,9 @@ class PairsPlace(Place):
         if changed:
             self._wrote()
             self._show_pair()
-        self.app.say(f"edited {pair.id:03} · u undo" if changed else f"{name(pair, self._digits)} is as it was")
+        self.app.say(
+            f"edited {name(pair, self._digits)} · u undo" if changed else f"{name(pair, self._digits)} is as it was"
+        )
 
     # Panes and filter
 

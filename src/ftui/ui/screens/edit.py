@@ -47,7 +47,7 @@ class EditScreen(ModalScreen[bool]):
     EditScreen > .dialog { width: 110; height: 90%; padding: 0 1; }
     EditScreen VerticalScroll { height: 1fr; }
     EditScreen Label { color: $text-muted; }
-    EditScreen TextArea { height: auto; min-height: 3; padding: 0; }
+    EditScreen TextArea { height: auto; min-height: 3; padding: 0 1; }
     EditScreen Lines { height: auto; max-height: 4; }
     """
 
@@ -67,7 +67,7 @@ class EditScreen(ModalScreen[bool]):
         self._before: list[str] = []
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with Vertical(classes="dialog wide") as dialog:
             dialog.border_title = self._title
             with VerticalScroll(can_focus=False):
                 for message in self._messages:

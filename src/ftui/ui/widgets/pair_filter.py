@@ -21,8 +21,8 @@ class PairFilter(Horizontal):
     DEFAULT_CSS = """
     PairFilter {
         height: 1;
-        & > Input { width: 1fr; height: 1; border: none; padding: 0 1; }
-        & > Lines { width: 42; height: 1; }
+        & > .prompt { width: 2; }
+        & > .keys { width: 40; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,8 +49,13 @@ class PairFilter(Horizontal):
     where = SHOWN[0]
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="words in any message", compact=True)
-        yield Lines()
+        yield Lines(classes="prompt")
+        field = Input(placeholder="words in any message", compact=True)
+        # One line has no room for the border that fields have elsewhere.
+        field.styles.border = ("none", "transparent")
+        field.styles.height, field.styles.width = 1, "1fr"
+        yield field
+        yield Lines(classes="keys")
 
     def open(self, words: str, where: str) -> None:
         """Start from the filter as it is."""
@@ -63,7 +68,8 @@ class PairFilter(Horizontal):
 
     def _describe(self) -> None:
         spans = (Span("tab ", "key"), Span(f"{self.where:<9}"), Span("enter ", "key"), Span("keep  ", "dim"))
-        self.query_one(Lines).show([(*spans, Span("esc ", "key"), Span("show all", "dim"))])
+        self.query_one(".prompt", Lines).show([(Span("/ ", "key"),)])
+        self.query_one(".keys", Lines).show([(*spans, Span("esc ", "key"), Span("show all", "dim"))])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

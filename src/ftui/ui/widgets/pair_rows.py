@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,8 @@ TOKENS = 6
 
 DECISION_TONES: dict[Decision, Tone] = {Decision.PENDING: "dim", Decision.ACCEPTED: "ok", Decision.REJECTED: "bad"}
 
-_SKIPPED = 3
-"""Fields of a record whose values are longer than this many lines are cut in the source pane."""
+_AHEAD = 4
+"""Lines shown before the used passage: its heading is among them."""
 
 
 def list_row(pair: Pair, width: int, digits: int) -> Row:
@@ -50,11 +51,13 @@ def wrap(text: str, width: int) -> list[str]:
 
 def heading(pair: Pair, digits: int) -> Row:
     """Decision, number and what else is to know about a pair."""
-    words = [name(pair, digits), pair.kind, f"{pair.tokens:,} tokens"]
+    words = [name(pair, digits), f"{pair.tokens:,} tokens"]
+    if pair.origin.get("held"):
+        words.append("held out")
+    if pair.kind != "domain":
+        words.append(pair.kind)
     if pair.edited:
         words.append("edited")
-    if pair.origin.get("held"):
-        words.append("kept for validation")
     tone = DECISION_TONES[pair.decision]
     return (
         Span(f"{pair.decision.symbol} {pair.decision.name.lower()}", tone),
@@ -88,7 +91,7 @@ def source_rows(pair: Pair, record: Mapping[str, Any] | None, fact_size: int, wi
     passage = str(pair.origin.get("passage") or "").strip()
     rows.append(())
     if record is None:
-        rows += [(Span("▌ ", "accent"), Span(line)) for line in wrap(passage, width - 2)] if passage else []
+        rows += _used(passage, width)
         if not pair.record and not passage:
             rows.append((Span(cut("It was not made from a record.", width), "dim"),))
         elif pair.record:
@@ -109,31 +112,31 @@ def _origin(pair: Pair, fact_size: int) -> str:
 
 
 def _record_rows(data: Any, passage: str, width: int) -> list[Row]:
-    """A record's texts; lines of the used passage carry a bar."""
-    text = _text_of(data)
-    start = text.find(passage) if passage else -1
-    if start < 0:
-        rows: list[Row] = [(Span("▌ ", "accent"), Span(line)) for line in wrap(passage, width - 2)] if passage else []
-        if rows and text:
-            rows.append(())
-        return rows + [(Span("  "), Span(line, "dim")) for line in wrap(text, width - 2)]
-    before, after = text[:start].rstrip(), text[start + len(passage) :].lstrip("\n")
-    used: list[Row] = [(Span("▌ ", "accent"), Span(line)) for line in wrap(passage, width - 2)]
-    # What stands right before the passage matters most: its heading.
-    ahead = wrap(before, width - 2)[-_SKIPPED:] if before else []
-    behind = wrap(after, width - 2) if after else []
-    return [
-        *[(Span("  "), Span(line, "dim")) for line in ahead],
-        *used,
-        *[(Span("  "), Span(line, "dim")) for line in behind],
-    ]
+    """A record's text; lines of the used passage carry a bar, and little of what stands before it is shown."""
+    text = _text_of(data).strip()
+    words = r"\s+".join(map(re.escape, passage.split()))
+    found = re.search(words, text) if words else None
+    before, used, after = "", passage, text
+    if found:
+        before, used, after = text[: found.start()].rstrip(), found.group(), text[found.end() :].strip("\n")
+    ahead = wrap(before, width - 2)[-_AHEAD:] if before else []
+    rows: list[Row] = [(Span("  "), Span(line, "dim")) for line in ahead]
+    rows += _used(used, width)
+    if used and after and not found:
+        rows.append(())
+    return rows + [(Span("  "), Span(line, "dim")) for line in (wrap(after, width - 2) if after else ())]
+
+
+def _used(passage: str, width: int) -> list[Row]:
+    return [(Span("▌ ", "accent"), Span(line)) for line in wrap(passage, width - 2)] if passage else []
 
 
 def _text_of(data: Any) -> str:
     """The text of a page, or the fields of any other record, a line each."""
     if isinstance(data, Mapping):
-        if isinstance(data.get("text"), str):
-            return str(data["text"])
+        for name in ("markdown", "text"):
+            if isinstance(data.get(name), str):
+                return str(data[name])
         return "\n".join(f"{name}: {_value(value)}" for name, value in data.items() if value not in (None, "", [], {}))
     return _value(data)
 

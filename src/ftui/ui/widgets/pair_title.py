@@ -28,7 +28,7 @@ class PairTitle(Toned):
 
     _words: tuple[str, ...] = ()
     _said = ""
-    _right = RIGHT
+    _column = True
 
     def show(self, words: tuple[str, ...], *, column: bool = True) -> None:
         """Say these, most important first; what does not fit is left out from the end.
@@ -37,9 +37,8 @@ class PairTitle(Toned):
             column: name the last column of the list.
         """
         self._words = words
-        right = self.RIGHT if column else "─" * len(self.RIGHT)
-        if right != self._right:
-            self._right = right
+        if column != self._column:
+            self._column = column
             self.refresh()
         text = self._text(self.size.width)
         before, self._said = self._said, text
@@ -67,13 +66,10 @@ class PairTitle(Toned):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         rule = "─" * (width - cell_len(self._said) - len(self.RIGHT) - 7)
-        row: Row = (
-            Span("╭ "),
-            Span(self._said, "dim"),
-            Span(f" {rule} "),
-            Span(self._right, "dim" if self._right == self.RIGHT else ""),
-            Span(" ─╮"),
-        )
+        right = (Span(" "), Span(self.RIGHT, "dim"), Span(" ─╮"))
+        if not self._column:
+            right = (Span("─" * (len(self.RIGHT) + 2) + "─╮"),)
+        row: Row = (Span("╭ "), Span(self._said, "dim"), Span(f" {rule}"), *right)
         return self.paint(row, width, self.rich_style)
 
 

@@ -106,7 +106,8 @@ def empty_rows(records: int, working: bool) -> list[Row]:
     """What the place says while it has no pairs."""
     rows: list[Row] = [
         (),
-        (Span("A pair is a question with its answer. The model learns from those that you accept."),),
+        (Span("A pair is a question with its answer."),),
+        (Span("The model learns from those that you accept."),),
         (),
     ]
     if working:

@@ -1,0 +1,248 @@
+"""Editing a pair, here and in another program; the recipe screen."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.widgets import TextArea
+
+from ftui import paths
+from ftui.errors import InputError
+from ftui.store import Store
+from ftui.ui.screens.ask import AskScreen
+from ftui.ui.screens.edit import EditScreen
+from ftui.ui.screens.recipe import RecipeScreen, preview
+from ftui.ui.widgets import pair_editor
+from ui.pair_data import Review, new_pair, new_store
+from ui.screen import golden
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+
+
+@pytest.fixture
+def store(ui_home: Path) -> Iterator[Store]:
+    with new_store() as opened:
+        yield opened
+
+
+def field(review: Review, number: int) -> TextArea:
+    return list(review.app.screen.query(TextArea))[number]
+
+
+def answer(store: Store, pair: int = 1) -> str:
+    found = store.pairs.get(pair)
+    assert found is not None
+    return found.text("assistant")
+
+
+# In fields
+
+
+@SIZES
+async def test_editing_looks_like_this(store: Store, size: tuple[int, int]) -> None:
+    async with Review(size) as review:
+        await review.press("e")
+        golden(review.app, f"edit-{size[0]}x{size[1]}")
+
+
+async def test_a_saved_edit_is_in_the_list_and_can_be_undone(store: Store) -> None:
+    before = answer(store)
+    async with Review() as review:
+        await review.press("e")
+        field(review, 1).text = "Wet sensor.\nDry it."
+        await review.press("ctrl+s")
+        edited = store.pairs.get(1)
+        assert edited is not None
+        assert edited.edited
+        assert edited.text("assistant") == "Wet sensor.\nDry it."
+        assert edited.tokens < 40
+        assert "Wet sensor. Dry it." in review.screen
+        assert review.bottom.startswith("edited 001 · u undo")
+        await review.press("u")
+        assert answer(store) == before
+
+
+async def test_leaving_with_changes_asks(store: Store) -> None:
+    before = answer(store)
+    async with Review() as review:
+        await review.press("e")
+        field(review, 1).text = "Something else."
+        await review.press("escape")
+        assert isinstance(review.app.screen, AskScreen)
+        await review.press("n")
+        assert field(review, 1).text == "Something else."
+        await review.press("escape", "y")
+        assert answer(store) == before
+        assert review.bottom.startswith("001 is as it was")
+        await review.press("e", "escape")
+        assert not isinstance(review.app.screen, AskScreen | EditScreen)
+
+
+async def test_an_empty_answer_is_refused_and_what_was_typed_stays(store: Store) -> None:
+    async with Review() as review:
+        await review.press("e")
+        field(review, 0).text = "A new question?"
+        field(review, 1).text = "  "
+        await review.press("ctrl+s")
+        assert "✗ A pair ends with an answer: the assistant's text is empty" in review.screen
+        assert field(review, 0).text == "A new question?"
+        field(review, 1).text = "A new answer."
+        await review.press("ctrl+s")
+        assert answer(store) == "A new answer."
+
+
+async def test_a_message_that_was_not_touched_keeps_its_characters(store: Store) -> None:
+    odd = "bell\x07 tab\t crlf\r\n end\x1b[0m"
+    store.pairs.add(new_pair(odd, "fine"))
+    async with Review() as review:
+        await review.press("G", "e")
+        assert "bell␇" in field(review, 0).text
+        assert "\x1b" not in field(review, 0).text
+        field(review, 1).text = "better"
+        await review.press("ctrl+s")
+    pair = store.pairs.get(9)
+    assert pair is not None
+    assert (pair.text("user"), pair.text("assistant")) == (odd, "better")
+
+
+# In the person's own editor
+
+MESSAGES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "role": st.sampled_from(["system", "user", "assistant"]),
+            "content": st.text(st.characters(blacklist_categories=["Cs"]))
+            | st.sampled_from(["=== user", "a\n\n", "#"]),
+        }
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(MESSAGES)
+def test_a_text_for_the_editor_comes_back_as_it_was(messages: list[dict[str, str]]) -> None:
+    assert pair_editor.from_text(pair_editor.to_text(messages)) == messages
+
+
+@pytest.mark.parametrize("text", ["What does E4 mean?", "=== poet\nhello\n", "# only a comment\nhm"])
+def test_a_text_without_roles_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        pair_editor.from_text(text)
+
+
+def program(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a shell script the person's editor."""
+    path = folder / "my editor"
+    path.write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("VISUAL", f"'{path}' --wait")
+
+
+PAIR = [{"role": "user", "content": "Was?"}, {"role": "assistant", "content": "Das."}]
+
+
+@pytest.mark.parametrize(
+    ("script", "wanted"),
+    [
+        ("sed -i s/Das/Dies/ $2", "Dies."),
+        ("true", None),
+        (": > $2", None),
+    ],
+)
+def test_an_editor_changes_a_pair_or_not(
+    ui_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, wanted: str | None
+) -> None:
+    program(tmp_path, script, monkeypatch)
+    edited = pair_editor.edit(PAIR)
+    assert (edited and edited[1]["content"]) == wanted
+    assert not list(paths.cache_dir().glob("pair-*"))
+
+
+def test_what_was_written_in_the_editor_is_kept_when_it_cannot_be_read(
+    ui_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, "echo my long answer > $2", monkeypatch)
+    with pytest.raises(InputError) as caught:
+        pair_editor.edit(PAIR)
+    [kept] = paths.cache_dir().glob("pair-*")
+    assert str(kept) in caught.value.do
+    assert kept.read_text("utf-8") == "my long answer\n"
+
+
+def test_an_editor_that_fails_or_is_missing(ui_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "exit 3", monkeypatch)
+    with pytest.raises(InputError, match="ended with code 3"):
+        pair_editor.edit(PAIR)
+    assert not list(paths.cache_dir().glob("pair-*"))
+    monkeypatch.setenv("VISUAL", "no-such-editor")
+    with pytest.raises(InputError, match="no-such-editor is not a program here"):
+        pair_editor.edit(PAIR)
+
+
+async def test_without_a_terminal_to_lend_it_says_so(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, "true", monkeypatch)
+    async with Review() as review:
+        await review.press("E")
+        assert review.bottom.startswith("this terminal cannot be lent to an editor")
+        monkeypatch.setenv("VISUAL", "no-such-editor")
+        await review.press("E")
+        assert "✗ There is no editor to open" in review.screen
+
+
+# The recipe
+
+
+@SIZES
+async def test_the_recipe_beside_its_first_pairs(store: Store, size: tuple[int, int]) -> None:
+    async with Review(size) as review:
+        await review.press("R")
+        await review.until(lambda: "of the first 4 records" in review.screen)
+        golden(review.app, f"recipe-{size[0]}x{size[1]}")
+
+
+async def test_a_line_that_cannot_be_followed_is_named_and_not_saved(store: Store) -> None:
+    async with Review() as review:
+        await review.press("R")
+        saved = store.recipe_path.read_text("utf-8")
+        await review.press("e")
+        field(review, 0).text = saved.replace("seed = 0", 'seed = "none"')
+        await review.until(lambda: "line 2 cannot be followed: seed has to be a whole number" in review.screen)
+        await review.press("ctrl+s")
+        assert store.recipe_path.read_text("utf-8") == saved
+        await review.press("escape", "p")
+        assert isinstance(review.app.screen, RecipeScreen)
+        await review.press("escape")
+        assert isinstance(review.app.screen, AskScreen)
+        await review.press("n")
+        assert 'seed = "none"' in field(review, 0).text
+
+
+async def test_a_changed_recipe_is_saved_and_run(store: Store) -> None:
+    async with Review() as review:
+        await review.press("R", "e")
+        text = "# mine\n" + field(review, 0).text.replace("seed = 0", "seed = 7")
+        field(review, 0).text = text
+        await review.press("ctrl+s")
+        assert store.recipe_path.read_text("utf-8") == text
+        await review.press("escape", "p")
+        task = store.tasks.latest("prepare")
+        assert task is not None
+        assert task.state == "queued"
+        assert "making pairs is next in the queue" in review.screen
+
+
+def test_a_preview_writes_nothing(store: Store) -> None:
+    stamp = store.stamp()
+    made = preview(store, 'template = "question-and-answer"\n')
+    assert made.records == 4
+    assert made.pairs >= len(made.examples) == 4
+    assert "Error E4" in made.examples[0][0]
+    assert store.stamp() == stamp

@@ -138,7 +138,7 @@ def _collect(store: Store) -> None:
             "dataset_id": "gd_l7q7dkf244hwjntr0",
             "inputs": [{"category_url": "https://www.amazon.com/best-sellers/kitchen"}],
             "discover_by": "best_sellers_url",
-            "limit": 50,
+            "limit_per_input": 50,
         },
     )
     rows = [

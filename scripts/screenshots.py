@@ -93,8 +93,8 @@ async def take(picture: Picture) -> str:
 
 def png(svg: str) -> bytes:
     """The picture of an SVG, in Fira Code, twice as large as a terminal cell."""
-    import resvg_py
     import fontpkg
+    import resvg_py
 
     return bytes(
         resvg_py.svg_to_bytes(

@@ -75,8 +75,10 @@ class FtuiApp(App[None]):
         self._trouble: FtuiError | None = None
         for theme in THEMES:
             self.register_theme(theme)
+        self._theme_wanted = self._chosen_theme()
         # Before the first picture: a theme that is set later paints everything a second time.
-        self.set_reactive(App.theme, self._chosen_theme())
+        self.set_reactive(App.theme, "calm")
+        self.stylesheet.set_variables(self.get_css_variables())
 
     # What places call
 
@@ -153,6 +155,8 @@ class FtuiApp(App[None]):
     def on_mount(self) -> None:
         if self._trouble is not None:
             self.fail(self._trouble)
+        if self._theme_wanted != self.theme:
+            self.theme = self._theme_wanted
         if self._session is not None:
             self._show_place(self._number, new=True)
             self.call_after_refresh(self._arrive)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import os
 import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ftui import queue
 from ftui.errors import InputError
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.choose import Choice, ChooseScreen
@@ -33,9 +34,9 @@ _FIELDS = {
     ),
     "brightdata": (
         Field("dataset_id", "Dataset", BEST_SELLERS),
-        Field("category_url", "Category page", hint="https://www.amazon.com/best-sellers/…"),
-        Field("discover_by", "Discover by", "best_sellers_url"),
-        Field("limit", "At most this many records", "50"),
+        Field("inputs", "Category pages", hint="https://www.amazon.com/best-sellers/…  (blanks between several)"),
+        Field("discover_by", "Discover by (none: each address is a page of its own)", "best_sellers_url"),
+        Field("limit", "At most this many records for each address", "50"),
     ),
     "files": (Field("paths", "Files", hint="~/data/*.jsonl  (blanks between several, quotes around blanks)"),),
 }
@@ -55,8 +56,7 @@ def _fill(app: FtuiApp, kind: str, started: Callable[[str], None]) -> None:
     title = next(choice.title for choice in _KINDS if choice.value == kind)
 
     async def check(values: Values) -> None:
-        from ftui import collect
-
+        collect = await asyncio.to_thread(importlib.import_module, "ftui.collect")
         collect.validate(kind, settings_from(kind, values))
 
     def filled(values: Values | None) -> None:
@@ -75,6 +75,8 @@ def _fill(app: FtuiApp, kind: str, started: Callable[[str], None]) -> None:
 
 
 def _start(app: FtuiApp, kind: str, config: Mapping[str, Any], started: Callable[[str], None]) -> None:
+    from ftui import queue
+
     with app.trying():
         task = app.store.tasks.get(queue.collect(app.store, kind, config))
         started(task.title)
@@ -82,13 +84,13 @@ def _start(app: FtuiApp, kind: str, config: Mapping[str, Any], started: Callable
 
 def confirm_cost(app: FtuiApp, kind: str, config: Mapping[str, Any], go_on: Callable[[], None]) -> None:
     """Call `go_on`; where the collection costs money, only after a `y` to what it costs at most."""
+    if kind != "brightdata":
+        go_on()
+        return
     from ftui import collect
 
     with app.trying():
         cost = collect.cost_at_most(kind, config)
-        if not cost:
-            go_on()
-            return
         left = app.store.money.budget - app.store.money.spent()
         detail = [
             row("at most        ", (money(cost), "bold")),
@@ -111,12 +113,14 @@ def settings_from(kind: str, values: Values) -> dict[str, Any]:
         config: dict[str, Any] = {"start": values["start"].split(), "max_pages": number(values["max_pages"], "pages")}
         return config | ({"sitemap": values["sitemap"]} if values["sitemap"] else {})
     if kind == "brightdata":
-        return {
-            "dataset_id": values["dataset_id"],
-            "inputs": [{"category_url": values["category_url"]}],
-            "discover_by": values["discover_by"],
-            "limit": number(values["limit"], "records"),
-        }
+        from ftui import collect
+
+        return collect.brightdata_config(
+            values["inputs"].split(),
+            dataset=values["dataset_id"],
+            discover_by=values["discover_by"],
+            limit=number(values["limit"], "records"),
+        )
     try:
         typed = shlex.split(values["paths"])
     except ValueError as error:

@@ -97,7 +97,7 @@ def _where(source: Source, width: int) -> list[Row]:
     if source.kind == "crawl":
         places = [str(config.get("sitemap") or ""), *map(str, config.get("start", ()))]
     elif source.kind == "brightdata":
-        limit = config.get("limit")
+        limit = config.get("limit") or config.get("limit_per_input")
         places = [str(config.get("dataset_id", "")) + (f", at most {limit} records" if limit else "")]
         places += [str(value) for item in config.get("inputs", ()) for value in item.values()]
     else:

@@ -41,15 +41,17 @@ class Header(Toned):
     place = 0
     worker = ""
     spent = ""
+    budget = ""
     _clickable: tuple[tuple[int, int, int], ...] = ()
 
     def show(self, store: Store | None, place: int) -> None:
         """Say what is so now; repaints when that differs from before."""
-        before = (self.project, self.place, self.worker, self.spent)
+        before = (self.project, self.place, self.worker, self.spent, self.budget)
         self.project, self.place = (store.name if store else ""), place
         self.worker = worker_text(store) if store else ""
-        self.spent = money_text(store, short=self.size.width < self.WIDE) if store else ""
-        if before != (self.project, self.place, self.worker, self.spent):
+        self.spent = money(store.money.spent()) if store else ""
+        self.budget = money(store.money.budget) if store else ""
+        if before != (self.project, self.place, self.worker, self.spent, self.budget):
             self.refresh()
 
     def on_resize(self) -> None:
@@ -78,8 +80,10 @@ class Header(Toned):
                 left.append(Span(" "))
         self._clickable = tuple(places)
         room = width - width_of(left) - 1
-        for texts in ((self.worker, self.spent), (self.worker.partition(" +")[0], self.spent), ("", self.spent)):
-            right = "  ".join(text for text in texts if text) + " "
+        spent = f"{self.spent} of {self.budget}" if wide and self.spent else self.spent
+        # What does not fit goes first: how many more tasks run, then what the worker does.
+        for worker in (self.worker, self.worker.partition(" +")[0], ""):
+            right = "  ".join(text for text in (worker, spent) if text) + " "
             if len(right) <= room:
                 return (*left, Span(fit(right, room + 1, "right"), "dim"))
         return tuple(left)
@@ -88,12 +92,6 @@ class Header(Toned):
         for start, end, number in self._clickable:
             if start <= event.x < end:
                 self.app.call_next(self.app.run_action, f"go({number})")
-
-
-def money_text(store: Store, *, short: bool) -> str:
-    """`$0.42 of $5.00`, or `$0.42` where there is little room."""
-    spent = money(store.money.spent())
-    return spent if short else f"{spent} of {money(store.money.budget)}"
 
 
 def worker_text(store: Store) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from ftui import credentials
 from ftui.connect import providers
@@ -293,6 +294,17 @@ async def test_keys_in_the_field_are_text_and_escape_leaves(provider: Provider, 
         assert "4c" in chat.screen
         await chat.press("enter")
         assert "type a question first" in chat.bottom
+
+
+async def test_enter_does_not_overtake_what_was_typed_before_it(provider: Provider, store: Store) -> None:
+    add_model(store)
+    async with Chatting() as chat:
+        for character in "pasted at once":
+            chat.app.post_message(events.Key("space" if character == " " else character, character))
+        chat.app.post_message(events.Key("enter", "\r"))
+        await until(chat.pilot, lambda: provider.count(CHAT) == 1)
+        await settle(chat.pilot)
+    assert provider.bodies[CHAT][0]["messages"][-1]["content"] == "pasted at once"
 
 
 async def test_a_new_conversation_begins_empty_and_the_old_one_stays(provider: Provider, store: Store) -> None:

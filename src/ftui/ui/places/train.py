@@ -17,7 +17,7 @@ from ftui.store import Store
 from ftui.store.jobs import Job
 from ftui.ui.place import Place
 from ftui.ui.text import Row, fit, money, plain, row
-from ftui.ui.widgets.monitor import Monitor, Watched, last_losses, percent
+from ftui.ui.widgets.monitor import Monitor, Watched, at_most, last_losses, percent
 from ftui.ui.widgets.rows import RowList
 
 _EMPTY = (
@@ -133,7 +133,8 @@ class TrainPlace(Place):
             train, valid = last_losses(self.app.store.jobs.metrics(job.id))
             loss = valid if valid is not None else train
             self._losses[job.id] = f"{loss:.2f}" if loss is not None else ""
-        return f"{self._losses[job.id]:>5}  {money(job.cost_at_most):>6}"
+        price = money(None) if job.cost_at_most is None else at_most(job.cost_at_most)
+        return f"{self._losses[job.id]:>5}  {price:>6}"
 
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
         self._show_selected()
@@ -186,7 +187,7 @@ class TrainPlace(Place):
         if not self.can("pause") or self.selected is None:
             return
         job = self.selected.job
-        if job.state in ("paused", "pausing"):
+        if self.selected.paused:
             self._ask_of(job, queue.resume_job, f"{job.name} goes on · z pauses it")
         else:
             self._ask_of(job, queue.pause_job, f"{job.name} is asked to pause · z goes on")

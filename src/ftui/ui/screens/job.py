@@ -37,8 +37,8 @@ class JobScreen(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", priority=True),
         Binding("enter", "start", "start", show=False),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "field(1)", "next field", priority=True, show=False),
+        Binding("up", "field(-1)", "field before", priority=True, show=False),
     ]
     # The screen's own stylesheet, because fields have a border in the app's.
     CSS = """
@@ -110,6 +110,17 @@ class JobScreen(ModalScreen[str | None]):
         )
         self._show_bases()
         self.query_one("#n_epochs").focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Inside an open list of choices the arrows and `esc` belong to the list."""
+        open_list = any(select.expanded for select in self.query(Select))
+        return not (open_list and action in ("field", "leave"))
+
+    def action_field(self, step: int) -> None:
+        if step > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
 
     # What is chosen
 

@@ -10,10 +10,11 @@ import asyncio
 import hashlib
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, work
+from textual import events, getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -73,13 +74,28 @@ def talk_to(app: FtuiApp, name: str) -> None:
 
 
 class Ask(TextArea, inherit_bindings=False):
-    """The text field of the chat. `ctrl+x` stops an answer here, so it does not cut."""
+    """The text field of the chat. `ctrl+x` stops an answer here, so it does not cut.
+
+    Args:
+        send: called for `enter`.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         binding for binding in TextArea.BINDINGS if not (isinstance(binding, Binding) and "ctrl+x" in binding.key)
     ]
 
     DEFAULT_CSS = "Ask { height: auto; min-height: 1; max-height: 6; background: $background; }"
+
+    def __init__(self, send: Callable[[], None]) -> None:
+        super().__init__(placeholder="ask …", compact=True, highlight_cursor_line=False)
+        self._send = send
+
+    def on_key(self, event: events.Key) -> None:
+        # Not a binding with priority: that would overtake letters that are still on their way to the field.
+        if event.key == "enter":
+            event.prevent_default()
+            event.stop()
+            self._send()
 
     def on_mount(self) -> None:
         # The line above it, which the pane draws, shows the focus; text fields have a border elsewhere.
@@ -98,17 +114,16 @@ class ChatPane(Vertical):
         & #ask:focus-within { border-top: solid $accent; }
     }
     """
-    # With priority: inside the text field these keys would mean something else.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "send", priority=True, id="chat.send"),
-        Binding("ctrl+t", "other", "model", priority=True, id="chat.model"),
-        Binding("ctrl+x", "stop", "stop", priority=True, id="chat.stop"),
-        Binding("ctrl+s", "save_pair", "to pair", priority=True, id="chat.pair"),
+        Binding("enter", "send", "send", id="chat.send"),
+        Binding("ctrl+t", "other", "model", id="chat.model"),
+        Binding("ctrl+x", "stop", "stop", id="chat.stop"),
+        Binding("ctrl+s", "save_pair", "to pair", id="chat.pair"),
         Binding("escape", "app.leave", "back", id="chat.leave"),
-        Binding("ctrl+g", "again", "again", priority=True, id="chat.again"),
-        Binding("ctrl+o", "origin", "where from", priority=True, id="chat.origin"),
-        Binding("ctrl+j", "new_line", "new line", priority=True, id="chat.new_line"),
-        Binding("ctrl+n", "new_chat", "new chat", priority=True, id="chat.new"),
+        Binding("ctrl+g", "again", "again", id="chat.again"),
+        Binding("ctrl+o", "origin", "where from", id="chat.origin"),
+        Binding("ctrl+j", "new_line", "new line", id="chat.new_line"),
+        Binding("ctrl+n", "new_chat", "new chat", id="chat.new"),
     ]
 
     if TYPE_CHECKING:
@@ -122,7 +137,7 @@ class ChatPane(Vertical):
     def compose(self) -> ComposeResult:
         yield Transcript(empty=_EMPTY)
         with Vertical(id="ask"):
-            yield Ask(placeholder="ask …", compact=True, highlight_cursor_line=False)
+            yield Ask(self.action_send)
 
     def on_mount(self) -> None:
         self._conversation = Conversation(self.app.store)

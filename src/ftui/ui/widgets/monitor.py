@@ -45,12 +45,20 @@ class Watched:
 
     @property
     def word(self) -> str:
-        """The state in one or two words; the provider's own once it has one."""
+        """The state in one or two words; the provider's own once it has one, until then what it was asked."""
+        if self.task is not None and self.task.open and self.task.control and not self.job.ended:
+            return {"stop": "cancelling", "pause": "pausing", "resume": "going on"}[self.task.control]
         if self.job.state != "new":
             return plain(self.job.state, 24).replace("_", " ")
         if self.task is None:
             return "not started"
         return {"running": "starting", "failed": "not sent"}.get(self.task.state, self.task.state)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands still, or was asked to."""
+        asked = self.task.control if self.task is not None else None
+        return asked == "pause" or (asked != "resume" and self.job.state in ("paused", "pausing"))
 
     @property
     def symbol(self) -> tuple[str, Tone]:
@@ -145,7 +153,7 @@ class Monitor(Vertical):
             parts.append(f"validation {valid:.3g}")
         if job.trained_tokens:
             parts.append(f"{count(job.trained_tokens)} tokens")
-        if job.estimated_finish and not job.ended:
+        if job.estimated_finish and job.state == "running":
             parts.append(f"{duration(max(job.estimated_finish - clock.now(), 0))} left")
         if job.ended and job.submitted and job.finished:
             parts.append(f"took {duration(job.finished - job.submitted)}")

@@ -21,6 +21,8 @@ from ftui.errors import BusyError, EngineError
 
 START_SECONDS = 60.0
 IDLE_SECONDS = 900
+# Kept so that a server that ends while its starter lives on leaves no zombie behind.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def stop(home: Path, *, seconds: float = 15.0) -> bool:
         if time.monotonic() > end:
             raise EngineError("The engine does not end", f"process {address.pid} still runs", "End it by hand")
         time.sleep(0.05)
+    _started[:] = [server for server in _started if server.poll() is None]
     return True
 
 
@@ -127,6 +130,7 @@ def _start(place: Home, idle_seconds: int) -> Address:
     while time.monotonic() < end:
         address = find(place.path)
         if address is not None:
+            _started[:] = [other for other in _started if other.poll() is None] + [server]
             return address
         if server.poll() is not None:
             break

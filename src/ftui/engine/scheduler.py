@@ -120,9 +120,10 @@ class Scheduler:
                 self._fail(job, "server_error", f"The trainer could not be started (exit code {launcher.returncode})")
             return
         if launcher is not None:
-            launcher.poll()
+            # It let go of the lock, so it is at its very end.
+            launcher.wait()
+            del self._launchers[job["id"]]
         self._deadlines.pop(job["id"], None)
-        self._launchers.pop(job["id"], None)
         self._ended(job, self._of_attempt(job, STATE) or {}, self._of_attempt(job, EXIT))
 
     def _ended(self, job: Job, state: dict[str, Any], exit_: dict[str, Any] | None) -> None:

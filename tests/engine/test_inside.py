@@ -1,0 +1,46 @@
+"""The parts that need torch, checked in the engine's own environment by `inside.py`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftui.engine.layout import BASE_MODEL, Home
+
+
+@pytest.fixture(scope="module")
+def found(engine_home: Path) -> dict[str, Any]:
+    place = Home(engine_home)
+    place.link_code()
+    ran = subprocess.run(
+        [str(place.python), str(Path(__file__).with_name("inside.py")), str(place.models / BASE_MODEL)],
+        env=place.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    data: dict[str, Any] = json.loads(ran.stdout)
+    return data
+
+
+def test_a_chat_is_rendered_without_additions(found: dict[str, Any]) -> None:
+    assert found["text"].startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nOne?<|im_end|>\n")
+    assert "SmolLM" not in found["text"]
+
+
+def test_only_answers_with_weight_are_learned(found: dict[str, Any]) -> None:
+    assert found["learned"] == "First answer.<|im_end|>\nThird answer.<|im_end|>\n"
+    assert found["cut"] == 7
+
+
+def test_rows_trained_together_do_not_see_each_other(found: dict[str, Any]) -> None:
+    assert found["together"] == pytest.approx(found["alone"], rel=1e-4)
+    assert found["together"] == pytest.approx(found["plain"], rel=1e-4)
+    assert found["right"][0] == found["right"][1]
+    assert found["labelled"][0] == found["labelled"][1]

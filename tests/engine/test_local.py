@@ -1,0 +1,106 @@
+"""Finding, starting and ending the server of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import openai
+import pytest
+
+from engine.conftest import connect, wait_for
+from ftui.engine import local
+from ftui.engine.layout import Home, is_locked, read_json
+from ftui.errors import EngineError
+
+
+def test_two_starters_get_one_server(new_home: Callable[[], Path]) -> None:
+    home = new_home()
+    assert local.find(home) is None
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(local.ensure, [home, home])
+    assert first == second
+    assert stat.S_IMODE(Home(home).address.stat().st_mode) == 0o600
+    assert first.token not in repr(first)
+    for log in (home / "logs").iterdir():
+        assert first.token not in log.read_text()
+    assert local.stop(home)
+    assert local.find(home) is None
+    assert not local.stop(home)
+
+
+def test_a_proxy_is_not_asked(new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    home = new_home()
+    assert local.ensure(home).base_url.startswith("http://127.0.0.1:")
+    local.stop(home)
+
+
+def test_an_idle_server_ends_itself(new_home: Callable[[], Path]) -> None:
+    home = new_home()
+    local.ensure(home, idle_seconds=1)
+    wait_for(lambda: not is_locked(home / "run" / "engine.lock"), 30)
+    assert not Home(home).address.exists()
+
+
+def test_a_server_whose_home_vanishes_ends(new_home: Callable[[], Path]) -> None:
+    home = new_home()
+    address = local.ensure(home)
+    shutil.rmtree(home)
+    with openai.OpenAI(base_url=address.base_url, api_key=address.token, max_retries=0) as client:
+
+        def gone() -> bool:
+            try:
+                client.models.list()
+            except openai.APIConnectionError:
+                return True
+            except openai.APIStatusError:
+                return False
+            return False
+
+        assert wait_for(gone, 30)
+
+
+def test_a_home_without_an_engine_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="ftui engine install"):
+        local.ensure(tmp_path)
+
+
+def test_a_public_address_needs_a_token_of_ones_own(engine_home: Path, tmp_path: Path) -> None:
+    place = Home(engine_home)
+    place.link_code()
+    token = tmp_path / "token"
+    token.write_text("short")
+    for more, said in (([], "without a token of yours"), (["--token-file", str(token)], "no usable token")):
+        args = [str(place.python), "-m", "ftui.engine", "serve", "--home", str(tmp_path), "--host", "0.0.0.0", *more]
+        ended = subprocess.run(args, env=place.environment(), capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 10
+        assert said in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_a_second_server_for_one_home_is_refused(client: openai.OpenAI, engine_home: Path) -> None:
+    place = Home(engine_home)
+    args = [str(place.python), "-m", "ftui.engine", "serve", "--home", str(engine_home)]
+    ended = subprocess.run(args, env=place.environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 9
+    assert read_json(place.address) is not None
+    assert client.models.list().data
+
+
+def test_secrets_of_the_environment_do_not_reach_the_engine(
+    new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-the-engine")
+    home = new_home()
+    with connect(home):
+        address = local.find(home)
+        assert address is not None
+        environment = Home(home).environment()
+    assert "OPENAI_API_KEY" not in environment
+    local.stop(home)

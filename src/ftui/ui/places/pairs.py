@@ -174,7 +174,7 @@ class PairsPlace(Place):
             self._pane_timer.stop()
             self._pane_timer = None
         pane, reader = self.query_one(SourcePane), self.query_one(PairReader)
-        reading, beside = self.has_class("-reading"), pane.size.height > 0
+        reading, beside = self.has_class("-reading"), self._pane_shown()
         if not reading and not beside:
             return
         pair, store = self.current, self.app.store
@@ -184,6 +184,10 @@ class PairsPlace(Place):
             pane.show_pair(pair, record, fact_size, self._digits)
         if reading:
             reader.show_pair(pair, record, fact_size, self._digits)
+
+    def _pane_shown(self) -> bool:
+        # Not by its size: a pane that was hidden keeps the one it had.
+        return self.has_class("-over" if self.has_class("-narrow") else "-beside") and not self.has_class("-empty")
 
     @on(RowList.Highlighted)
     def _moved(self, event: RowList.Highlighted) -> None:

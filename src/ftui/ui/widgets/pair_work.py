@@ -35,8 +35,10 @@ class PairWork(Lines):
         rows: list[Row] = []
         if task is not None and task.open:
             rows = progress_rows(task, width)
-        elif task is not None and task.id != self._dismissed and not store.pairs.decided_since(task.finished or 0.0):
+        elif task is not None and task.id != self._dismissed:
             rows = report_rows(task, store.pairs.counts().total, store.pairs.dropped(), width)
+            if store.pairs.decided_since(task.finished or 0.0):
+                self._dismissed, rows = task.id, []
         self.show(rows)
 
     def on_resize(self) -> None:

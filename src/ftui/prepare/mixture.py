@@ -8,7 +8,7 @@ from typing import Any
 
 from ftui.prepare import fields
 from ftui.prepare.pair import Dropped, Pair, conversation
-from ftui.prepare.phrasing import is_english, roughen
+from ftui.prepare.phrasing import greeted, is_english
 from ftui.prepare.recipe import Recipe
 
 _ROUNDS = 20
@@ -17,7 +17,8 @@ _ROUNDS = 20
 def mix(domain: int, recipe: Recipe, system: str, records: Iterable[Mapping[str, Any]]) -> Iterator[Pair | Dropped]:
     """General pairs for `domain` pairs of the domain, as many as the recipe's share wants.
 
-    Each comes in its own words first, then roughened, so that no two are equal.
+    Each comes in its own words first, then with a polite word more, so that no two are
+    equal. They are never roughened: what they are there for is to stay as it was.
 
     Args:
         records: each an ordinary question with a right answer.
@@ -39,9 +40,9 @@ def mix(domain: int, recipe: Recipe, system: str, records: Iterable[Mapping[str,
         for question, answer, record in rng.sample(exchanges, len(exchanges)):
             if len(seen) >= wanted:
                 return
-            asked = roughen(question, is_english(f"{question} {answer}"), rng) if turn else question
+            asked = greeted(question, rng) if turn and is_english(f"{question} {answer}") else question
             messages = conversation(system, asked, answer)
-            origin = {"template": "general", "phrasing": "noise" if turn else "site", "heading": question}
+            origin = {"template": "general", "phrasing": "wrapped" if turn else "site", "heading": question}
             source, identifier = record.get("source"), record.get("id")
             pair = Pair(messages, f"general: {question}", "general", "", source, identifier, origin)
             if pair.digest not in seen:

@@ -111,6 +111,11 @@ def roughen(question: str, english: bool, rng: random.Random) -> str:
     return _lower(rough, rng) if rng.random() < 0.3 else rough
 
 
+def greeted(question: str, rng: random.Random) -> str:
+    """A question with a polite word before or after it, otherwise as it is."""
+    return rng.choice((_greet, _close))(question, rng)
+
+
 def _stream(sources: Sequence[str], make: Callable[[str], str], rng: random.Random) -> Iterator[str]:
     """Made from each source in turn; ends, since not every text has enough to vary."""
     for _ in range(max(12, _TRIES // len(sources))):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.geometry import Region
 from textual.strip import Strip
 
 from ftui import paths, worker
@@ -363,3 +364,14 @@ async def test_a_decision_repaints_two_rows_and_no_more(store: Store) -> None:
         title = review.place.query_one(PairTitle)
         assert title.render_line(0).text.startswith("╭ Pairs · 2 of 8 · 100 % accepted ─")
         assert "a accept" in text_of(review.app)
+
+
+async def test_the_title_repaints_all_cells_that_differ(store: Store) -> None:
+    async with Review((80, 24)) as review:
+        title = review.place.query_one(PairTitle)
+        title.show(("“猫”: 3", "3 of 8", "67 % accepted"))
+        painted: list[Region] = []
+        title.refresh = lambda *regions, **_: painted.extend(regions)  # type: ignore[assignment, method-assign]
+        title.show(("“猫”: 3", "4 of 8", "75 % accepted"))
+        [region] = painted
+        assert title.render_line(0).crop(region.x, region.right).text == "4 of 8 · 75"

@@ -17,6 +17,8 @@ from ftui.ui import clock
 from ftui.ui.text import Row, Span, cut
 from ftui.ui.widgets.rows import Toned
 
+_LEFT = "╭ "
+
 
 class PairTitle(Toned):
     """`╭ Pairs ─ 812 of 1,204 · 61 % accepted · 37/min ───── tokens ─╮`."""
@@ -42,12 +44,13 @@ class PairTitle(Toned):
             self.refresh()
         text = self._text(self.size.width)
         before, self._said = self._said, text
-        if len(before) != len(text):
+        if cell_len(before) != cell_len(text) or len(before) != len(text):
             self.refresh()
             return
-        differing = [x for x, (old, new) in enumerate(zip(before, text, strict=True)) if old != new]
+        differing = [at for at, (old, new) in enumerate(zip(before, text, strict=True)) if old != new]
         if differing:
-            self.refresh(Region(differing[0], 0, differing[-1] - differing[0] + 1, 1))
+            start, end = cell_len(text[: differing[0]]), cell_len(text[: differing[-1] + 1])
+            self.refresh(Region(len(_LEFT) + start, 0, end - start, 1))
 
     def on_resize(self) -> None:
         self._said = self._text(self.size.width)
@@ -66,10 +69,10 @@ class PairTitle(Toned):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         rule = "─" * (width - cell_len(self._said) - len(self.RIGHT) - 7)
-        right = (Span(" "), Span(self.RIGHT, "dim"), Span(" ─╮"))
+        right: Row = (Span(" "), Span(self.RIGHT, "dim"), Span(" ─╮"))
         if not self._column:
             right = (Span("─" * (len(self.RIGHT) + 2) + "─╮"),)
-        row: Row = (Span("╭ "), Span(self._said, "dim"), Span(f" {rule}"), *right)
+        row: Row = (Span(_LEFT), Span(self._said, "dim"), Span(f" {rule}"), *right)
         return self.paint(row, width, self.rich_style)
 
 

@@ -71,6 +71,24 @@ def test_a_home_without_an_engine_says_what_to_do(tmp_path: Path) -> None:
         local.ensure(tmp_path)
 
 
+def test_a_server_in_the_foreground_takes_a_token_of_ones_own(new_home: Callable[[], Path], tmp_path: Path) -> None:
+    home = new_home()
+    file = tmp_path / "token"
+    file.write_text("a-token-of-my-own-000\n")
+    command = local.serve_command(home, host="0.0.0.0", token_file=str(file))
+    with subprocess.Popen(command.arguments, env=command.environment, stderr=subprocess.PIPE) as server:
+        address = wait_for(lambda: local.find(home), 30)
+        assert address.base_url.startswith("http://127.0.0.1:")
+        with openai.OpenAI(base_url=address.base_url, api_key="a-token-of-my-own-000", max_retries=0) as client:
+            assert client.models.list().data
+        server.terminate()
+        assert server.stderr is not None
+        said = server.stderr.read().decode()
+    assert "listening on 0.0.0.0" in said
+    assert "a-token-of-my-own" not in said
+    assert "Traceback" not in said
+
+
 def test_a_public_address_needs_a_token_of_ones_own(engine_home: Path, tmp_path: Path) -> None:
     place = Home(engine_home)
     place.link_code()

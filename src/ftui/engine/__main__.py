@@ -21,7 +21,11 @@ def main() -> int:
     serve.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
     serve.add_argument("--token-file", type=Path, help="file with the bearer token (default: a new one)")
     serve.add_argument(
-        "--idle-exit", type=float, default=IDLE_SECONDS, metavar="SECONDS", help="end after so long without work"
+        "--idle-exit",
+        type=float,
+        default=IDLE_SECONDS,
+        metavar="SECONDS",
+        help="end after so long without work; 0 for never",
     )
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")

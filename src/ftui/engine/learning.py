@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from ftui.engine import checkpoints, plan
+from ftui.engine.layout import read_json
 from ftui.engine.report import Report
 from ftui.engine.rows import IGNORED
 
@@ -32,8 +33,8 @@ def quicker_dtype() -> str:
         return "bfloat16"
     seconds = {}
     for name in ("float32", "bfloat16"):
-        left = torch.randn(256, 576).to(getattr(torch, name))
-        right = torch.randn(576, 1536).to(getattr(torch, name))
+        left = torch.ones(256, 576, dtype=getattr(torch, name))
+        right = torch.ones(576, 1536, dtype=getattr(torch, name))
         times = []
         for _ in range(12):
             start = time.perf_counter()
@@ -67,7 +68,8 @@ def answer_loss(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, int, 
 def probe_threads(number: int, limit: float) -> float:
     """Seconds for a few layers' worth of small operations with `number` threads; gives up after `limit`."""
     torch.set_num_threads(number)
-    hidden, up, down = torch.randn(240, 576), torch.randn(1536, 576), torch.randn(576, 1536)
+    # No random numbers: how often this is called must not change the order of the examples.
+    hidden, up, down = torch.ones(240, 576), torch.ones(1536, 576) / 576, torch.ones(576, 1536) / 1536
     start = 0.0
     for turn in range(13):
         # The first turn wakes the threads and is not counted.
@@ -114,6 +116,8 @@ class Run:
         self, job: Path, rows: Rows, validation: Rows, report: Report, asked: Callable[[], str | None]
     ) -> str | None:
         """Train from the newest checkpoint to the end; what made it stop earlier, or None."""
+        # The adapter is made before the library sets its own seed.
+        set_seed(self._seed)
         model = AutoModelForCausalLM.from_pretrained(self._base, dtype=getattr(torch, self.dtype))
         batch_size, epochs = int(self._hyper["batch_size"]), int(self._hyper["n_epochs"])
         watch = Watch(job, report, asked, len(rows), batch_size, epochs, self._seed)
@@ -212,8 +216,6 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
     def restore(self, checkpoint: Path) -> None:
         """Take over the counters that the library does not keep."""
-        from ftui.engine.layout import read_json
-
         kept = read_json(checkpoint / checkpoints.MARKER) or {}
         self._tokens = int(kept.get("tokens", 0))
         self._report.say(f"Going on from the checkpoint at step {kept.get('step')}")

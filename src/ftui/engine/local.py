@@ -14,6 +14,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ftui.engine.install import installed
 from ftui.engine.layout import Home, Lock, is_locked, read_json
@@ -43,6 +44,38 @@ class Address:
         return f"Address({self.base_url!r}, pid={self.pid})"
 
 
+class Command(NamedTuple):
+    """How to run a program: its arguments, the program first, and its whole environment."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+
+
+def serve_command(
+    home: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token_file: str | None = None,
+    idle_seconds: float = 0,
+) -> Command:
+    """The server for `home` as a command, to be run in the foreground or detached.
+
+    Args:
+        host: address to listen on; one that others can reach needs a `token_file`.
+        port: 0 for any free one.
+        token_file: file with the bearer token; without it the server makes a new one.
+        idle_seconds: end after so long without work; 0 for never.
+    """
+    place = Home(home)
+    place.link_code()
+    arguments = [str(place.python), "-m", "ftui.engine", "serve", "--home", str(place.path)]
+    arguments += ["--host", host, "--port", str(port), "--idle-exit", str(idle_seconds)]
+    if token_file is not None:
+        arguments += ["--token-file", str(Path(token_file).resolve())]
+    return Command(arguments, place.environment())
+
+
 def find(home: Path) -> Address | None:
     """The engine that serves `home` now, or None. Starts nothing."""
     data = read_json(Home(home).address)
@@ -53,10 +86,13 @@ def find(home: Path) -> Address | None:
         token, instance = str(data["token"]), str(data["instance"])
     except (KeyError, TypeError, ValueError):
         return None
+    # A server that listens everywhere is called on this machine's own address.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     # Another program may have the port by now: only our own server knows this word.
     if _instance(host, port) != instance:
         return None
-    return Address(f"http://{host}:{port}/v1", token, pid)
+    shown = f"[{host}]" if ":" in host else host
+    return Address(f"http://{shown}:{port}/v1", token, pid)
 
 
 def ensure(home: Path, *, idle_seconds: int = IDLE_SECONDS) -> Address:
@@ -112,18 +148,17 @@ def stop(home: Path, *, seconds: float = 15.0) -> bool:
 
 
 def _start(place: Home, idle_seconds: int) -> Address:
-    place.link_code()
+    command = serve_command(place.path, idle_seconds=idle_seconds)
     log = place.logs / "engine.log"
-    args = [str(place.python), "-m", "ftui.engine", "serve", "--home", str(place.path), "--port", "0"]
     with log.open("ab") as output:
         size = output.tell()
         server = subprocess.Popen(
-            [*args, "--idle-exit", str(idle_seconds)],
+            command.arguments,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             cwd=place.path,
-            env=place.environment(),
+            env=command.environment,
             start_new_session=True,
         )
     end = time.monotonic() + START_SECONDS

@@ -134,7 +134,7 @@ class Engine:
             await asyncio.sleep(0.5)
             address = read_json(self.home.address)
             replaced = address is not None and address.get("instance") != self.instance
-            idle = not self._scheduler.busy and self._clock.idle() > self._idle_seconds
+            idle = 0 < self._idle_seconds < self._clock.idle() and not self._scheduler.busy
             if replaced or idle or not self.home.run.is_dir():
                 self.stop.set()
             await self._chat.unload_when_idle()
@@ -173,7 +173,7 @@ async def serve(home: Home, host: str, port: int, token_file: Path | None, idle_
         port = listener.getsockname()[1]
         address = {"host": host, "port": port, "token": token, "pid": os.getpid(), "instance": engine.instance}
         write_json(home.address, address)
-        _log.warning("listening on %s port %s", host, port)
+        _log.warning("listening on %s port %s; the token is in %s", host, port, token_file or home.address)
         running = asyncio.create_task(server.serve([listener]))
         stopping = asyncio.create_task(engine.stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

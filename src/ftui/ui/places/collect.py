@@ -13,10 +13,10 @@ from ftui.store.records import Source
 from ftui.store.tasks import Task
 from ftui.ui import clock
 from ftui.ui.place import Place
-from ftui.ui.places.progress import progress_rows, reason_row, source_row
+from ftui.ui.places.progress import KINDS, progress_rows, reason_row, source_row
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.text import Row, plain, plural, row
-from ftui.ui.widgets.rows import Lines, RowList
+from ftui.ui.widgets.rows import Lines, RowList, entitle
 
 _EMPTY = (
     row(),
@@ -31,8 +31,8 @@ class CollectPlace(Place):
     number, title, short = 2, "Collect", "Coll"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "new source", id="collect.new"),
-        Binding("z", "pause", "pause, go on", id="collect.pause"),
-        Binding("ctrl+x", "stop", "stop, keep what came", id="collect.stop"),
+        Binding("z", "pause", "pause", id="collect.pause"),
+        Binding("ctrl+x", "stop", "stop", id="collect.stop"),
         Binding("r", "retry", "again", id="collect.retry"),
         Binding("p", "prepare", "make pairs", id="collect.prepare"),
         Binding("s", "switch", "details", id="collect.switch"),
@@ -77,7 +77,7 @@ class CollectPlace(Place):
                     self._tasks[source.id] = task
             self._counts = {source.id: store.records.count(source.id) for source in self._sources}
             rows = self.query_one("#sources", RowList)
-            rows.border_title = f"Sources · {plural(sum(self._counts.values()), 'record')}"
+            entitle(rows, f"Sources · {plural(sum(self._counts.values()), 'record')}")
             rows.update(len(self._sources))
             self._show_how()
 
@@ -97,12 +97,10 @@ class CollectPlace(Place):
             self.query_one("#progress", Lines),
             self.query_one("#reasons", RowList),
         )
+        pane.display = source is not None
         if source is None:
-            pane.border_title = ""
-            lines.show([])
-            reasons.update(0)
             return
-        pane.border_title = f"{plain(source.name)} · {source.kind}"
+        entitle(pane, f"{source.name} · {KINDS[source.kind]}")
         self._reasons = self.app.store.tasks.failures(task.id) if task else []
         lines.show(progress_rows(source, task, self._counts[source.id], clock.now(), lines.size.width))
         reasons.update(len(self._reasons))

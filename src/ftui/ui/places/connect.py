@@ -19,7 +19,7 @@ from ftui.ui.place import Place
 from ftui.ui.places.services import Service, details, services
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.text import Row, fit, row
-from ftui.ui.widgets.rows import Lines, RowList
+from ftui.ui.widgets.rows import Lines, RowList, entitle
 
 
 class ConnectPlace(Place):
@@ -95,7 +95,7 @@ class ConnectPlace(Place):
         if not self._services:
             return
         about, service = self.query_one("#about"), self._service
-        about.border_title = service.title
+        entitle(about, service.title)
         about.query_one(Lines).show(
             details(service, self._checks.get(service.name), about.scrollable_content_region.width)
         )

@@ -53,25 +53,31 @@ def choose(app: FtuiApp, started: Callable[[str], None]) -> None:
 
 
 def _fill(app: FtuiApp, kind: str, started: Callable[[str], None]) -> None:
-    title = next(choice.title for choice in _KINDS if choice.value == kind)
+    title = "New source: " + next(choice.title for choice in _KINDS if choice.value == kind)
 
     async def check(values: Values) -> None:
         collect = await asyncio.to_thread(importlib.import_module, "ftui.collect")
         collect.validate(kind, settings_from(kind, values))
 
     def filled(values: Values | None) -> None:
-        if values is not None:
-            config = settings_from(kind, values)
-            confirm_cost(app, kind, config, lambda: _start(app, kind, config, started))
+        if values is None:
+            return
+        config = settings_from(kind, values)
+
+        def start() -> None:
+            app.drafts.pop(title, None)
+            _start(app, kind, config, started)
+
+        # Whoever finds it too dear changes the limit and types nothing else again.
+        app.drafts[title] = values
+        confirm_cost(app, kind, config, start)
 
     lead = {
         "crawl": "Pages of the same site, as its robots.txt allows, a few at a time.",
         "brightdata": "The default collects Amazon best sellers of a category.",
         "files": "Each row or object becomes a record.",
     }[kind]
-    app.push_screen(
-        FormScreen(f"New source: {title}", _FIELDS[kind], check, lead=[row(lead), ()], save_label="collect"), filled
-    )
+    app.push_screen(FormScreen(title, _FIELDS[kind], check, lead=[row(lead), ()], save_label="collect"), filled)
 
 
 def _start(app: FtuiApp, kind: str, config: Mapping[str, Any], started: Callable[[str], None]) -> None:

@@ -23,14 +23,9 @@ def source_row(source: Source, task: Task | None, records: int, width: int) -> R
     """`✓ support pages   crawl   312`."""
     symbol = _STATES[task.state] if task else ("·", "dim")
     kind = fit(KINDS.get(source.kind, source.kind), 12)
-    note = (
-        {"paused": "paused", "stopped": "stopped", "failed": "failed", "queued": "waits"}.get(task.state, "")
-        if task
-        else ""
-    )
-    last = fit(note, 8) + fit(count(records), 9, "right") + " "
+    last = fit(count(records), 8, "right") + " "
     return row(
-        (f"{symbol[0]} ", symbol[1]), fit(plain(source.name), max(width - 33, 4)), " ", (kind, "dim"), (last, "dim")
+        (f"{symbol[0]} ", symbol[1]), fit(plain(source.name), max(width - 24, 4)), " ", (kind, "dim"), (last, "dim")
     )
 
 

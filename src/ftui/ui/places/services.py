@@ -11,7 +11,7 @@ from ftui.connect import checks, providers
 from ftui.connect.checks import Check
 from ftui.connect.providers import Provider
 from ftui.store import Store
-from ftui.ui.text import Row, Tone, plain, plural, row, wrapped
+from ftui.ui.text import Row, Tone, plain, row, wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,39 +136,41 @@ def _look(
     return (("✓", "ok") if check.ok else ("✗", "bad")), check.text
 
 
+_ABOUT = {
+    "web": "Pages are fetched as their robots.txt allows, a few at a time. No account, no cost.",
+    "engine": "ftui's own engine trains open-weight models on this machine and chats with them. No account, no cost.",
+}
+
+
 def details(service: Service, check: Check | None, width: int) -> list[Row]:
-    """The lines about a service, wrapped to `width`."""
-    lines: list[Row] = []
+    """The lines about a service, wrapped to `width`: its key, what is wrong, what is closing, its models."""
+    provider = service.provider
+    lines = [row(line) for line in wrapped(_ABOUT.get(service.name, ""), width)]
     if service.name == "web":
-        return [
-            row(line)
-            for line in wrapped("Pages are fetched as their robots.txt allows, slowly and politely. No account.", width)
-        ] + [
-            (),
-            row(("2 ", "key"), ("then ", "dim"), ("n ", "key"), ("collects a website", "dim")),
-        ]
-    local = service.provider is not None and service.provider.kind == "engine"
-    if local:
-        text = "ftui's own engine trains open-weight models on this machine and chats with them. No account, no cost."
-        lines += [*(row(line) for line in wrapped(text, width)), ()]
-        lines.append(row(("Folder   ", "dim"), plain(service.address, width - 9)))
+        return [*lines, (), row(("2 ", "key"), ("then ", "dim"), ("n ", "key"), ("collects a website", "dim"))]
+    if service.name == "engine":
+        lines += [(), _labelled("Folder", service.address, width)]
     else:
-        origin = f"from {service.origin}" if service.origin else ""
-        lines.append(row(("Key      ", "dim"), service.key or "none yet", (f"   {origin}", "dim")))
-        lines.append(row(("Address  ", "dim"), plain(service.address, width - 9)))
-    models = check.models if check and check.models else service.provider.base_models if service.provider else ()
-    if models:
-        shown = ", ".join(models[:6]) + (f" and {plural(len(models) - 6, 'more', 'more')}" if len(models) > 6 else "")
-        for number, line in enumerate(wrapped(shown, width - 9)):
-            lines.append(row(("Models   " if number == 0 else " " * 9, "dim"), line))
+        origin = f"   from {service.origin}" if service.origin else ""
+        lines.append(row(("Key      ", "dim"), service.key or "none yet", (origin, "dim")))
+        lines.append(_labelled("Address", service.address, width))
     if check is not None and check.error is not None:
         lines += [(), row(("✗ ", "bad"), (plain(check.error.what, width - 2), "bold"))]
         lines += [row(f"  {line}") for line in wrapped(check.error.why, width - 2)]
         lines += [row(("→ ", "accent"), line) for line in wrapped(check.error.do, width - 2)]
-    lines.append(())
-    for notice in service.provider.notices if service.provider else ():
-        for number, line in enumerate(wrapped(notice, width - 2)):
-            lines.append(row(("! " if number == 0 else "  ", "warn"), line))
-    if service.provider is not None and service.provider.notices:
-        lines += [row(("→ ", "accent"), "Train the same data elsewhere: ", ("4 ", "key"), "then ", ("n", "key"))]
+    if provider is not None and provider.notices:
+        lines.append(())
+        for notice in provider.notices:
+            for number, line in enumerate(wrapped(notice, width - 2)):
+                lines.append(row(("  " if number else "! ", "warn"), line))
+        lines += [row(("→ ", "accent"), "Train the same data elsewhere: ", ("4 ", "key"), "then ", ("n", "key")), ()]
+    models = check.models if check and check.models else provider.base_models if provider else ()
+    if models:
+        shown = ", ".join(models[:6]) + (f" and {len(models) - 6:,} more" if len(models) > 6 else "")
+        for number, line in enumerate(wrapped(shown, width - 9)):
+            lines.append(row((" " * 9 if number else "Models   ", "dim"), line))
     return lines
+
+
+def _labelled(label: str, text: str, width: int) -> Row:
+    return row((f"{label:<9}", "dim"), plain(text, width - 9))

@@ -17,7 +17,7 @@ from textual.widgets import Input, Select
 from ftui.errors import FtuiError, describe
 from ftui.ui.text import Row, Span, plain, row
 from ftui.ui.text import wrapped as wrapped
-from ftui.ui.widgets.rows import Lines
+from ftui.ui.widgets.rows import Lines, entitle
 
 if TYPE_CHECKING:
     from ftui.ui.app import FtuiApp
@@ -94,7 +94,7 @@ class FormScreen(ModalScreen[Values | None]):
     def compose(self) -> ComposeResult:
         draft = self.app.drafts.get(self._title, {})
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
+            entitle(dialog, self._title)
             if self._lead:
                 yield Lines(id="lead")
             for field in self._fields:
@@ -104,7 +104,7 @@ class FormScreen(ModalScreen[Values | None]):
                     widget = Select(field.choices, value=value, allow_blank=False, id=field.name)
                 else:
                     widget = Input(value, placeholder=field.hint, password=field.secret, id=field.name)
-                widget.border_title = field.label
+                entitle(widget, field.label)
                 yield widget
             yield Lines(id="foot")
 

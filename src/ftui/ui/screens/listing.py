@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from ftui.store import Store
 from ftui.ui.text import Row, block, fit, plain, row
-from ftui.ui.widgets.rows import Lines, RowList
+from ftui.ui.widgets.rows import Lines, RowList, entitle
 
 
 class ListScreen(ModalScreen[None]):
@@ -49,7 +49,7 @@ class ListScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide") as dialog:
-            dialog.border_title = plain(self._title)
+            entitle(dialog, self._title)
             yield RowList(self._row, empty=self._empty)
             yield Lines()
 
@@ -88,7 +88,7 @@ class TextScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide") as dialog:
-            dialog.border_title = plain(self._title)
+            entitle(dialog, self._title)
             with VerticalScroll():
                 yield Static(Content(block(self._text)))
             yield Lines()

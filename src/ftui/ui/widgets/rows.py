@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -21,7 +22,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ftui.ui.text import Row, Span, cut, width_of
+from ftui.ui.text import Row, cut, plain, width_of
 from ftui.ui.tones import tone_style
 
 _GROWTH = 64
@@ -289,6 +290,11 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         self.cursor = index
 
 
-def pad(*spans: Span) -> Row:
-    """A row that starts with one blank, as lines beside a border do."""
-    return (Span(" "), *spans)
+def entitle(widget: Widget, title: str) -> None:
+    """Put text of any origin into a widget's border; paints nothing when it is there already.
+
+    Textual reads a plain string there as markup.
+    """
+    content = Content(plain(title))
+    if widget.border_title != content.markup:
+        widget.border_title = content

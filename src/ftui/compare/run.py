@@ -15,7 +15,7 @@ from ftui.store.models import Model
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-MAX_TOKENS = 80
+MAX_TOKENS = 56
 """Enough for a fact and a sentence around it; a small base model would ramble on."""
 
 

@@ -153,6 +153,11 @@ async def test_pause_and_go_on(store: Store) -> None:
     async with Training() as train:
         await train.press("z")
         assert store.tasks.get(task).control == "pause"
+        assert "pausing 25 %" in train.screen
+        await train.press("z")
+        assert store.tasks.get(task).control == "resume", "the wish that nobody has read yet is taken back"
+        # As the worker does when the provider has paused it.
+        store.tasks.set_control(task, None)
         store.jobs.update(job.id, state="paused")
         await until(train.pilot, lambda: "paused 25 %" in train.screen)
         await train.press("z")

@@ -8,7 +8,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 
 from ftui import queue
@@ -24,7 +23,7 @@ from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.choose import Choice, ChooseScreen
 from ftui.ui.screens.form import wrapped
 from ftui.ui.text import Row, Span, bar, duration, fit, plain, plural, rate, row
-from ftui.ui.widgets.rows import Lines, RowList
+from ftui.ui.widgets.rows import Lines, RowList, entitle
 from ftui.ui.widgets.transcript import Transcript, Turn
 
 KINDS = (("heldout", "held out"), ("general", "general"))
@@ -74,8 +73,8 @@ class ComparePlace(Place):
         self._comparison = store.comparisons.latest()
         self._model = store.models.get(self._comparison.model) if self._comparison else None
         self._answers = store.comparisons.answers(self._comparison.id) if self._comparison else []
-        title = f"Compare · {plain(self._model.name)} and its base" if self._model else "Compare"
-        self.query_one(".pane").border_title = Content(title)
+        title = f"Compare · {self._model.name} and its base" if self._model else "Compare"
+        entitle(self.query_one(".pane"), title)
         task = self._comparing
         busy = task is not None and (task.open or task.state == "failed")
         self.set_class(not self._answers and not busy, "-empty")
@@ -278,7 +277,7 @@ class AnswerScreen(ModalScreen[int]):
     def _show(self) -> None:
         answer = self._answers[self._index]
         kind = dict(KINDS).get(answer.kind, answer.kind)
-        self.query_one(".dialog").border_title = Content(f"{kind} · {self._index + 1} of {len(self._answers)}")
+        entitle(self.query_one(".dialog"), f"{kind} · {self._index + 1} of {len(self._answers)}")
         said = self.query_one(Transcript)
         said.show(
             [

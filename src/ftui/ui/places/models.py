@@ -9,7 +9,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 
 from ftui.connect import providers
 from ftui.errors import FtuiError
@@ -19,7 +18,7 @@ from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.form import wrapped
 from ftui.ui.text import Row, Span, count, fit, plain, row
 from ftui.ui.widgets.monitor import last_losses
-from ftui.ui.widgets.rows import Lines, RowList
+from ftui.ui.widgets.rows import Lines, RowList, entitle
 
 PRODUCTION = "production"
 _EMPTY = (
@@ -117,8 +116,7 @@ class ModelsPlace(Place):
         model = self.selected
         if model is None:
             return
-        pane = self.query_one("#details")
-        pane.border_title = Content(plain(model.name))
+        entitle(self.query_one("#details"), model.name)
         width = max(self.size.width // (1 if self._stacked else 2) - 4, 30)
         rows = list[Row]()
         for label, text in self._facts(model):

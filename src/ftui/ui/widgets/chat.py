@@ -33,6 +33,7 @@ from ftui.store.pairs import Decision, NewPair
 from ftui.ui import clock
 from ftui.ui.messages import StoreChanged
 from ftui.ui.text import duration, plain
+from ftui.ui.widgets.rows import entitle
 from ftui.ui.widgets.transcript import Transcript, Turn
 
 if TYPE_CHECKING:
@@ -166,10 +167,12 @@ class ChatPane(Vertical):
 
     def _show_title(self) -> None:
         self._choices = choices(self.app.store)
-        choice, width = self.choice, max(self.size.width - 12, 24)
-        self.border_title = Content(f"Chat · {plain(choice.name, width)}" if choice else "Chat")
-        following = self._next_choice()
-        self.border_subtitle = Content(f"ctrl+t {plain(following.name, width)}" if following else "")
+        choice, following = self.choice, self._next_choice()
+        width = max(self.size.width - 12, 24)
+        entitle(self, f"Chat · {plain(choice.name, width)}" if choice else "Chat")
+        subtitle = Content(f"ctrl+t {plain(following.name, width)}" if following else "")
+        if (self.border_subtitle or "") != subtitle.markup:
+            self.border_subtitle = subtitle
 
     def _next_choice(self) -> Choice | None:
         if self.choice is None or len(self._choices) < 2:

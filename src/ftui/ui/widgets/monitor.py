@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 
 from ftui.store import Store
 from ftui.store.jobs import Job, Metric
@@ -17,7 +16,7 @@ from ftui.store.tasks import Task
 from ftui.ui import clock
 from ftui.ui.text import Row, Span, Tone, count, duration, money, plain, row
 from ftui.ui.widgets.plot import LossPlot
-from ftui.ui.widgets.rows import Lines
+from ftui.ui.widgets.rows import Lines, entitle
 
 EVENTS = 6
 _GAP = "   "
@@ -126,9 +125,7 @@ class Monitor(Vertical):
         self._shown = (watched, store)
         job = watched.job
         parts = [f"{job.name} on {watched.provider}", watched.word, watched.epoch if not job.ended else ""]
-        title = Content(" · ".join(plain(part) for part in parts if part))
-        if self.border_title != title.markup:
-            self.border_title = title
+        entitle(self, " · ".join(part for part in parts if part))
         metrics = store.jobs.metrics(job.id)
         self.plot.show(
             [(m.step, m.train_loss) for m in metrics if m.train_loss is not None],

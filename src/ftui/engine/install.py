@@ -28,7 +28,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ftui.engine.child import Child, Failed, explain, folder_bytes
-from ftui.engine.layout import BASE_MODEL, Home, Lock, is_locked, read_json, write_json
+from ftui.engine.layout import BASE_MODEL, Home, Lock, is_locked, read_json, sync_folder, write_json
 from ftui.errors import BusyError, EngineError
 from ftui.events import Event, Note, Progress, Result
 
@@ -72,7 +72,7 @@ def has_gpu() -> bool:
 def sizes() -> list[tuple[str, int]]:
     """What will be downloaded, as (what, megabytes), rounded up."""
     torch = ("PyTorch with CUDA", 3000) if has_gpu() else ("PyTorch, CPU build", 200)
-    return [torch, ("Transformers, TRL, PEFT and what they need", 150), (f"weights of {BASE_MODEL}", 93)]
+    return [torch, ("Transformers, TRL, PEFT and what they need", 100), (f"weights of {BASE_MODEL}", 93)]
 
 
 def disk_megabytes() -> int:
@@ -185,6 +185,10 @@ class _Steps:
                 "a job is training with it",
                 "Wait until the job has ended, or cancel it",
             )
+        # A server of the old environment would look for modules that are gone.
+        from ftui.engine.local import stop
+
+        await asyncio.to_thread(stop, self.place.path)
         self.text = "Making the environment"
         # A package that was cut off half-way looks complete to pip: never go on in such a folder.
         await asyncio.to_thread(shutil.rmtree, self.place.env, ignore_errors=True)
@@ -229,6 +233,7 @@ class _Steps:
         self.text = "Converting the weights, once"
         convert = [str(self.place.python), "-m", "ftui.engine.convert", str(gguf), str(fresh)]
         await self._call(convert, self.place.environment())
+        sync_folder(fresh)
         target = self.place.models / BASE_MODEL
         shutil.rmtree(target, ignore_errors=True)
         os.replace(fresh, target)

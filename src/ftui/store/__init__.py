@@ -1,6 +1,6 @@
 """The store: the place where the screens, the command line and the worker meet.
 
-`Store.open(name)` gives one object with a small repository per noun:
+`Store(name)` is one object with a small repository per noun:
 
     store.sources, store.records     what was collected
     store.pairs                      the pairs with their decisions, undo and redo
@@ -16,21 +16,25 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftui import paths
 from ftui.errors import InputError
-from ftui.store.chats import Chats
-from ftui.store.comparisons import Comparisons
 from ftui.store.database import Database
-from ftui.store.jobs import Jobs
-from ftui.store.lease import Leases
-from ftui.store.meta import Meta, Money
-from ftui.store.models import Models
-from ftui.store.pairs import Pairs
-from ftui.store.records import Records, Sources
-from ftui.store.tasks import Tasks
-from ftui.store.versions import Versions
+
+if TYPE_CHECKING:
+    from ftui.store.chats import Chats
+    from ftui.store.comparisons import Comparisons
+    from ftui.store.jobs import Jobs
+    from ftui.store.lease import Leases
+    from ftui.store.meta import Meta, Money
+    from ftui.store.models import Models
+    from ftui.store.pairs import Pairs
+    from ftui.store.records import Records, Sources
+    from ftui.store.tasks import Tasks
+    from ftui.store.versions import Versions
 
 __all__ = ["ProjectSummary", "Store", "create_project", "delete_project", "list_projects"]
 
@@ -50,18 +54,80 @@ class Store:
         self.folder = folder
         self.data_folder = paths.project_data_dir(name)
         self.database = Database(folder / "project.db", self.data_folder / "records.db")
-        self.meta = Meta(self.database)
-        self.money = Money(self.database)
-        self.sources = Sources(self.database)
-        self.records = Records(self.database)
-        self.pairs = Pairs(self.database)
-        self.versions = Versions(self.database, self.data_folder / "versions")
-        self.jobs = Jobs(self.database)
-        self.models = Models(self.database)
-        self.chats = Chats(self.database)
-        self.comparisons = Comparisons(self.database)
-        self.tasks = Tasks(self.database)
-        self.leases = Leases(self.database)
+
+    # Each repository is imported when it is first used: the first picture needs few of them.
+
+    @cached_property
+    def meta(self) -> Meta:
+        from ftui.store.meta import Meta
+
+        return Meta(self.database)
+
+    @cached_property
+    def money(self) -> Money:
+        from ftui.store.meta import Money
+
+        return Money(self.database)
+
+    @cached_property
+    def sources(self) -> Sources:
+        from ftui.store.records import Sources
+
+        return Sources(self.database)
+
+    @cached_property
+    def records(self) -> Records:
+        from ftui.store.records import Records
+
+        return Records(self.database)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        from ftui.store.pairs import Pairs
+
+        return Pairs(self.database)
+
+    @cached_property
+    def versions(self) -> Versions:
+        from ftui.store.versions import Versions
+
+        return Versions(self.database, self.data_folder / "versions")
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        from ftui.store.jobs import Jobs
+
+        return Jobs(self.database)
+
+    @cached_property
+    def models(self) -> Models:
+        from ftui.store.models import Models
+
+        return Models(self.database)
+
+    @cached_property
+    def chats(self) -> Chats:
+        from ftui.store.chats import Chats
+
+        return Chats(self.database)
+
+    @cached_property
+    def comparisons(self) -> Comparisons:
+        from ftui.store.comparisons import Comparisons
+
+        return Comparisons(self.database)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        from ftui.store.tasks import Tasks
+
+        return Tasks(self.database)
+
+    @cached_property
+    def leases(self) -> Leases:
+        from ftui.store.lease import Leases
+
+        return Leases(self.database)
 
     @property
     def recipe_path(self) -> Path:

@@ -113,7 +113,10 @@ class Pairs:
             query += " AND decision = ?"
             values.append(int(Decision[where.upper()]))
         if words:
-            query += " AND EXISTS (SELECT 1 FROM json_each(messages) WHERE json_extract(value, '$.content') LIKE ? ESCAPE '!')"
+            query += (
+                " AND EXISTS (SELECT 1 FROM json_each(messages)"
+                " WHERE json_extract(value, '$.content') LIKE ? ESCAPE '!')"
+            )
             values.append("%" + re.sub("([%_!])", r"!\1", words) + "%")
         return array("q", (row[0] for row in self._database.connection.execute(query + " ORDER BY id", values)))
 

@@ -83,17 +83,20 @@ FACTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
 )
 
 
-def fill(store: Store) -> None:
-    """Put everything into a new project: three sources, pairs, two jobs, a model, a comparison, a chat."""
-    _collect(store)
+def fill(store: Store, *, collecting: bool) -> None:
+    """Put everything into a new project: three sources, pairs, three jobs, a model, a comparison, a chat."""
+    _collect(store, collecting=collecting)
     _pairs(store)
     _train(store)
     _compare(store)
     _chat(store)
 
 
-def make() -> str:
+def make(*, collecting: bool = True) -> str:
     """Make the project in the current FTUI_HOME and fill it; gives its name.
+
+    Args:
+        collecting: the first source is being crawled, otherwise it is done.
 
     This process takes the worker's lease: some tasks are shown as running, and
     no worker shall start to do them.
@@ -101,11 +104,11 @@ def make() -> str:
     create_project(PROJECT)
     with Store(PROJECT) as store:
         store.leases.take(worker.fingerprint())
-        fill(store)
+        fill(store, collecting=collecting)
     return PROJECT
 
 
-def _collect(store: Store) -> None:
+def _collect(store: Store, *, collecting: bool) -> None:
     site = "http://127.0.0.1:8765"
     support = store.sources.add("support pages", "crawl", {"start": [f"{site}/"], "max_pages": 500})
     store.records.put(
@@ -130,6 +133,9 @@ def _collect(store: Store) -> None:
         + [Failure(f"{site}/private/{n}", "robots.txt", "skipped") for n in range(11)],
     )
     store.tasks.log(running, [Note("the sitemap names 480 pages")])
+    if not collecting:
+        store.tasks.finish(running, "done", result={})
+        _at(store, running, finished=NOW - 3)
 
     sellers = store.sources.add(
         "best sellers",
@@ -330,7 +336,7 @@ def _chat(store: Store) -> None:
     tuned = store.chats.say(chat.id, "assistant", "", speaker=f"{PROJECT}-2")
     store.chats.update(tuned, FACTS[0][4], "done", tokens=31, seconds=1.0)
     store.chats.say(chat.id, "user", "And what would the base say?")
-    base = store.chats.say(chat.id, "assistant", "", speaker="SmolLM2-135M-Instruct")
+    base = store.chats.say(chat.id, "assistant", "", speaker=f"base of {PROJECT}-2")
     text = "I don't have the ability to see your kettle. Please consult the manual that came with it."
     store.chats.update(base, text, "done", tokens=20, seconds=0.65)
 

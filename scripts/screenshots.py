@@ -32,22 +32,27 @@ WIDE, NARROW = (120, 40), (80, 24)
 
 @dataclass(frozen=True)
 class Picture:
-    """One screen: the keys that lead to it in the filled project, or an empty home."""
+    """One screen: the keys that lead to it in the filled project, or an empty home.
+
+    Attributes:
+        collecting: a crawl is under way.
+    """
 
     name: str
     keys: tuple[str, ...] = ()
     size: tuple[int, int] = WIDE
     empty: bool = False
+    collecting: bool = False
 
 
 PICTURES = (
     Picture("first", empty=True),
     Picture("connect", ("1", "down")),
-    Picture("collect", ("2",)),
-    Picture("new-source", ("2", "n", "b")),
+    Picture("collect", ("2",), collecting=True),
+    Picture("new-source", ("2", "n", "b"), collecting=True),
     Picture("records", ("2", "enter")),
-    Picture("pairs", ("3",)),
-    Picture("pairs-80x24", ("3",), NARROW),
+    Picture("pairs", ("3", "space")),
+    Picture("pairs-80x24", ("3", "space"), NARROW),
     Picture("train", ("4",)),
     Picture("compare", ("5",)),
     Picture("models", ("6",)),
@@ -58,7 +63,7 @@ PICTURES = (
 
 
 @contextmanager
-def home(filled: bool) -> Iterator[None]:
+def home(picture: Picture) -> Iterator[None]:
     """A home of its own, the clock at noon, no key in the environment."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "BRIGHTDATA_API_TOKEN", "BRIGHTDATA_API_KEY", "NO_COLOR"):
         os.environ.pop(name, None)
@@ -66,8 +71,8 @@ def home(filled: bool) -> Iterator[None]:
     time.tzset()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["FTUI_HOME"] = folder
-        if filled:
-            fixed_data.make()
+        if not picture.empty:
+            fixed_data.make(collecting=picture.collecting)
             fixed_data.save_keys()
         yield
 
@@ -119,7 +124,7 @@ def main(names: list[str]) -> int:
     for picture in PICTURES:
         if names and picture.name not in names:
             continue
-        with home(filled=not picture.empty):
+        with home(picture):
             svg = asyncio.run(take(picture))
         # Textual gives each export other class names; without that two runs give the same file.
         svg = re.sub(r"terminal-\d+-", f"ftui-{picture.name}-", svg)

@@ -154,6 +154,18 @@ async def test_an_error_has_three_lines_until_escape() -> None:
         assert "did not answer" not in driver.screen
 
 
+async def test_an_unforeseen_error_is_shown_and_logged_and_the_app_goes_on() -> None:
+    new_project().close()
+    async with Driver() as driver:
+        with driver.app.trying():
+            raise ZeroDivisionError("nobody thought of it")
+        await driver.pilot.pause()
+        assert "did not foresee" in driver.screen
+        await driver.press("escape", "2")
+        assert "Sources" in driver.screen
+    assert "nobody thought of it" in (paths.log_dir() / "ui.log").read_text()
+
+
 async def test_a_key_that_cannot_work_says_why() -> None:
     new_project().close()
     async with Driver() as driver:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,7 +25,7 @@ from ftui.store import Store
 from ftui.ui import clock
 from ftui.ui.messages import Said, StoreChanged
 from ftui.ui.place import Place
-from ftui.ui.session import Session, last_project
+from ftui.ui.session import Session, last_project, write_down
 from ftui.ui.themes import THEMES
 from ftui.ui.widgets.footer import BottomLine, Footer
 from ftui.ui.widgets.header import PLACES, Header
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 SAID_SECONDS = 8.0
 REMEMBER_SECONDS = 10.0
 AWAY_SECONDS = 60.0
+SLOW_STEP = 0.03
+"""Seconds that finding the next step may take at every change of the store."""
 
 
 class FtuiApp(App[None]):
@@ -71,7 +74,7 @@ class FtuiApp(App[None]):
         self._places: dict[int, Place] = {}
         self._number = 0
         self._chat: ChatPane | None = None
-        self._said_at = 0.0
+        self._said_at = self._step_due = 0.0
         self._trouble: FtuiError | None = None
         for theme in THEMES:
             self.register_theme(theme)
@@ -110,8 +113,10 @@ class FtuiApp(App[None]):
         """Show what goes wrong in the block at the bottom instead of ending the app."""
         try:
             yield
+        except FtuiError as error:
+            self.fail(error)
         except Exception as error:
-            self.log(error)
+            write_down(error)
             self.fail(describe(error))
 
     def go(self, number: int) -> None:
@@ -334,9 +339,17 @@ class FtuiApp(App[None]):
             return
         with self.trying():
             self.screen_stack[0].query_one(Header).show(self.store, self._number)
-            if self.place is not None:
-                self._bottom.next_step(self.place.next_step())
+            self._show_step()
             self.screen_stack[0].query_one(Footer).show()
+
+    def _show_step(self) -> None:
+        """The next step; it counts all pairs, so with a great many of them it waits for the next second."""
+        began = time.monotonic()
+        if self.place is None or began < self._step_due:
+            return
+        self._bottom.next_step(self.place.next_step())
+        took = time.monotonic() - began
+        self._step_due = began + 20 * took if took > SLOW_STEP else 0.0
 
     def _tick(self) -> None:
         """Once a second: times go on while something runs, and a sentence gets old."""
@@ -346,6 +359,7 @@ class FtuiApp(App[None]):
             self._bottom.say("")
         if self._session is not None and self.place is not None:
             with self.trying():
+                self._show_step()
                 if self.store.tasks.all(states=("running",), limit=1):
                     self.place.refresh_view()
                     self.look_again()

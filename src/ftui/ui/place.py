@@ -76,7 +76,8 @@ class Place(Vertical):
             rows.first().cursor = memory["row"]
 
     def on_store_changed(self, event: StoreChanged) -> None:
-        self.refresh_view()
+        with self.app.trying():
+            self.refresh_view()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < self.NARROW, "-narrow")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from ftui import settings
+from ftui import paths, settings
 from ftui.store import Store, create_project, list_projects
 from ftui.ui import clock
 
@@ -48,6 +49,14 @@ class Session:
         """Whether anybody has committed anything since the last time this was asked."""
         before, self._stamp = self._stamp, self.store.stamp()
         return before != self._stamp
+
+
+def write_down(error: BaseException) -> None:
+    """Put an error that ftui did not foresee into the log, with where it came from."""
+    import traceback
+
+    with suppress(OSError), (paths.log_dir() / "ui.log").open("a", encoding="utf-8") as log:
+        log.write(f"{clock.now():.0f} {''.join(traceback.format_exception(error))}\n")
 
 
 def last_project() -> str | None:

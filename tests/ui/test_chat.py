@@ -14,7 +14,8 @@ from ftui.store import Store
 from ftui.store.pairs import Decision
 from ftui.ui import clock
 from ftui.ui.app import FtuiApp
-from ftui.ui.widgets.chat import Ask, ChatPane
+from ftui.ui.widgets.ask_field import Ask
+from ftui.ui.widgets.chat import ChatPane
 from servers.provider import KEY, Provider
 from servers.serve import refused_port, serve
 from ui.loop_data import NOON, SYSTEM, add_pairs, add_service, freeze_time, new_store, until
@@ -296,15 +297,16 @@ async def test_keys_in_the_field_are_text_and_escape_leaves(provider: Provider, 
         assert "type a question first" in chat.bottom
 
 
-async def test_enter_does_not_overtake_what_was_typed_before_it(provider: Provider, store: Store) -> None:
+async def test_enter_and_new_line_keep_their_place_among_the_letters(provider: Provider, store: Store) -> None:
     add_model(store)
     async with Chatting() as chat:
-        for character in "pasted at once":
-            chat.app.post_message(events.Key("space" if character == " " else character, character))
+        for character in "pasted\nat once":
+            key = {" ": "space", "\n": "ctrl+j"}.get(character, character)
+            chat.app.post_message(events.Key(key, character))
         chat.app.post_message(events.Key("enter", "\r"))
         await until(chat.pilot, lambda: provider.count(CHAT) == 1)
         await settle(chat.pilot)
-    assert provider.bodies[CHAT][0]["messages"][-1]["content"] == "pasted at once"
+    assert provider.bodies[CHAT][0]["messages"][-1]["content"] == "pasted\nat once"
 
 
 async def test_a_new_conversation_begins_empty_and_the_old_one_stays(provider: Provider, store: Store) -> None:

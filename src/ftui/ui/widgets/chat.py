@@ -10,29 +10,26 @@ import asyncio
 import hashlib
 import importlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, getters, work
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.timer import Timer
-from textual.widgets import TextArea
 from textual.worker import Worker
 
-from ftui import paths
 from ftui.chat.conversation import Conversation, Speaker, speakers
 from ftui.connect import providers
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.store.chats import ChatMessage
 from ftui.store.pairs import Decision, NewPair
-from ftui.ui import clock
 from ftui.ui.messages import StoreChanged
-from ftui.ui.text import duration, plain
+from ftui.ui.text import plain
+from ftui.ui.widgets.answers import label, say_waiting, speed, tone, turn_of
+from ftui.ui.widgets.ask_field import Ask
 from ftui.ui.widgets.rows import entitle
 from ftui.ui.widgets.transcript import Transcript, Turn
 
@@ -72,35 +69,6 @@ def talk_to(app: FtuiApp, name: str) -> None:
     if name:
         app.store.meta.set(CHOSEN, name)
     app.open_chat()
-
-
-class Ask(TextArea, inherit_bindings=False):
-    """The text field of the chat. `ctrl+x` stops an answer here, so it does not cut.
-
-    Args:
-        send: called for `enter`.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        binding for binding in TextArea.BINDINGS if not (isinstance(binding, Binding) and "ctrl+x" in binding.key)
-    ]
-
-    DEFAULT_CSS = "Ask { height: auto; min-height: 1; max-height: 6; background: $background; }"
-
-    def __init__(self, send: Callable[[], None]) -> None:
-        super().__init__(placeholder="ask …", compact=True, highlight_cursor_line=False)
-        self._send = send
-
-    def on_key(self, event: events.Key) -> None:
-        # Not a binding with priority: that would overtake letters that are still on their way to the field.
-        if event.key == "enter":
-            event.prevent_default()
-            event.stop()
-            self._send()
-
-    def on_mount(self) -> None:
-        # The line above it, which the pane draws, shows the focus; text fields have a border elsewhere.
-        self.styles.border = ("none", "transparent")
 
 
 class ChatPane(Vertical):
@@ -192,10 +160,10 @@ class ChatPane(Vertical):
     def _show_conversation(self) -> None:
         chat, choice = self._conversation.chat, self.choice
         system = chat.system if chat else choice.speakers[0].system if choice else ""
-        turns = [Turn("system", system, "note")] if system else []
+        shown = [Turn("system", system, "note")] if system else []
         for message in self._conversation.messages():
-            turns += _turns(message)
-        self.query_one(Transcript).show(turns)
+            shown.append(turn_of(message))
+        self.query_one(Transcript).show(shown)
 
     def action_new_chat(self) -> None:
         if self._refuse_while_answering():
@@ -266,19 +234,19 @@ class ChatPane(Vertical):
             FtuiError: it did not, or only in part; the question stays.
         """
         said = self.query_one(Transcript)
-        place = said.add(Turn(_label(speaker.name), "", _tone(speaker.name)))
+        place = said.add(Turn(label(speaker.name), "", tone(speaker.name)))
         content, foot = "", "cut off"
-        waiting: _Waiting | None = None
+        waiting: asyncio.Task[None] | None = None
         try:
-            waiting = _Waiting(self, said, place, speaker)
+            waiting = asyncio.create_task(say_waiting(said, place, providers.get(speaker.provider)))
             # Most of the time it has been imported after the first picture.
             await asyncio.to_thread(importlib.import_module, "openai")
             async for piece in self._conversation.ask(text, speaker, again=again):
-                waiting.end()
+                waiting.cancel()
                 content += piece
                 said.grow(place, content)
             message = self._conversation.messages()[-1]
-            content, foot = message.content, _speed(message) or "an empty answer"
+            content, foot = message.content, speed(message) or "an empty answer"
         except asyncio.CancelledError:
             foot = "stopped"
             raise
@@ -287,7 +255,7 @@ class ChatPane(Vertical):
             raise describe(error) from error
         finally:
             if waiting is not None:
-                waiting.end()
+                waiting.cancel()
             said.grow(place, content, foot=foot)
 
     # What to do with an answer
@@ -310,7 +278,7 @@ class ChatPane(Vertical):
                 return
             # Accepted at once: preparing again clears away pairs that nobody decided on.
             pairs.decide([pairs.ids()[-1]], Decision.ACCEPTED)
-            self.app.say(f"saved {_label(answer.speaker)}'s answer as an accepted pair · 3, then u takes it back")
+            self.app.say(f"saved {label(answer.speaker)}'s answer as an accepted pair · 3, then u takes it back")
 
     def _last_exchange(self) -> tuple[ChatMessage | None, ChatMessage | None]:
         """The last question and its finished answer; the tuned model's where several answered."""
@@ -321,7 +289,7 @@ class ChatPane(Vertical):
                 question, answers = message, []
             elif message.state == "done" and message.content.strip():
                 answers.append(message)
-        tuned = [message for message in answers if _tone(message.speaker) == "tuned"]
+        tuned = [message for message in answers if tone(message.speaker) == "tuned"]
         best = tuned or answers
         return question, best[-1] if best else None
 
@@ -342,57 +310,3 @@ class ChatPane(Vertical):
         for pair in found:
             where = f" ({pair.url})" if pair.url else ""
             said.add(Turn("", f"· {pair.text('user')} → {pair.text('assistant')}{where}", "note"))
-
-
-class _Waiting:
-    """Says what an answer waits for, and since when, until its first word."""
-
-    def __init__(self, pane: ChatPane, said: Transcript, place: int, speaker: Speaker) -> None:
-        self._said, self._place, self._speaker = said, place, speaker
-        self._since = clock.now()
-        self._what = self._reason()
-        self._timer: Timer | None = pane.set_interval(1.0, self._tick)
-        self._tick()
-
-    def _reason(self) -> str:
-        provider = providers.get(self._speaker.provider)
-        if provider.kind != "engine":
-            return f"waiting for {provider.title}"
-        from ftui.engine import local
-
-        return "loading the model" if local.find(paths.engine_home()) else "starting the engine"
-
-    def _tick(self) -> None:
-        if self._what == "starting the engine":
-            self._what = self._reason()
-        self._said.grow(self._place, "", foot=f"{self._what} … {duration(clock.now() - self._since)}")
-
-    def end(self) -> None:
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-
-
-def _turns(message: ChatMessage) -> list[Turn]:
-    if message.role == "user":
-        return [Turn("you", message.content, "you")]
-    label, tone = _label(message.speaker), _tone(message.speaker)
-    if message.state == "done":
-        return [Turn(label, message.content, tone, _speed(message) or "an empty answer")]
-    if message.state == "failed":
-        return [Turn(label, message.content, tone, "cut off" if message.content else "no answer · ctrl+g asks again")]
-    return [Turn(label, message.content, tone, "stopped")]
-
-
-def _label(name: str) -> str:
-    return "base" if _tone(name) == "base" else name
-
-
-def _tone(name: str) -> str:
-    return "base" if name.startswith("base of ") else "tuned"
-
-
-def _speed(message: ChatMessage) -> str:
-    if not message.content.strip():
-        return ""
-    return f"{message.tokens / message.seconds:.0f} tok/s" if message.tokens and message.seconds else "done"

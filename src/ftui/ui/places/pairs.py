@@ -12,18 +12,17 @@ from textual import on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
 from ftui.store.pairs import Decision, Pair
 from ftui.ui import clock
-from ftui.ui.place import Place
 from ftui.ui.text import Row, plural
+from ftui.ui.widgets.pair_columns import PairColumns
 from ftui.ui.widgets.pair_editing import edit_here, edit_outside
 from ftui.ui.widgets.pair_filter import PairFilter
-from ftui.ui.widgets.pair_pane import PairReader, SourcePane
+from ftui.ui.widgets.pair_making import MakingPlace
 from ftui.ui.widgets.pair_rows import list_row, name
-from ftui.ui.widgets.pair_title import PairTitle, progress_words
+from ftui.ui.widgets.pair_title import progress_words
 from ftui.ui.widgets.pair_view import SHOWN, Pace, PairView
 from ftui.ui.widgets.pair_work import PairWork, empty_rows, no_match_rows
 from ftui.ui.widgets.rows import RowList
@@ -37,7 +36,7 @@ _REMEMBER = 1.0
 _ON_A_PAIR = ("decide", "skip", "fact", "accept_all", "edit", "edit_outside", "source", "filter")
 
 
-class PairsPlace(Place):
+class PairsPlace(MakingPlace):
     """The review of pairs."""
 
     number = 3
@@ -63,62 +62,29 @@ class PairsPlace(Place):
         Binding("ctrl+x", "stop", "stop", id="pairs.stop"),
         Binding("escape", "back", "back", show=False, id="pairs.back"),
     ]
-    DEFAULT_CSS = """
-    PairsPlace {
-        & > Horizontal { height: 1fr; }
-        & #pairs-left { width: 3fr; height: 1fr; }
-        & #pairs-frame { height: 1fr; border: round $border-blurred; border-top: none; }
-        & #pairs-rows { height: 1fr; }
-        & #pairs-source { border: round $border-blurred; border-title-color: $text-muted; }
-        & PairReader { display: none; }
-        & PairFilter { display: none; }
-        &.-filtering PairFilter { display: block; }
-        &.-reading #pairs-rows { display: none; }
-        &.-reading PairReader { display: block; }
-        & #pairs-source { display: none; }
-        &.-beside #pairs-source { display: block; }
-        &.-narrow #pairs-source { display: none; }
-        &.-narrow.-over #pairs-source { display: block; }
-        &.-narrow.-over #pairs-left { display: none; }
-        &.-narrow #pair-text, &.-narrow #pair-from { height: 1fr; }
-        &.-empty #pairs-source { display: none; }
-        & #pairs-left:focus-within {
-            & #pairs-frame { border: round $accent; border-top: none; }
-            & PairTitle { color: $accent; }
-        }
-        & #pairs-source:focus { border: round $accent; border-title-color: $foreground; }
-    }
-    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_class("-beside")
         self._view = PairView(self.app.store.pairs)
         self._pace = Pace()
-        self._set: tuple[object, ...] = ()
+        self._set: tuple[int, object] = (0, None)
         self._digits = 3
         self._pane_timer: Timer | None = None
         self._memory_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield PairWork()
-        with Horizontal():
-            with Vertical(id="pairs-left"):
-                yield PairTitle()
-                # The border is not the list's own: a row would bring it along at every repaint.
-                with Vertical(id="pairs-frame"):
-                    yield RowList(self._row, id="pairs-rows")
-                    yield PairReader()
-                    yield PairFilter()
-            source = SourcePane(id="pairs-source")
-            source.border_title = "Pair and source"
-            yield source
+        yield PairColumns(self._row)
 
     # Showing
 
     @property
+    def columns(self) -> PairColumns:
+        return self.query_one(PairColumns)
+
+    @property
     def rows(self) -> RowList:
-        return self.query_one("#pairs-rows", RowList)
+        return self.columns.rows
 
     @property
     def current(self) -> Pair | None:
@@ -131,14 +97,14 @@ class PairsPlace(Place):
 
     def refresh_view(self) -> None:
         pairs = self.app.store.pairs
-        work = self.query_one(PairWork)
+        work = self.work
         work.look(self.app.store)
         current = (pairs.counts().total, work.latest and (work.latest.id, work.latest.state))
         self._view.forget()
         if current != self._set:
             self._set = current
             self._reload()
-        self.set_class(not current[0], "-empty")
+        self.columns.empty(not current[0])
         self.rows.update(len(self._view.ids), empty=self._empty())
         self._show_title()
         self._show_pair()
@@ -158,7 +124,7 @@ class PairsPlace(Place):
     def _empty(self) -> list[Row]:
         if self._view.filtered:
             return no_match_rows(self._view.where, self._view.words)
-        return empty_rows(self.app.store.records.count(), self.query_one(PairWork).working)
+        return empty_rows(self.app.store.records.count(), self.work.working)
 
     def _show_title(self) -> None:
         words = progress_words(self.app.store.pairs.counts(), self._pace.per_minute(clock.now()))
@@ -166,28 +132,14 @@ class PairsPlace(Place):
             said = [*([self._view.where] if self._view.where != "all" else [])]
             said += [f"“{self._view.words}”"] if self._view.words else []
             words = (f"{' '.join(said)}: {len(self._view.ids):,}", *words)
-        self.query_one(PairTitle).show(words, column=bool(self._view.ids) and not self.has_class("-reading"))
+        self.columns.title.show(words, column=bool(self._view.ids) and not self.columns.reading)
 
     def _show_pair(self) -> None:
         """Bring the source, or the whole text, to the pair under the cursor."""
         if self._pane_timer is not None:
             self._pane_timer.stop()
             self._pane_timer = None
-        pane, reader = self.query_one(SourcePane), self.query_one(PairReader)
-        reading, beside = self.has_class("-reading"), self._pane_shown()
-        if not reading and not beside:
-            return
-        pair, store = self.current, self.app.store
-        record = store.records.get(pair.record) if pair and pair.record else None
-        fact_size = len(store.pairs.fact_ids(pair.fact)) if pair and pair.fact else 1
-        if beside:
-            pane.show_pair(pair, record, fact_size, self._digits)
-        if reading:
-            reader.show_pair(pair, record, fact_size, self._digits)
-
-    def _pane_shown(self) -> bool:
-        # Not by its size: a pane that was hidden keeps the one it had.
-        return self.has_class("-over" if self.has_class("-narrow") else "-beside") and not self.has_class("-empty")
+        self.columns.show_pair(self.current, self.app.store, self._digits)
 
     @on(RowList.Highlighted)
     def _moved(self, event: RowList.Highlighted) -> None:
@@ -216,28 +168,12 @@ class PairsPlace(Place):
         self._show_title()
 
     def focus_first(self) -> None:
-        if self.has_class("-narrow") and self.has_class("-over"):
-            self.query_one(SourcePane).focus()
-        elif self.has_class("-reading"):
-            self.query_one(PairReader).focus()
-        else:
-            self.rows.focus()
+        self.columns.focus_shown()
 
     # What works now
 
     def refusal(self, action: str) -> str:
-        work = self.query_one(PairWork)
-        if action == "prepare":
-            if work.working:
-                return "pairs are being made already"
-            records = self.app.store.records.count()
-            return "" if records else "there are no records to make pairs from · 2 collects some"
-        if action == "stop":
-            return "" if work.working else "nothing is running here that could be stopped"
-        if action == "retry":
-            failed = work.latest is not None and work.latest.state == "failed"
-            return "" if failed else "nothing has failed here"
-        if action in ("undo", "redo") and self.has_class("-empty"):
+        if action in ("undo", "redo") and not self._set[0]:
             return "nothing has been decided yet"
         if action == "filter" and self._view.filtered:
             return ""
@@ -245,7 +181,7 @@ class PairsPlace(Place):
             return (
                 "no pair is shown · esc shows all" if self._view.filtered else "there are no pairs yet · p makes some"
             )
-        return ""
+        return self.making_refusal(action)
 
     # Decisions
 
@@ -296,7 +232,7 @@ class PairsPlace(Place):
     def _wrote(self) -> None:
         """Show what the store holds now, row by row."""
         self._view.forget()
-        self.query_one(PairWork).look(self.app.store)
+        self.work.look(self.app.store)
         self.rows.update(len(self._view.ids))
         self._show_title()
 
@@ -372,7 +308,7 @@ class PairsPlace(Place):
     def action_source(self) -> None:
         if not self.can("source"):
             return
-        self.toggle_class("-over" if self.has_class("-narrow") else "-beside")
+        self.columns.toggle_source()
         self.call_after_refresh(self._settle)
 
     @on(RowList.Selected)
@@ -381,12 +317,11 @@ class PairsPlace(Place):
 
     def key_enter(self) -> None:
         """`enter` on the source pane opens the whole text."""
-        if self.query_one(SourcePane).has_focus:
+        if self.columns.source_focused:
             self._read_on()
 
     def _read_on(self) -> None:
-        self.remove_class("-over")
-        self.add_class("-reading")
+        self.columns.read()
         self.call_after_refresh(self._settle)
 
     def _settle(self) -> None:
@@ -396,15 +331,13 @@ class PairsPlace(Place):
         self._show_pair()
 
     def on_resize(self, event: Any) -> None:
-        super().on_resize(event)
+        # Place's own handler has run or will run: each class of a widget gets the event.
         self.call_after_refresh(self._show_pair)
 
     def action_filter(self) -> None:
         if not self.can("filter"):
             return
-        self.remove_class("-over", "-reading")
-        self.add_class("-filtering")
-        self.query_one(PairFilter).open(self._view.words, self._view.where)
+        self.columns.start_filter(self._view.words, self._view.where)
 
     @on(PairFilter.Changed)
     def _filter(self, event: PairFilter.Changed) -> None:
@@ -415,10 +348,9 @@ class PairsPlace(Place):
 
     @on(PairFilter.Left)
     def _filtered(self, event: PairFilter.Left) -> None:
-        self.remove_class("-filtering")
+        self.columns.end_filter()
         if not event.keep:
             self._show_all()
-        self.rows.focus()
 
     def _show_all(self) -> None:
         self._view.where, self._view.words = SHOWN[0], ""
@@ -428,55 +360,11 @@ class PairsPlace(Place):
 
     def action_back(self) -> None:
         """One step back: from the whole text, from the source over the list, from a report, from a filter."""
-        if self.has_class("-reading"):
-            self.remove_class("-reading")
-        elif self.has_class("-narrow") and self.has_class("-over"):
-            self.remove_class("-over")
-        elif self.query_one(PairWork).dismiss():
+        if self.columns.step_back():
+            self.call_after_refresh(self._settle)
+        elif self.work.dismiss():
             return
         elif self._view.filtered:
             self._show_all()
         else:
             raise SkipAction
-        self.call_after_refresh(self._settle)
-
-    # Making pairs
-
-    def action_prepare(self) -> None:
-        if not self.can("prepare"):
-            return
-        from ftui import queue
-
-        with self.app.trying():
-            queue.prepare(self.app.store)
-            self.app.say("making pairs by the recipe")
-            self.refresh_view()
-
-    def action_retry(self) -> None:
-        task = self.query_one(PairWork).latest
-        if not self.can("retry") or task is None:
-            return
-        from ftui import queue
-
-        with self.app.trying():
-            queue.resume(self.app.store, task.id)
-            self.refresh_view()
-
-    def action_stop(self) -> None:
-        task = self.query_one(PairWork).latest
-        if not self.can("stop") or task is None:
-            return
-        from ftui import queue
-
-        with self.app.trying():
-            queue.stop(self.app.store, task.id)
-            self.app.say("stopping · the pairs that are there stay")
-
-    def action_recipe(self) -> None:
-        from ftui.ui.screens.recipe import RecipeScreen
-
-        self.app.push_screen(RecipeScreen(self.app.store), self._recipe_left)
-
-    def _recipe_left(self, run: bool | None) -> None:
-        if run:
-            self.action_prepare()

@@ -1,0 +1,68 @@
+"""The keys of a place in which pairs are made: make, stop, try again, the recipe."""
+
+from __future__ import annotations
+
+from ftui.ui.place import Place
+from ftui.ui.widgets.pair_work import PairWork
+
+
+class MakingPlace(Place):
+    """A place with a `PairWork` in it. Who inherits binds the keys, and asks `making_refusal`."""
+
+    @property
+    def work(self) -> PairWork:
+        """What is said about making pairs."""
+        return self.query_one(PairWork)
+
+    def making_refusal(self, action: str) -> str:
+        """Why prepare, stop or retry cannot work now; "" when they can, and for other actions."""
+        work = self.work
+        if action == "prepare":
+            if work.working:
+                return "pairs are being made already"
+            records = self.app.store.records.count()
+            return "" if records else "there are no records to make pairs from · 2 collects some"
+        if action == "stop" and not work.working:
+            return "nothing is running here that could be stopped"
+        if action == "retry" and (work.latest is None or work.latest.state != "failed"):
+            return "nothing has failed here"
+        return ""
+
+    def action_prepare(self) -> None:
+        if not self.can("prepare"):
+            return
+        from ftui import queue
+
+        with self.app.trying():
+            queue.prepare(self.app.store)
+            self.app.say("making pairs by the recipe")
+            self.refresh_view()
+
+    def action_retry(self) -> None:
+        task = self.work.latest
+        if not self.can("retry") or task is None:
+            return
+        from ftui import queue
+
+        with self.app.trying():
+            queue.resume(self.app.store, task.id)
+            self.refresh_view()
+
+    def action_stop(self) -> None:
+        task = self.work.latest
+        if not self.can("stop") or task is None:
+            return
+        from ftui import queue
+
+        with self.app.trying():
+            queue.stop(self.app.store, task.id)
+            self.app.say("stopping · the pairs that are there stay")
+
+    def action_recipe(self) -> None:
+        from ftui.ui.screens.recipe import RecipeScreen
+
+        self.app.push_screen(RecipeScreen(self.app.store), self._recipe_left)
+
+    def _recipe_left(self, run: bool | None) -> None:
+        if run:
+            self.action_prepare()

@@ -204,7 +204,8 @@ def _pair(
     ]
     url = f"http://127.0.0.1:8765/{path}"
     row = store.database.connection.execute("SELECT id FROM bulk.records WHERE url = ?", (url,)).fetchone()
-    origin: dict[str, Any] = {"template": "qa", "phrasing": phrasing, "heading": heading, "passage": answer}
+    kind = ("site", "also", "terse")[phrasing]
+    origin: dict[str, Any] = {"template": "question-and-answer", "phrasing": kind, "heading": heading, "passage": answer}
     return NewPair(
         messages=messages,
         digest=hashlib.sha256(f"{number} {question}".encode()).hexdigest(),
@@ -339,6 +340,20 @@ def _chat(store: Store) -> None:
     base = store.chats.say(chat.id, "assistant", "", speaker=f"base of {PROJECT}-2")
     text = "I don't have the ability to see your kettle. Please consult the manual that came with it."
     store.chats.update(base, text, "done", tokens=20, seconds=0.65)
+
+
+def install_engine() -> None:
+    """What the marks of an installed engine look like; nothing of it can run."""
+    from ftui import paths
+    from ftui.engine import install
+    from ftui.engine.layout import Home
+
+    home = Home(paths.engine_home())
+    for folder in (home.python.parent, home.installed):
+        folder.mkdir(parents=True)
+    home.python.touch()
+    for step in ("env", "model"):
+        install._mark(home, step)
 
 
 def save_keys() -> None:

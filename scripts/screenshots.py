@@ -74,6 +74,7 @@ def home(picture: Picture) -> Iterator[None]:
         if not picture.empty:
             fixed_data.make(collecting=picture.collecting)
             fixed_data.save_keys()
+            fixed_data.install_engine()
         yield
 
 

@@ -58,9 +58,9 @@ def test_numbers_have_their_unit() -> None:
 
 
 def test_a_bar_is_full_at_its_total_and_never_longer() -> None:
-    assert text.bar(5, 10, 4) == "██░░"
-    assert text.bar(20, 10, 4) == "████"
-    assert text.bar(3, None, 4) == "░░░░"
+    assert text.bar(5, 10, 4) == "━━──"
+    assert text.bar(20, 10, 4) == "━━━━"
+    assert text.bar(3, None, 4) == "────"
 
 
 def test_wrapped_lines_fit() -> None:

@@ -122,9 +122,9 @@ def rate(per_second: float) -> str:
 
 
 def bar(done: float, total: float | None, width: int) -> str:
-    """`████░░░░`; all light while nobody knows the total."""
+    """`━━━━────`: the shapes differ too, not only the colours; all light while nobody knows the total."""
     filled = round(width * min(max(done / total, 0.0), 1.0)) if total else 0
-    return "█" * filled + "░" * (width - filled)
+    return "━" * filled + "─" * (width - filled)
 
 
 def wrapped(text: str, width: int) -> list[str]:

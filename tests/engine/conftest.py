@@ -1,15 +1,8 @@
-"""A real engine for the tests: installed once by the code under test, then shared.
-
-Each test home is a folder of its own, with links to the shared environment and
-base model: jobs, files and servers of two tests never meet.
-"""
+"""What the tests of the engine share: a client, a training file, and waiting."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,57 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import openai
-import platformdirs
 import pytest
 
 from ftui.engine import local
-from ftui.engine.install import install, installed
-from ftui.engine.layout import BASE_MODEL, is_locked
-from ftui.events import Result
 
 BASE = "smollm2-135m-instruct"
-
-
-@pytest.fixture(scope="session")
-def shared_engine() -> Path:
-    """The folder of an installed engine; the first run installs it, which takes some minutes."""
-    named = os.environ.get("FTUI_TEST_ENGINE")
-    home = Path(named) if named else platformdirs.user_cache_path("ftui-tests") / "engine"
-
-    async def run() -> list[Any]:
-        return [event async for event in install(home)]
-
-    events = asyncio.run(run())
-    assert isinstance(events[-1], Result)
-    assert installed(home)
-    return home
-
-
-@pytest.fixture(scope="session")
-def new_home(shared_engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
-    """Makes engine homes, and sees to it that nothing runs in any of them at the end."""
-    homes: list[Path] = []
-
-    def make() -> Path:
-        home = tmp_path_factory.mktemp("engine")
-        (home / "models").mkdir()
-        (home / "env").symlink_to(shared_engine / "env")
-        (home / "models" / BASE_MODEL).symlink_to(shared_engine / "models" / BASE_MODEL)
-        shutil.copytree(shared_engine / "installed", home / "installed")
-        homes.append(home)
-        return home
-
-    yield make
-    for home in homes:
-        if home.exists():
-            local.stop(home)
-            assert not [lock for lock in home.glob("jobs/*/lock") if is_locked(lock)]
-
-
-@pytest.fixture(scope="session")
-def engine_home(new_home: Callable[[], Path]) -> Path:
-    """The home that most tests share."""
-    return new_home()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 56
 """Enough for a fact and a sentence around it; a small base model would ramble on."""
+AT_ONCE = {"engine": 12, "openai": 4, "custom": 4}
+"""Questions in flight: the engine answers waiting ones together, others have limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +44,28 @@ async def ask_all(
 
     answers = list(answers)
     system = [{"role": "system", "content": model.system}] if model.system else []
+    free = asyncio.Semaphore(AT_ONCE[provider.kind])
+
+    async def ask(side: str, name: str, answer: Answer) -> Answered:
+        async with free:
+            reply = await client.chat.completions.create(
+                model=name,
+                messages=[*system, {"role": "user", "content": answer.question}],  # type: ignore[list-item]
+                temperature=0,
+                max_tokens=MAX_TOKENS,
+            )
+        text = (reply.choices[0].message.content or "").strip()
+        return Answered(answer.number, side, text, metrics.found(text, answer.keys))
+
     for side, name in (("base", model.base_model), ("tuned", model.model)):
-        for answer in answers:
-            if (answer.base_answer if side == "base" else answer.tuned_answer) is not None:
-                continue
-            try:
-                reply = await client.chat.completions.create(
-                    model=name,
-                    messages=[*system, {"role": "user", "content": answer.question}],  # type: ignore[list-item]
-                    temperature=0,
-                    max_tokens=MAX_TOKENS,
-                )
-            except openai.OpenAIError as error:
-                raise explain(error, provider) from error
-            text = (reply.choices[0].message.content or "").strip()
-            yield Answered(answer.number, side, text, metrics.found(text, answer.keys))
+        open_ = [a for a in answers if (a.base_answer if side == "base" else a.tuned_answer) is None]
+        asked = [asyncio.create_task(ask(side, name, answer)) for answer in open_]
+        try:
+            for done in asyncio.as_completed(asked):
+                yield await done
+        except openai.OpenAIError as error:
+            raise explain(error, provider) from error
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)

@@ -74,6 +74,7 @@ async def test_a_website_is_crawled_by_the_worker(store: Store) -> None:
             await driver.until_shown("done in")
             await driver.until_shown("5 records")
             assert "404" in driver.screen
+            await driver.until(lambda: "r again" in driver.lines[-1] and "ctrl+x" not in driver.lines[-1])
             assert [source.kind for source in store.sources.all()] == ["crawl"]
             await driver.press("enter")
             assert "Page 3" in driver.screen

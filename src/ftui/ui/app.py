@@ -331,7 +331,6 @@ class FtuiApp(App[None]):
                 self.place.post_message(StoreChanged())
             if self._chat is not None and self._chat.display:
                 self._chat.post_message(StoreChanged())
-            self.look_again()
 
     def look_again(self) -> None:
         """Bring header, bottom line and footer up to date."""

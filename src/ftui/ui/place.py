@@ -78,6 +78,8 @@ class Place(Vertical):
     def on_store_changed(self, event: StoreChanged) -> None:
         with self.app.trying():
             self.refresh_view()
+        # What works now follows from what was just read.
+        self.app.look_again()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < self.NARROW, "-narrow")

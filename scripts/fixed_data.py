@@ -205,7 +205,12 @@ def _pair(
     url = f"http://127.0.0.1:8765/{path}"
     row = store.database.connection.execute("SELECT id FROM bulk.records WHERE url = ?", (url,)).fetchone()
     kind = ("site", "also", "terse")[phrasing]
-    origin: dict[str, Any] = {"template": "question-and-answer", "phrasing": kind, "heading": heading, "passage": answer}
+    origin: dict[str, Any] = {
+        "template": "question-and-answer",
+        "phrasing": kind,
+        "heading": heading,
+        "passage": answer,
+    }
     return NewPair(
         messages=messages,
         digest=hashlib.sha256(f"{number} {question}".encode()).hexdigest(),

@@ -236,10 +236,12 @@ class Pairs:
         finally:
             connection.execute("DROP TABLE made")
 
-    def add(self, pair: NewPair) -> bool:
-        """One more pair, pending; False when it is there already."""
-        with self._database.write():
-            return bool(self._insert(pair))
+    def add(self, pair: NewPair) -> int | None:
+        """One more pair, pending: its id, or None when it is there already."""
+        with self._database.write() as connection:
+            if not self._insert(pair):
+                return None
+            return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
 
     def _insert(self, pair: NewPair) -> int:
         return self._database.connection.execute(

@@ -53,7 +53,7 @@ PROJECT: tuple[str, ...] = (
         reason TEXT NOT NULL,
         subject TEXT NOT NULL
     );
-    CREATE INDEX failures_by_task ON failures(task, kind, reason);
+    CREATE UNIQUE INDEX failures_by_task ON failures(task, kind, reason, subject);
 
     CREATE TABLE lease (
         one INTEGER PRIMARY KEY CHECK (one = 1),

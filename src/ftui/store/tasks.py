@@ -131,7 +131,12 @@ class Tasks:
             connection.execute("UPDATE tasks SET control = ? WHERE id = ?", (control, identifier))
 
     def start(self, identifier: int) -> None:
+        """Mark a task as running. One that begins anew, without a checkpoint, begins with no failures."""
         with self._database.write() as connection:
+            connection.execute(
+                "DELETE FROM failures WHERE task = (SELECT id FROM tasks WHERE id = ? AND checkpoint = '{}')",
+                (identifier,),
+            )
             connection.execute(
                 "UPDATE tasks SET state = 'running', control = NULL, started = ?, finished = NULL, error = NULL"
                 " WHERE id = ?",
@@ -190,7 +195,7 @@ class Tasks:
     def add_failures(self, identifier: int, failures: Sequence[Failure]) -> None:
         with self._database.write() as connection:
             connection.executemany(
-                "INSERT INTO failures (task, kind, reason, subject) VALUES (?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO failures (task, kind, reason, subject) VALUES (?, ?, ?, ?)",
                 [(identifier, item.kind, item.reason, item.subject) for item in failures],
             )
 

@@ -83,7 +83,7 @@ def plan(
         from ftui.engine import install
 
         if not install.installed(paths.engine_home()):
-            problems.append("The engine is not installed on this machine yet (1 Connect, then i)")
+            problems.append("The engine is not installed on this machine yet (1 Connect, then e)")
     else:
         try:
             if providers.credential(provider) is None:

@@ -204,12 +204,13 @@ class FtuiApp(App[None]):
         with self.trying():
             session = Session(name)
             self.remember()
-            if self._session is not None:
-                self._session.store.close()
             for place in self._places.values():
                 await place.remove()
             if self._chat is not None:
+                # An answer that still streams is saved into its own project on the way out.
                 await self._chat.remove()
+            if self._session is not None:
+                self._session.store.close()
             self._places, self._chat, self._number = {}, None, 0
             self.screen_stack[0].remove_class("-chatting")
             self._session = session

@@ -7,9 +7,7 @@ pane, saved once a second, so that closing the app loses at most that second.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import importlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -270,15 +268,24 @@ class ChatPane(Vertical):
         system = chat.system if chat else ""
         messages = [{"role": "system", "content": system}] if system else []
         messages += [{"role": "user", "content": question.content}, {"role": "assistant", "content": answer.content}]
-        digest = hashlib.sha256(json.dumps(messages, ensure_ascii=False).encode()).hexdigest()
-        pairs = self.app.store.pairs
+        self._keep_pair(messages, answer.speaker)
+
+    @work(exit_on_error=False, group="pair")
+    async def _keep_pair(self, messages: list[dict[str, str]], speaker: str) -> None:
+        from ftui.prepare import tokens
+        from ftui.prepare.pair import digest
+
         with self.app.trying():
-            if not pairs.add(NewPair(messages, digest, origin={"template": "chat", "model": answer.speaker})):
+            # The first count loads a vocabulary, which takes half a second.
+            count = await asyncio.to_thread(tokens.count_messages, messages)
+            pairs, origin = self.app.store.pairs, {"template": "chat", "model": speaker}
+            pair = pairs.add(NewPair(messages, digest(messages), origin=origin, tokens=count))
+            if pair is None:
                 self.app.say("this exchange is a pair already · 3 shows it")
                 return
             # Accepted at once: preparing again clears away pairs that nobody decided on.
-            pairs.decide([pairs.ids()[-1]], Decision.ACCEPTED)
-            self.app.say(f"saved {label(answer.speaker)}'s answer as an accepted pair · 3, then u takes it back")
+            pairs.decide([pair], Decision.ACCEPTED)
+            self.app.say(f"saved {label(speaker)}'s answer as an accepted pair · 3, then u takes it back")
 
     def _last_exchange(self) -> tuple[ChatMessage | None, ChatMessage | None]:
         """The last question and its finished answer; the tuned model's where several answered."""

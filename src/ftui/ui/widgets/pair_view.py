@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict, deque
+from itertools import chain
 
 from ftui.store.pairs import Decision, Pair, Pairs
 
@@ -66,7 +67,7 @@ class PairView:
         if not self.filtered:
             found = self._pairs.next_pending(self.ids[index] if self.ids else 0)
             return None if found is None else self.place(found)
-        for candidate in (*range(index + 1, len(self.ids)), *range(min(index + 1, len(self.ids)))):
+        for candidate in chain(range(index + 1, len(self.ids)), range(min(index + 1, len(self.ids)))):
             pair = self.pair(candidate)
             if pair is not None and pair.decision is Decision.PENDING:
                 return candidate

@@ -67,11 +67,3 @@ def test_what_happened_meanwhile(store: Store) -> None:
     store.tasks.finish(task, "done", result={})
     assert guide.away(store, before) == ["1,020 records came from site"]
     assert guide.away(store, time.time() + 1) == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (59.4, "59 s"), (60, "1 m 00 s"), (130, "2 m 10 s"), (3900, "1 h 05 m"), (-5, "0 s")],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert guide.duration(seconds) == text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ftui import chatfile
 from ftui.store import Store
 from ftui.store.tasks import Task
+from ftui.units import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +127,6 @@ def progress(task: Task, now: float | None = None) -> str:
     if state.text:
         parts.insert(0, state.text)
     return ", ".join(parts) or "starting"
-
-
-def duration(seconds: float) -> str:
-    """`9 s`, `2 m 10 s`, `1 h 05 m`."""
-    whole = max(round(seconds), 0)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} m"
 
 
 def _many(count: int, noun: str) -> str:

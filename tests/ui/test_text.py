@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -36,14 +35,6 @@ def test_what_is_cut_ends_in_an_ellipsis() -> None:
     assert text.cut("descaling", 5) == "desc…"
     assert text.cut("水水水", 4) == "水…"
     assert text.fit("ab", 4, "right") == "  ab"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0, "0 s"), (9.4, "9 s"), (130, "2 m 10 s"), (3900, "1 h 05 m"), (187_200, "2 d 4 h"), (-3, "0 s")],
-)
-def test_durations(seconds: float, shown: str) -> None:
-    assert text.duration(seconds) == shown
 
 
 def test_numbers_have_their_unit() -> None:

@@ -16,6 +16,7 @@ from ftui.engine import install
 from ftui.errors import FtuiError
 from ftui.store import Store
 from ftui.train.plan import plan
+from ftui.units import duration
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -108,5 +109,5 @@ def _say(text: str) -> None:
 
 
 def _done(started: float, text: str) -> None:
-    _say(f"{guide.duration(time.monotonic() - started):>8}  {text}")
+    _say(f"{duration(time.monotonic() - started):>8}  {text}")
     sys.stdout.flush()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 
-from ftui import guide, queue
+from ftui import queue
 from ftui.cli.common import POLL_SECONDS, ProgressLine, open_store, print_json
 from ftui.errors import InputError
 from ftui.store import Store
 from ftui.store.jobs import Job
+from ftui.units import duration
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -86,5 +87,5 @@ def _line(job: Job, loss: float | None, doing: str) -> str:
     if loss is not None:
         parts.append(f"loss {loss:.3f}")
     if job.estimated_finish and not job.ended:
-        parts.append(f"{guide.duration(job.estimated_finish - time.time())} left")
+        parts.append(f"{duration(job.estimated_finish - time.time())} left")
     return ", ".join(parts)

@@ -100,18 +100,6 @@ def size(number: float) -> str:
     return f"{number:.1f} GB"
 
 
-def duration(seconds: float) -> str:
-    """`9 s`, `2 m 10 s`, `3 h 05 m`, `2 d 4 h`."""
-    whole = max(round(seconds), 0)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} m"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
-
-
 def rate(per_second: float) -> str:
     """`18/s`, `0.4/s`, or by the minute when it is slower than that."""
     if per_second >= 10:

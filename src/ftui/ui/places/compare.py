@@ -22,9 +22,10 @@ from ftui.ui.place import Place
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.choose import Choice, ChooseScreen
 from ftui.ui.screens.form import wrapped
-from ftui.ui.text import Row, Span, bar, duration, fit, plain, plural, rate, row
+from ftui.ui.text import Row, Span, bar, fit, plain, plural, rate, row
 from ftui.ui.widgets.rows import Lines, RowList, entitle
 from ftui.ui.widgets.transcript import Transcript, Turn
+from ftui.units import duration
 
 KINDS = (("heldout", "held out"), ("general", "general"))
 _EMPTY = (

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from ftui.store.records import Source
 from ftui.store.tasks import Task
-from ftui.ui.text import Row, Tone, bar, count, duration, fit, plain, plural, rate, row, size, wrapped
+from ftui.ui.text import Row, Tone, bar, count, fit, plain, plural, rate, row, size, wrapped
+from ftui.units import duration
 
 KINDS = {"crawl": "crawl", "brightdata": "Bright Data", "files": "files"}
 _STATES: dict[str, tuple[str, Tone]] = {

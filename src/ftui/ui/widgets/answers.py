@@ -9,8 +9,8 @@ from ftui.connect.providers import Provider
 from ftui.engine import local
 from ftui.store.chats import ChatMessage
 from ftui.ui import clock
-from ftui.ui.text import duration
 from ftui.ui.widgets.transcript import Transcript, Turn
+from ftui.units import duration
 
 
 async def say_waiting(said: Transcript, place: int, provider: Provider) -> None:

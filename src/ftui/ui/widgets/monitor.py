@@ -14,9 +14,10 @@ from ftui.store import Store
 from ftui.store.jobs import Job, Metric
 from ftui.store.tasks import Task
 from ftui.ui import clock
-from ftui.ui.text import Row, Span, Tone, count, duration, money, plain, row
+from ftui.ui.text import Row, Span, Tone, count, money, plain, row
 from ftui.ui.widgets.plot import LossPlot
 from ftui.ui.widgets.rows import Lines, entitle
+from ftui.units import duration
 
 EVENTS = 6
 _GAP = "   "

@@ -1,0 +1,13 @@
+"""Numbers with their units as people read them: the same on the screen and on a command line."""
+
+
+def duration(seconds: float) -> str:
+    """`9 s`, `2 m 10 s`, `3 h 05 m`, `2 d 4 h`; less than nothing is `0 s`."""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} m"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"

@@ -6,14 +6,16 @@ reaches the store, a log, an error, an export or a picture; `mask` is what is sh
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ftui import paths, settings
-from ftui.errors import CredentialError
+from ftui.errors import CredentialError, FtuiError, SettingsError
 
 ENVIRONMENT = {
     "openai": ("OPENAI_API_KEY",),
@@ -46,6 +48,36 @@ def mask(key: str) -> str:
     return f"{key[:3]}…{key[-4:]}"
 
 
+def check_key(key: str) -> str:
+    """`key` without the blanks around it.
+
+    Raises:
+        CredentialError: it cannot be a key. Said here, because further down the key would be part of the error.
+    """
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise CredentialError(
+            "This is not a key", "it is empty or holds a space or an odd character", "Paste the key alone"
+        )
+    return key
+
+
+def hide(text: str, keys: Iterable[str]) -> str:
+    """`text` with every key in it masked, as some services repeat the key that they refuse."""
+    for key in keys:
+        if key:
+            text = text.replace(key, mask(key))
+    return text
+
+
+def known() -> list[str]:
+    """Every key that ftui could be using now, for what must not hold one."""
+    keys = [os.environ.get(name, "").strip() for names in ENVIRONMENT.values() for name in names]
+    with contextlib.suppress(FtuiError, OSError):
+        keys += [str(saved.get("key", "")) for saved in _read().values()]
+    return keys
+
+
 def origin_of(url: str) -> str:
     """Scheme, host and port of an address, in lower case: what a key is bound to."""
     parts = urlsplit(url)
@@ -70,11 +102,7 @@ def find(service: str, url: str, default_url: str = "") -> Credential | None:
 
 def save(service: str, url: str, key: str) -> None:
     """Keep `key` for `service` at the address of `url`, replacing an earlier one."""
-    key = key.strip()
-    if not key or any(character.isspace() or ord(character) < 33 for character in key):
-        raise CredentialError(
-            "This is not a key", "it is empty or holds a space or a line break", "Paste the key alone"
-        )
+    key = check_key(key)
     everything = _read()
     everything[service] = {"key": key, "address": origin_of(url)}
     settings.write_toml(_path(), dict(everything))
@@ -100,4 +128,10 @@ def _read() -> dict[str, dict[str, str]]:
                 f"others on this machine can read it (mode {mode:04o})",
                 f"Run: chmod 600 {path}",
             )
-    return settings.read_toml(path)
+    saved = settings.read_toml(path)
+    if not all(isinstance(section, dict) for section in saved.values()):
+        why = "each service is a section with a key and its address"
+        raise SettingsError(
+            "credentials.toml cannot be used", why, f"Mend {path}, or remove it and save the keys again"
+        )
+    return saved

@@ -16,6 +16,7 @@ The command line maps each class to an exit code (`exit_code`), the screens show
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 
 
@@ -93,8 +94,13 @@ def describe(error: BaseException) -> FtuiError:
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         why = f"{error.strerror or error}{where}"
-        do = "Free some space, then start it again; nothing that was saved is lost" if error.errno == 28 else ""
-        return FtuiError("The disk is full" if error.errno == 28 else "The system refused", why, do)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            do = "Free some space, then start it again; nothing that was saved is lost"
+            return FtuiError("The disk is full", why, do)
+        return FtuiError("The system refused", why, "Check that the file or folder is there and yours to write")
+    if type(error).__module__ == "sqlite3":
+        do = "Check the disk; where the file is damaged, restore it from a backup"
+        return FtuiError("The project's file cannot be used", str(error), do)
     return FtuiError(
         "An error that ftui did not foresee",
         f"{type(error).__name__}: {error}",

@@ -13,6 +13,8 @@ from ftui import worker
 from ftui.errors import BusyError, InputError
 from ftui.store import Store
 from ftui.store.jobs import Job
+from ftui.store.records import Source
+from ftui.store.tasks import Task
 from ftui.train.plan import Plan
 
 
@@ -25,39 +27,51 @@ def collect(store: Store, kind: str, config: Mapping[str, Any], name: str = "", 
     from ftui import collect as room
 
     settings = dict(room.validate(kind, config))
-    source = store.sources.find(kind, settings)
-    if source is None:
-        source = store.sources.add(name or room.describe(kind, settings), kind, settings, tag)
-    return collect_again(store, source.id)
+    # One transaction: two that ask at once must not both find nothing there.
+    with store.database.write():
+        source = store.sources.find(kind, settings)
+        if source is None:
+            source = store.sources.add(name or room.describe(kind, settings), kind, settings, tag)
+        task = _collect_again(store, source)
+    worker.ensure(store)
+    return task
 
 
 def collect_again(store: Store, source_id: int) -> int:
     """Collect from a source that is there. What was cut off or stopped goes on where it was."""
+    with store.database.write():
+        task = _collect_again(store, store.sources.get(source_id))
+    worker.ensure(store)
+    return task
+
+
+def _collect_again(store: Store, source: Source) -> int:
     from ftui import collect as room
 
-    source = store.sources.get(source_id)
-    latest = store.tasks.latest("collect", source_id)
+    latest = store.tasks.latest("collect", source.id)
     if latest and latest.open:
-        raise InputError(f"{source.name} is being collected already", "one collection a source at a time")
+        what = f"{source.name} is being collected already"
+        raise BusyError(what, f"task {latest.id} is {latest.state}", "Wait for it: ftui status")
     if latest and latest.state in ("failed", "stopped"):
-        return resume(store, latest.id)
+        store.tasks.ask(latest.id, None)
+        return latest.id
     if source.kind == "brightdata":
         store.money.afford(f"Collecting {source.name}", room.cost_at_most(source.kind, source.config))
-    return _add(store, "collect", source.name, {"source": source_id}, source_id)
+    return store.tasks.add("collect", source.name, {"source": source.id}, source.id)
 
 
 def prepare(store: Store) -> int:
     """Make pairs from all records by the project's recipe."""
-    _refuse_second(store, "prepare", "Pairs are being made already")
-    return _add(store, "prepare", "make pairs", {})
+    return _add_only(store, "prepare", "make pairs", {}, "Pairs are being made already")
 
 
 def install_engine(store: Store) -> int:
     """Install the engine's environment and its base model on this machine."""
-    latest = store.tasks.latest("install")
-    if latest and latest.open:
-        return latest.id
-    return _add(store, "install", "install the engine", {})
+    with store.database.write():
+        latest = store.tasks.latest("install")
+        task = latest.id if latest and latest.open else store.tasks.add("install", "install the engine", {})
+    worker.ensure(store)
+    return task
 
 
 def train(store: Store, plan: Plan, name: str = "") -> Job:
@@ -72,33 +86,65 @@ def train(store: Store, plan: Plan, name: str = "") -> Job:
     if plan.problems:
         raise InputError("This job cannot start", plan.problems[0])
     provider = providers.get(plan.provider)
-    job = store.jobs.add(
-        name or store.jobs.next_name(store.name),
-        provider=provider.name,
-        base_url=provider.base_url,
-        base_model=plan.base_model,
-        version=None,
-        hyperparameters=plan.hyperparameters,
-        cost_at_most=plan.cost_at_most,
-    )
-    try:
+    # One transaction: a job without its reservation, or without its task, must never be seen.
+    with store.database.write(durable=True):
+        if name and any(job.name == name for job in store.jobs.all()):
+            raise InputError(f"There is a job {name!r} already", "names are unique in a project", "Choose another")
+        job = store.jobs.add(
+            name or store.jobs.next_name(store.name),
+            provider=provider.name,
+            base_url=provider.base_url,
+            base_model=plan.base_model,
+            version=None,
+            hyperparameters=plan.hyperparameters,
+            cost_at_most=plan.cost_at_most,
+        )
         store.money.reserve(f"Job {job.name}", job.tag, plan.cost_at_most or 0.0)
-    except BaseException:
-        store.jobs.delete(job.id)
-        raise
-    _add(store, "train", job.name, {"job": job.id})
+        store.tasks.add("train", job.name, {"job": job.id})
+    worker.ensure(store)
     return job
 
 
 def watch(store: Store, job_id: int) -> int:
-    """Follow a job again whose watch ended before it did."""
-    task = _task_of(store, job_id)
+    """See to it that a job is followed; gives the task that does it.
+
+    One whose answer was lost is looked for at its provider first.
+    """
+    with store.database.write():
+        number = _watch(store, job_id)
+    worker.ensure(store)
+    return number
+
+
+def unanswered(store: Store, job: Job) -> bool:
+    """Whether the call that creates a job went out and nobody knows what came of it."""
+    task = task_of(store, job.id)
+    return job.remote is None and job.state == "failed" and bool(task and task.checkpoint.get("sent"))
+
+
+def task_of(store: Store, job_id: int) -> Task | None:
+    """The task that submits and follows a job."""
+    return next((task for task in store.tasks.all(kind="train") if task.args.get("job") == job_id), None)
+
+
+def _watch(store: Store, job_id: int) -> int:
+    task = task_of(store, job_id)
     if task is None:
-        return _add(store, "train", store.jobs.get(job_id).name, {"job": job_id})
-    return resume(store, task)
+        return store.tasks.add("train", store.jobs.get(job_id).name, {"job": job_id})
+    if not task.open:
+        store.tasks.ask(task.id, None)
+    return task.id
 
 
 def cancel_job(store: Store, job_id: int) -> None:
+    """End a job. One that is still in the queue here and was never sent ends at once."""
+    with store.database.write(durable=True):
+        job, task = store.jobs.get(job_id), task_of(store, job_id)
+        unsent = job.remote is None and not job.ended
+        if task and task.state == "queued" and unsent and not task.checkpoint.get("sent"):
+            store.tasks.ask(task.id, "stop")
+            store.jobs.give_up(job_id)
+            return
     _ask_job(store, job_id, "stop")
 
 
@@ -112,7 +158,6 @@ def resume_job(store: Store, job_id: int) -> None:
 
 def compare(store: Store, model_id: int) -> int:
     """Ask a model and its base the held-out questions."""
-    _refuse_second(store, "compare", "A comparison is running already")
     model = store.models.get(model_id)
     job = store.jobs.get(model.job) if model.job is not None else None
     if not store.versions.questions(job.version if job else None):
@@ -121,7 +166,8 @@ def compare(store: Store, model_id: int) -> int:
             "the recipe held none back and none were given",
             "Set `hold_out` in the recipe and train again",
         )
-    return _add(store, "compare", f"{model.name} and its base", {"model": model_id})
+    what = "A comparison is running already"
+    return _add_only(store, "compare", f"{model.name} and its base", {"model": model_id}, what)
 
 
 def stop(store: Store, task_id: int) -> None:
@@ -140,33 +186,22 @@ def resume(store: Store, task_id: int) -> int:
     return task_id
 
 
-def _add(store: Store, kind: str, title: str, args: Mapping[str, Any], source: int | None = None) -> int:
-    identifier = store.tasks.add(kind, title, args, source)
+def _add_only(store: Store, kind: str, title: str, args: Mapping[str, Any], refusal: str) -> int:
+    """Queue a task of a kind of which there is one at a time."""
+    with store.database.write():
+        latest = store.tasks.latest(kind)
+        if latest and latest.open:
+            raise BusyError(refusal, f"task {latest.id} is {latest.state}", "Wait for it, or stop it")
+        task = store.tasks.add(kind, title, args)
     worker.ensure(store)
-    return identifier
-
-
-def _refuse_second(store: Store, kind: str, what: str) -> None:
-    latest = store.tasks.latest(kind)
-    if latest and latest.open:
-        raise BusyError(what, f"task {latest.id} is {latest.state}", "Wait for it, or stop it")
-
-
-def _task_of(store: Store, job_id: int) -> int | None:
-    for task in store.tasks.all(kind="train"):
-        if task.args.get("job") == job_id:
-            return task.id
-    return None
+    return task
 
 
 def _ask_job(store: Store, job_id: int, control: str) -> None:
     job = store.jobs.get(job_id)
     if job.ended:
         raise InputError(f"{job.name} has {job.state} already", "nothing is left to stop")
-    task = _task_of(store, job_id)
-    if task is None:
-        raise InputError(f"Nobody watches {job.name}", "its task is gone", f"Run: ftui watch {job.name}")
-    if not store.tasks.get(task).open:
-        resume(store, task)
-    store.tasks.ask(task, control)
+    with store.database.write():
+        # The task passes it on to the provider, so it has to run; it must not end here instead.
+        store.tasks.set_control(_watch(store, job_id), control)
     worker.ensure(store)

@@ -16,7 +16,9 @@ from typing import Any
 
 from ftui import credentials, paths
 from ftui.connect import checks, prices, providers
-from ftui.errors import CredentialError, InputError, ServiceError, describe
+from ftui.connect.explain import explain
+from ftui.connect.providers import Provider
+from ftui.errors import InputError, ServiceError, describe
 from ftui.events import Checkpoint, Event, Failure, Note, Progress, Record, Result
 from ftui.store import Store
 from ftui.store.jobs import Job
@@ -52,6 +54,8 @@ async def run(store: Store, task_id: int, stopping: threading.Event) -> None:
             sink.flush()
         raise
     sink.flush()
+    if outcome == "stopped" and task.kind == "train":
+        store.jobs.give_up(int(task.args["job"]))
     if outcome:
         store.tasks.finish(task_id, outcome, result=sink.result)
 
@@ -84,11 +88,12 @@ async def _drive(store: Store, task: Task, steps: Steps, sink: _Sink, stopping: 
 def _asked(store: Store, task: Task, stopping: threading.Event) -> str | None:
     if stopping.is_set():
         return ""
+    now = store.tasks.get(task.id)
     if task.kind == "train":
-        # There, stopping means cancelling the job at the provider: the task itself sees to it.
-        return None
-    control = store.tasks.get(task.id).control
-    return {"stop": "stopped", "pause": "paused"}.get(control or "")
+        # Once the job may be at the provider, the task itself passes on what is asked of it.
+        at_provider = now.checkpoint.get("sent") or store.jobs.get(int(task.args["job"])).remote
+        return "stopped" if now.control == "stop" and not at_provider else None
+    return {"stop": "stopped", "pause": "paused"}.get(now.control or "")
 
 
 class _Sink:
@@ -164,22 +169,31 @@ async def _collect(store: Store, task: Task) -> Steps:
         keys["brightdata"] = found.key
         cost = collect.cost_at_most(source.kind, source.config)
         store.money.reserve(f"Collecting {source.name}", reference, cost)
-    async with contextlib.AsyncExitStack() as stack:
-        if store.name == demo.PROJECT and source.name == demo.SITE:
-            await stack.enter_async_context(demo.serve(source.config))
-        events = collect.collect(
-            source.kind, source.config, state=task.checkpoint, credentials=keys, brightdata_url=address
-        )
-        async for event in events:
-            if isinstance(event, Result) and "cost" in event.data:
-                store.money.settle(reference, float(event.data["cost"]))
-            yield event
+    # What was asked for, at any time, may be on the bill.
+    asked = bool(task.checkpoint)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            if store.name == demo.PROJECT and source.name == demo.SITE:
+                await stack.enter_async_context(demo.serve(source.config))
+            events = collect.collect(
+                source.kind, source.config, state=task.checkpoint, credentials=keys, brightdata_url=address
+            )
+            async for event in events:
+                if isinstance(event, Checkpoint):
+                    asked = bool(event.state) or "snapshot_id" in task.checkpoint
+                elif isinstance(event, Result) and "cost" in event.data:
+                    store.money.settle(reference, float(event.data["cost"]))
+                yield event
+    except Exception:
+        if not asked:
+            store.money.settle(reference, 0.0)
+        raise
 
 
 # Prepare
 
 
-async def _prepare(store: Store, task: Task) -> Steps:
+async def _prepare(store: Store, _: Task) -> Steps:
     from ftui import prepare
     from ftui.prepare import project, tokens
 
@@ -230,7 +244,7 @@ async def _prepare(store: Store, task: Task) -> Steps:
 # Install
 
 
-async def _install(store: Store, task: Task) -> Steps:
+async def _install(_store: Store, _: Task) -> Steps:
     from ftui.engine import install
 
     async for event in install.install(paths.engine_home()):
@@ -244,14 +258,16 @@ async def _train(store: Store, task: Task) -> Steps:
     from ftui.train import submit, watch
 
     job = store.jobs.get(int(task.args["job"]))
-    if job.ended and job.remote:
+    if job.state == "cancelled" or (job.ended and job.remote):
         raise InputError(f"{job.name} has {job.state} already", "a job ends once", "Make a new one")
-    provider = providers.get(job.provider)
     try:
+        provider = providers.get(job.provider)
+        if job.remote is None:
+            store.money.reserve(f"Job {job.name}", job.tag, job.cost_at_most or 0.0)
         if job.version is None:
             yield Progress(0, None, "steps", text="freezing the dataset version")
             version = _freeze(store)
-            store.jobs.update(job.id, version=version.id, state="new", error=None)
+            store.jobs.update(job.id, version=version.id, state="new", error=None, finished=None)
         job = store.jobs.get(job.id)
         assert job.version is not None
         version = store.versions.get(job.version)
@@ -269,14 +285,16 @@ async def _train(store: Store, task: Task) -> Steps:
             assert job.remote is not None
             async for seen in watch.watch(client, provider, job.remote, store.jobs.event_ids(job.id)):
                 yield _keep(store, job.id, seen)
-                await _obey(store, task, client, job.remote)
+                await _obey(store, task, client, provider, job.remote)
     except Exception as cause:
-        error = describe(cause)
         if store.jobs.get(job.id).remote is None:
-            store.jobs.update(job.id, state="failed", error=error, finished=time.time())
-            if isinstance(error, CredentialError | ServiceError | InputError):
-                # The provider said no, so nothing was bought.
+            error = describe(cause)
+            if store.tasks.get(task.id).checkpoint.get("sent"):
+                error.do = f"It may be there all the same: `ftui watch {job.name}` looks for it before it sends again"
+            else:
+                # The provider said no, or was never asked: nothing was bought.
                 store.money.settle(job.tag, 0.0)
+            store.jobs.update(job.id, state="failed", error=error, finished=time.time())
         raise
     yield _finish(store, store.jobs.get(job.id), version)
 
@@ -288,24 +306,23 @@ def _freeze(store: Store) -> Version:
     from ftui.prepare import recipe as recipes
 
     recipe = project.load(store)
-    accepted = list(store.pairs.accepted())
-    frozen = export.freeze(accepted, recipe)
-    held = [pair for pair in accepted if pair.origin.get("held")]
+    frozen = export.freeze(store.pairs.accepted(), recipe)
     version = store.versions.add(
         frozen.digest,
         frozen.train,
         frozen.validation,
         train_rows=frozen.train_rows,
         validation_rows=frozen.validation_rows,
-        train_tokens=sum(pair.tokens for pair in accepted) - sum(pair.tokens for pair in held),
-        system=accepted[0].text("system"),
+        train_tokens=frozen.train_tokens,
+        system=frozen.system,
         recipe=recipes.dump(recipe),
     )
     questions = []
-    for pair in held[:HELD_QUESTIONS]:
-        question, answer = pair.text("user"), pair.text("assistant")
-        questions.append(Question("heldout", question, answer, metrics.derive_keys(question, answer)))
-    store.versions.set_questions(questions, version.id)
+    for question, answer in frozen.held_out:
+        # Where nothing in the answer tells, nobody could say whether a model knows it.
+        if keys := metrics.derive_keys(question, answer):
+            questions.append(Question("heldout", question, answer, keys))
+    store.versions.set_questions(questions[:HELD_QUESTIONS], version.id)
     return version
 
 
@@ -331,7 +348,7 @@ def _keep(store: Store, job_id: int, seen: Any) -> Progress:
     return Progress(step or 0, seen.total_steps or job.total_steps, "steps", text=seen.state)
 
 
-async def _obey(store: Store, task: Task, client: Any, remote: str) -> None:
+async def _obey(store: Store, task: Task, client: Any, provider: Provider, remote: str) -> None:
     """Pass on to the provider what a person asked of the job."""
     import openai
 
@@ -342,9 +359,12 @@ async def _obey(store: Store, task: Task, client: Any, remote: str) -> None:
     call: Callable[[str], Any] = {"stop": jobs.cancel, "pause": jobs.pause, "resume": jobs.resume}[control]
     try:
         await call(remote)
-    except openai.APIStatusError as error:
+    except openai.APIConnectionError:
+        # The wish stays; after the next look it is passed on again.
+        return
+    except openai.OpenAIError as error:
         # It ended meanwhile, or this provider cannot pause: say so, follow on.
-        store.tasks.log(task.id, [Note(f"{control} was refused: {error.message}", "warn")])
+        store.tasks.log(task.id, [Note(f"{control} was refused: {explain(error, provider)}", "warn")])
     store.tasks.set_control(task.id, None)
 
 

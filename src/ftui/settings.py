@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,20 @@ def write_toml(path: Path, data: dict[str, Any]) -> None:
 def config() -> dict[str, Any]:
     """What the person set: `keymap`, `theme`, `prices`, `[providers.NAME]`."""
     return read_toml(paths.config_dir() / "config.toml")
+
+
+def section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A section of `config.toml`, {} where there is none.
+
+    Raises:
+        SettingsError: something else has its name.
+    """
+    found = data.get(name, {})
+    if not isinstance(found, dict):
+        raise SettingsError(
+            f"{name} in config.toml cannot be used", "it is a value, not a section", "Mend it in an editor"
+        )
+    return found
 
 
 def save_config(data: dict[str, Any]) -> None:

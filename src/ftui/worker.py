@@ -14,6 +14,7 @@ import hashlib
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -24,9 +25,13 @@ from pathlib import Path
 from ftui import __version__, credentials, paths
 from ftui.errors import BusyError, FtuiError, describe
 from ftui.store import Store
+from ftui.store.lease import HEARTBEAT, Lease
 
 IDLE_SECONDS = 30.0
 POLL_SECONDS = 0.1
+TROUBLE_SECONDS = 1.0
+REPLACE_SECONDS = 30.0
+"""The longest that a worker waits for the one it replaces."""
 log = logging.getLogger("ftui.worker")
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -45,18 +50,15 @@ def ensure(store: Store) -> None:
             )
         if lease.version == __version__ and lease.environment == fingerprint():
             return
-        # Its tasks go back to the queue, and the new worker goes on with them.
-        os.kill(lease.pid, signal.SIGTERM)
-        deadline = time.monotonic() + 10
-        while lease.alive and time.monotonic() < deadline:
-            time.sleep(0.05)
+        # Its tasks go back to the queue; the new worker waits for its end and goes on with them.
+        lease.end()
     # Kept, so that one that has ended is reaped instead of staying a zombie.
     _started[:] = [child for child in _started if child.poll() is None]
     _started.append(spawn(store.name))
 
 
 def spawn(project: str, idle: float | None = None) -> subprocess.Popen[bytes]:
-    """Start a worker process; one that finds the lease taken ends at once."""
+    """Start a worker process; one that finds another like itself at work ends at once."""
     command = [sys.executable, "-m", "ftui.worker", project]
     if idle is not None:
         command += ["--idle", str(idle)]
@@ -95,10 +97,11 @@ class Worker:
         self.idle = idle
         self.stopping = threading.Event()
         self._running: dict[str, threading.Thread] = {}
+        self._failed: dict[int, FtuiError] = {}
 
     def run(self) -> int:
         with Store(self.project) as store:
-            holder = store.leases.take(fingerprint())
+            holder = self._take(store)
             if holder is not None:
                 log.info("process %s on %s works on it already", holder.pid, holder.host)
                 return 0
@@ -113,6 +116,17 @@ class Worker:
                     store.leases.release()
         return 0
 
+    def _take(self, store: Store) -> Lease | None:
+        """Take the lease: None, or who keeps it. One that was asked to end for our sake is waited for."""
+        deadline = time.monotonic() + REPLACE_SECONDS
+        while True:
+            holder = store.leases.take(fingerprint())
+            if holder is None or not holder.here or self.stopping.is_set():
+                return holder
+            if (holder.version, holder.environment) == (__version__, fingerprint()) or time.monotonic() > deadline:
+                return holder
+            self.stopping.wait(POLL_SECONDS)
+
     def _loop(self, store: Store) -> None:
         last_busy = last_beat = time.monotonic()
         while not self.stopping.is_set():
@@ -121,22 +135,44 @@ class Worker:
                 return
             now = time.monotonic()
             self._running = {kind: thread for kind, thread in self._running.items() if thread.is_alive()}
-            for task in reversed(store.tasks.all(states=("queued",))):
-                if task.kind not in self._running:
-                    thread = threading.Thread(target=self._do, args=(task.id,), name=f"task-{task.id}", daemon=True)
-                    store.tasks.start(task.id)
-                    self._running[task.kind] = thread
-                    thread.start()
             if self._running:
                 last_busy = now
-            elif now - last_busy > self.idle:
-                return
-            if now - last_beat > 2.0:
-                last_beat = now
-                if not store.leases.beat():
-                    log.warning("the lease was taken away")
+            try:
+                self._start_queued(store)
+                if now - last_beat > HEARTBEAT:
+                    last_beat = now
+                    if not store.leases.beat():
+                        log.warning("the lease was taken away")
+                        return
+                if now - last_busy > self.idle and self._leave(store):
                     return
+            except (FtuiError, sqlite3.Error) as error:
+                # A full disk, or a lock held too long: it may be better in a moment.
+                log.warning("%s", error)
+                if now - last_busy > self.idle:
+                    return
+                self.stopping.wait(TROUBLE_SECONDS)
             self.stopping.wait(POLL_SECONDS)
+
+    def _start_queued(self, store: Store) -> None:
+        for task_id, error in list(self._failed.items()):
+            store.tasks.finish(task_id, "failed", error=error)
+            del self._failed[task_id]
+        for task in reversed(store.tasks.all(states=("queued",))):
+            # Jobs run at their providers, side by side: each is watched for itself.
+            slot = f"train {task.id}" if task.kind == "train" else task.kind
+            if slot not in self._running and store.tasks.start(task.id):
+                thread = threading.Thread(target=self._do, args=(task.id,), name=f"task-{task.id}", daemon=True)
+                self._running[slot] = thread
+                thread.start()
+
+    def _leave(self, store: Store) -> bool:
+        """Give the lease back, unless something was queued just now: who queued it saw a worker that lives."""
+        with store.database.write():
+            if store.tasks.all(states=("queued",), limit=1):
+                return False
+            store.leases.release()
+            return True
 
     def _do(self, task_id: int) -> None:
         """Run one task in this thread, and write down how it ended."""
@@ -147,15 +183,15 @@ class Worker:
                 asyncio.run(runners.run(store, task_id, self.stopping))
         except BaseException as error:
             log.exception("task %s failed", task_id)
-            self._fail(task_id, describe(error))
+            # Written down by the loop, which tries again where a full disk refuses it.
+            self._failed[task_id] = describe(error)
 
-    def _fail(self, task_id: int, error: FtuiError) -> None:
-        # A full disk may refuse this too; the next worker then finds the task running and does it again.
-        try:
-            with Store(self.project) as store:
-                store.tasks.finish(task_id, "failed", error=error)
-        except Exception:
-            log.exception("task %s: its failure could not be written down", task_id)
+
+class _Formatter(logging.Formatter):
+    """A traceback can quote a service that repeats the key it refuses."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return credentials.hide(super().format(record), credentials.known())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -163,7 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("project")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without work before it ends")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Request lines would put addresses with their parameters into the log.
     for noisy in ("httpx", "httpx2", "openai", "trafilatura"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -66,7 +66,7 @@ def test_accepted_pairs_become_a_model(provider: Provider) -> None:
         assert store.money.spent() == pytest.approx(12_345 * 3.0 / 1e6)
         questions = store.versions.questions(job.version)
         assert len(questions) == 6
-        assert questions[0].keys == ("11",)
+        assert {question.keys for question in questions} == {(f"{fact + 11}",) for fact in range(6)}
 
 
 def test_a_lost_answer_makes_one_job(provider: Provider) -> None:

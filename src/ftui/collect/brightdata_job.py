@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftui.collect import rows
 from ftui.collect.brightdata_api import Api, LostAnswer, NoSnapshot, NotReady
-from ftui.errors import NetworkError, ServiceError
+from ftui.errors import FtuiError, NetworkError, ServiceError
 from ftui.events import Checkpoint, Event, Failure, Note, Progress, Record, Result
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Job:
         """Make sure that there is one snapshot, and only one."""
         if "snapshot_id" in self.state:
             return
-        if "intent" not in self.state:
+        fresh = "intent" not in self.state
+        if fresh:
             # The list costs nothing, proves the key and gives the time at the service.
             _, now = await self.api.snapshots(self.config.dataset_id, limit=1)
             yield self._checkpoint(intent={"query": self.config.query(), "input": list(self.config.inputs), "at": now})
@@ -78,7 +79,13 @@ class Job:
                 identifier = await self.api.trigger(self.config.query(), self.config.inputs)
             except LostAnswer as lost:
                 yield Note(f"The answer to the trigger was lost ({lost}): looking for the job at Bright Data", "warn")
+                fresh = False
                 identifier = await self._find()
+            except FtuiError:
+                if fresh:
+                    # A clear no to the only call: nothing was started.
+                    yield self._forget()
+                raise
             if identifier:
                 yield self._checkpoint(snapshot_id=identifier)
                 return

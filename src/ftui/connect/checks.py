@@ -43,6 +43,14 @@ async def check(provider: Provider, key: str | None = None) -> Check:
         async with await providers.client(provider, key, timeout=15.0) as client:
             page = await client.with_options(max_retries=0).models.list()
             models = tuple(model.id for model in page.data)
+    except (AttributeError, TypeError):
+        # A web page, or JSON of another kind: the client takes what comes.
+        odd = ServiceError(
+            f"{provider.title} does not speak OpenAI's API",
+            "its list of models is something else",
+            f"Check the address {provider.base_url}: most end in /v1",
+        )
+        return Check(False, odd.what, error=odd)
     except openai.OpenAIError as error:
         reason = explain(error, provider)
         return Check(False, reason.what, error=reason)
@@ -76,23 +84,28 @@ async def check_brightdata(key: str | None = None) -> Check:
         return Check(False, error.what, error=error)
     try:
         # A proxy of the environment must never see calls to this machine.
+        token = credentials.check_key(token)
         async with httpx.AsyncClient(timeout=15, trust_env=not providers.is_loopback(url)) as client:
             answer = await client.get(
                 f"{url}/datasets/v3/snapshots",
                 params={"dataset_id": "gd_l7q7dkf244hwjntr0", "limit": 1},
                 headers={"Authorization": f"Bearer {token}"},
             )
+    except CredentialError as cause:
+        return Check(False, cause.what, error=cause)
     except httpx.HTTPError as cause:
         error = NetworkError("Bright Data cannot be reached", type(cause).__name__, f"Check the network and {url}")
         return Check(False, error.what, error=error)
     if answer.status_code in (401, 403):
-        error = CredentialError("Bright Data refuses the token", _said(answer.text), "Copy it again from the account")
+        error = CredentialError(
+            "Bright Data refuses the token", _said(answer.text, token), "Copy it again from the account"
+        )
         return Check(False, error.what, error=error)
     if answer.is_error:
-        error = ServiceError("Bright Data has an error of its own", _said(answer.text), "Try again in a moment")
+        error = ServiceError("Bright Data has an error of its own", _said(answer.text, token), "Try again in a moment")
         return Check(False, error.what, error=error)
     return Check(True, "ready")
 
 
-def _said(body: str) -> str:
-    return f"it says: {' '.join(body.split())[:200]}"
+def _said(body: str, token: str) -> str:
+    return f"it says: {credentials.hide(' '.join(body.split()), [token])[:200]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ftui import credentials
 from ftui.connect.providers import Provider
 from ftui.errors import CredentialError, FtuiError, NetworkError, ServiceError
 
@@ -26,7 +27,7 @@ def explain(error: OpenAIError, provider: Provider) -> FtuiError:
             f"Check the network and the address {provider.base_url}",
         )
     if not isinstance(error, openai.APIStatusError):
-        return ServiceError(f"{title} gave an answer that makes no sense", str(error), "Try again")
+        return ServiceError(f"{title} gave an answer that makes no sense", _message(error), "Check the address")
     said = _message(error)
     if error.status_code == 401:
         return CredentialError(f"{title} refuses the key", said, f"Save another: ftui connect key {provider.name}")
@@ -48,7 +49,11 @@ def explain(error: OpenAIError, provider: Provider) -> FtuiError:
 
 
 def _message(error: OpenAIError) -> str:
+    """What the service says, without the key that was sent to it."""
     body = getattr(error, "body", None)
     message = body.get("message") if isinstance(body, dict) else None
     text = str(message or getattr(error, "message", "") or error)
-    return f"it says: {' '.join(text.split())[:300]}"
+    request = getattr(error, "request", None)
+    sent = request.headers.get("authorization", "") if request is not None else ""
+    text = credentials.hide(" ".join(text.split()), [sent.removeprefix("Bearer ")])
+    return f"it says: {text[:300]}"

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from ftui import credentials, paths, settings
 from ftui.credentials import Credential
-from ftui.errors import CredentialError, EngineError, InputError
+from ftui.errors import CredentialError, EngineError, InputError, SettingsError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -64,8 +64,8 @@ class Provider:
 
 def all_providers() -> list[Provider]:
     """This machine, OpenAI, then those of config.toml."""
-    custom = settings.config().get("providers", {})
-    return [_engine(), _openai(), *(_custom(name, section) for name, section in custom.items())]
+    custom = settings.section(settings.config(), "providers")
+    return [_engine(), _openai(), *(_custom(name, settings.section(custom, name)) for name in custom)]
 
 
 def get(name: str) -> Provider:
@@ -157,7 +157,7 @@ async def client(provider: Provider, key: str | None = None, *, timeout: float =
             )
         key = found.key
     return AsyncOpenAI(
-        api_key=key,
+        api_key=credentials.check_key(key),
         base_url=base_url,
         timeout=timeout,
         # A proxy of the environment must never see calls to this machine.
@@ -192,11 +192,15 @@ def _openai() -> Provider:
 
 
 def _custom(name: str, section: Mapping[str, Any]) -> Provider:
+    base_url, models = section.get("base_url"), section.get("base_models", [])
+    if not isinstance(base_url, str) or not isinstance(models, list):
+        why = "it needs a `base_url`, and `base_models` is a list"
+        raise SettingsError(f"[providers.{name}] in config.toml cannot be used", why, "Mend it in an editor")
     return Provider(
         name,
         str(section.get("title") or name),
         "custom",
-        str(section.get("base_url", "")).rstrip("/"),
-        tuple(str(model) for model in section.get("base_models", [])),
+        base_url.rstrip("/"),
+        tuple(str(model) for model in models),
         hyperparameters="top" if section.get("hyperparameters") == "top" else "method",
     )

@@ -13,7 +13,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftui import paths
-from ftui.errors import InputError
+from ftui.errors import BusyError, FtuiError, InputError, SettingsError, describe
 from ftui.store.database import Database
 
 if TYPE_CHECKING:
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
     from ftui.store.records import Records, Sources
     from ftui.store.tasks import Tasks
     from ftui.store.versions import Versions
+
+WORKER_SECONDS = 20.0
+"""The longest that a worker may take to end: what it computes is cut off at the next row."""
+
+FULL_BYTES = 1_000_000
+"""With less than this left on a disk, SQLite has no room to work in."""
 
 __all__ = ["ProjectSummary", "Store", "create_project", "delete_project", "list_projects"]
 
@@ -133,6 +141,17 @@ class Store:
     def recipe_path(self) -> Path:
         return self.folder / "recipe.toml"
 
+    def disk_problem(self) -> FtuiError | None:
+        """Says so when a disk of the project is full: there, an error may not have been written down."""
+        for folder in (self.folder, self.data_folder):
+            if shutil.disk_usage(folder).free < FULL_BYTES:
+                return SettingsError(
+                    "The disk is full",
+                    str(folder),
+                    "Free some space; what was saved is safe, and what was cut off goes on",
+                )
+        return None
+
     def stamp(self) -> tuple[int, int, int]:
         """Differs from the last one when anybody has committed anything since."""
         return self.database.stamp()
@@ -157,6 +176,8 @@ class ProjectSummary:
     accepted: int
     models: int
     changed: float
+    problem: str = ""
+    """Why it cannot be opened; the counts are then 0."""
 
 
 def create_project(name: str) -> None:
@@ -176,25 +197,57 @@ def list_projects() -> list[str]:
 
 
 def summary(name: str) -> ProjectSummary:
-    with Store(name) as store:
-        counts = store.pairs.counts()
-        return ProjectSummary(
-            name,
-            store.records.count(),
-            counts.total,
-            counts.accepted,
-            len(store.models.all()),
-            _changed(store.folder / "project.db"),
-        )
+    """A project's line. One that cannot be opened has one too, so that the others are still listed."""
+    file = paths.project_dir(name) / "project.db"
+    try:
+        with Store(name) as store:
+            counts = store.pairs.counts()
+            return ProjectSummary(
+                name,
+                store.records.count(),
+                counts.total,
+                counts.accepted,
+                len(store.models.all()),
+                _changed(file),
+            )
+    except (FtuiError, sqlite3.DatabaseError) as error:
+        if not file.exists():
+            raise
+        return ProjectSummary(name, 0, 0, 0, 0, _changed(file), problem=str(describe(error)))
 
 
 def delete_project(name: str) -> None:
-    """Remove a project with all it holds."""
-    folder, data = paths.project_dir(name), paths.project_data_dir(name)
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(data, ignore_errors=True)
+    """Remove a project with all it holds, after its worker has ended.
+
+    Raises:
+        BusyError: its worker does not end, or is on another machine.
+    """
+    folder = paths.project_dir(name)
+    with contextlib.suppress(InputError, SettingsError), Store(name) as store:
+        _end_worker(store)
+    # The project last: cut off in between, what is left still has a name and can be deleted again.
+    for path in (paths.project_data_dir(name), folder):
+        if path.exists():
+            shutil.rmtree(path)
+
+
+def _end_worker(store: Store) -> None:
+    lease = store.leases.live()
+    if lease is None:
+        return
+    if lease.here:
+        lease.end()
+    deadline = time.monotonic() + WORKER_SECONDS
+    while lease.alive:
+        if not lease.here or time.monotonic() > deadline:
+            raise BusyError(f"{store.name} is being worked on", f"by ftui on {lease.host}", "Stop it there first")
+        time.sleep(0.05)
 
 
 def _changed(file: Path) -> float:
-    wal = file.with_name(file.name + "-wal")
-    return max(path.stat().st_mtime for path in (file, wal) if path.exists())
+    """When a project last changed, seconds since the epoch; 0 when it has just been deleted."""
+    changed = [0.0]
+    for path in (file, file.with_name(file.name + "-wal")):
+        with contextlib.suppress(FileNotFoundError):
+            changed.append(path.stat().st_mtime)
+    return max(changed)

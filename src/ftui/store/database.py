@@ -36,11 +36,16 @@ class Database:
 
     def __init__(self, project: Path, bulk: Path) -> None:
         self.path = project
+        self._depth = 0
+        self._own_writes = 0
         journal = "TRUNCATE" if on_network(project) or on_network(bulk) else "WAL"
         try:
             self.connection = sqlite3.connect(
                 project, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=True
             )
+        except sqlite3.DatabaseError as error:
+            raise explain(error, project) from error
+        try:
             self.connection.row_factory = sqlite3.Row
             self.connection.execute("ATTACH DATABASE ? AS bulk", (str(bulk),))
             for name in ("main", "bulk"):
@@ -49,12 +54,13 @@ class Database:
             self.connection.execute("PRAGMA foreign_keys = ON")
             self._migrate("main", project, schema.PROJECT)
             self._migrate("bulk", bulk, schema.BULK)
-        except sqlite3.DatabaseError as error:
-            raise _explain(error, project) from error
-        for path in (project, bulk):
-            os.chmod(path, 0o600)
-        self._depth = 0
-        self._own_writes = 0
+            for path in (project, bulk):
+                os.chmod(path, 0o600)
+        except BaseException as error:
+            self.connection.close()
+            if isinstance(error, sqlite3.DatabaseError):
+                raise explain(error, project) from error
+            raise
 
     def _migrate(self, name: str, path: Path, migrations: Sequence[str]) -> None:
         version = self._version(name)
@@ -75,8 +81,13 @@ class Database:
                 self.connection.execute(f"PRAGMA {name}.user_version = {number + 1}")
             self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            self._roll_back()
             raise
+
+    def _roll_back(self) -> None:
+        # A full disk makes SQLite roll back by itself.
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
 
     def _version(self, name: str) -> int:
         return int(self.connection.execute(f"PRAGMA {name}.user_version").fetchone()[0])
@@ -98,18 +109,17 @@ class Database:
             self._depth = 1
             try:
                 yield self.connection
-            except BaseException:
-                self.connection.execute("ROLLBACK")
-                raise
-            else:
                 self.connection.execute("COMMIT")
                 self._own_writes += 1
+            except BaseException:
+                self._roll_back()
+                raise
             finally:
                 self._depth = 0
                 if durable:
                     self.connection.execute("PRAGMA main.synchronous = NORMAL")
         except sqlite3.DatabaseError as error:
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
 
     def stamp(self) -> tuple[int, int, int]:
         """Differs from the last one when anybody has committed anything since."""
@@ -158,7 +168,8 @@ def _in_schema(statement: str, name: str) -> str:
     return statement.replace("CREATE TABLE ", f"CREATE TABLE {name}.", 1)
 
 
-def _explain(error: sqlite3.DatabaseError, path: Path) -> Exception:
+def explain(error: sqlite3.DatabaseError, path: Path) -> Exception:
+    """The error in words a person can act on, or itself where nothing is known about it."""
     text = str(error)
     if "locked" in text or "busy" in text:
         return BusyError(

@@ -142,10 +142,13 @@ class Jobs:
         with self._database.write(durable="remote" in fields or "state" in fields) as connection:
             connection.execute(f"UPDATE jobs SET {names} WHERE id = ?", [*fields.values(), identifier])
 
-    def delete(self, identifier: int) -> None:
-        """Forget a job that was never sent."""
-        with self._database.write() as connection:
-            connection.execute("DELETE FROM jobs WHERE id = ? AND remote IS NULL", (identifier,))
+    def give_up(self, identifier: int) -> None:
+        """A person cancelled a job before it was sent: it has ended, and nothing was bought."""
+        with self._database.write(durable=True) as connection:
+            self.update(identifier, state="cancelled", error=None, finished=time.time())
+            connection.execute(
+                "UPDATE spending SET actual = 0 WHERE reference = (SELECT tag FROM jobs WHERE id = ?)", (identifier,)
+            )
 
     def add_events(self, identifier: int, events: Iterable[JobEvent]) -> None:
         with self._database.write() as connection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from ftui import __version__, process
 from ftui.store.database import Database
 
 HEARTBEAT = 2.0
+"""Seconds between two signs of life."""
 STALE = 60.0
 """Seconds without a heartbeat after which a worker on another host counts as gone."""
 
@@ -41,6 +44,11 @@ class Lease:
             return process.alive(self.pid, self.process_start)
         return time.time() - self.heartbeat < STALE
 
+    def end(self) -> None:
+        """Ask the process to end; it leaves its tasks for the next worker. One that is gone already is no error."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+
 
 class Leases:
     def __init__(self, database: Database) -> None:
@@ -61,7 +69,7 @@ class Leases:
         """Take the lease for this process. Gives None when it is ours now, otherwise whose it is."""
         with self._database.write() as connection:
             other = self.current()
-            if other and other.alive and other.pid != os.getpid():
+            if other and other.alive and not (other.here and other.pid == os.getpid()):
                 return other
             connection.execute(
                 "INSERT OR REPLACE INTO lease VALUES (1, ?, ?, ?, ?, ?, ?)",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 
-from ftui.errors import MoneyError
+from ftui.errors import InputError, MoneyError
 from ftui.store.database import Database
 
 
@@ -38,6 +39,8 @@ class Money:
 
     @budget.setter
     def budget(self, dollars: float) -> None:
+        if not 0 <= dollars < math.inf:
+            raise InputError(f"{dollars} is no budget", "it takes dollars, 0 or more", "For example 5")
         self._meta.set("budget", str(dollars))
 
     def spent(self) -> float:
@@ -61,17 +64,20 @@ class Money:
     def reserve(self, what: str, reference: str, at_most: float) -> None:
         """Write down that `at_most` dollars are about to be spent, before the call that spends.
 
-        The same `reference` a second time is the same purchase, resumed.
+        The same `reference` a second time is the same purchase, resumed; one that came to
+        nothing is reserved anew.
 
         Raises:
             MoneyError: the budget would be passed.
         """
         with self._database.write(durable=True) as connection:
-            if connection.execute("SELECT 1 FROM spending WHERE reference = ?", (reference,)).fetchone():
+            known = connection.execute("SELECT actual FROM spending WHERE reference = ?", (reference,)).fetchone()
+            if known and known["actual"] != 0:
                 return
             self.afford(what, at_most)
             connection.execute(
-                "INSERT INTO spending (time, what, reference, at_most) VALUES (?, ?, ?, ?)",
+                "INSERT INTO spending (time, what, reference, at_most) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (reference) DO UPDATE SET time = excluded.time, actual = NULL",
                 (time.time(), what, reference, at_most),
             )
 

@@ -231,6 +231,9 @@ PROJECT: tuple[str, ...] = (
         actual REAL
     );
     """,
+    """
+    ALTER TABLE tasks ADD COLUMN done_before INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 BULK: tuple[str, ...] = (

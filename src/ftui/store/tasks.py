@@ -21,12 +21,13 @@ class Task:
     """A piece of long work.
 
     Attributes:
-        kind: "collect", "prepare", "install", "train", "watch" or "compare".
+        kind: "collect", "prepare", "install", "train" or "compare".
         state: queued, running, paused, done, failed or stopped.
-        control: what a person asked of the worker: "stop", "pause" or None.
+        control: what a person asked of the worker: "stop", "pause", "resume" (of a job) or None.
         checkpoint: what the task needs to go on after a crash.
         progress: the last `Progress`.
         started: seconds since the epoch, of the current attempt.
+        done_before: units that earlier attempts had done.
     """
 
     id: int
@@ -43,6 +44,7 @@ class Task:
     created: float
     started: float | None
     finished: float | None
+    done_before: int = 0
 
     @property
     def open(self) -> bool:
@@ -50,16 +52,10 @@ class Task:
 
     def rate(self, now: float) -> float | None:
         """Units a second in this attempt, None before anything is known."""
-        since = self.progress_since
         if self.started is None or not self.progress.done:
             return None
         seconds = (self.finished or now) - self.started
-        return max(self.progress.done - since, 0) / seconds if seconds > 0.5 else None
-
-    @property
-    def progress_since(self) -> int:
-        """Units that earlier attempts had done."""
-        return int(self.checkpoint.get("done_before", 0))
+        return max(self.progress.done - self.done_before, 0) / seconds if seconds > 0.5 else None
 
     def seconds_left(self, now: float) -> float | None:
         rate, total = self.rate(now), self.progress.total
@@ -108,7 +104,10 @@ class Tasks:
         return _task(row) if row else None
 
     def ask(self, identifier: int, control: str | None) -> None:
-        """Ask the worker to "stop" or "pause" a task; None lets a paused or stopped one go on."""
+        """Ask for a task to "stop" or "pause"; None lets a paused, stopped or failed one go on.
+
+        One that does not run stops at once, what a worker does it stops itself.
+        """
         with self._database.write() as connection:
             connection.execute("UPDATE tasks SET control = ? WHERE id = ?", (control, identifier))
             if control is None:
@@ -119,29 +118,39 @@ class Tasks:
                 )
             else:
                 connection.execute(
-                    "UPDATE tasks SET state = ?, finished = ? WHERE id = ? AND state = 'queued'",
+                    "UPDATE tasks SET state = ?, finished = ? WHERE id = ? AND state IN ('queued', 'paused')",
                     ("paused" if control == "pause" else "stopped", time.time(), identifier),
                 )
 
-    # What follows is the worker's.
-
     def set_control(self, identifier: int, control: str | None) -> None:
-        """Note that what a person asked for has been seen to."""
+        """Leave a wish for whoever does the task; None when it has been seen to."""
         with self._database.write() as connection:
             connection.execute("UPDATE tasks SET control = ? WHERE id = ?", (control, identifier))
 
-    def start(self, identifier: int) -> None:
-        """Mark a task as running. One that begins anew, without a checkpoint, begins with no failures."""
+    # What follows is the worker's.
+
+    def start(self, identifier: int) -> bool:
+        """Mark a queued task as running; False when it is not queued any more.
+
+        One that begins anew, without a checkpoint, begins with no failures.
+        """
         with self._database.write() as connection:
+            found = connection.execute(
+                "SELECT checkpoint, progress FROM tasks WHERE id = ? AND state = 'queued'", (identifier,)
+            ).fetchone()
+            if found is None:
+                return False
+            before = 0
+            if found["checkpoint"] == "{}":
+                connection.execute("DELETE FROM failures WHERE task = ?", (identifier,))
+            else:
+                before = json.loads(found["progress"]).get("done", 0)
             connection.execute(
-                "DELETE FROM failures WHERE task = (SELECT id FROM tasks WHERE id = ? AND checkpoint = '{}')",
-                (identifier,),
-            )
-            connection.execute(
-                "UPDATE tasks SET state = 'running', control = NULL, started = ?, finished = NULL, error = NULL"
+                "UPDATE tasks SET state = 'running', started = ?, finished = NULL, error = NULL, done_before = ?"
                 " WHERE id = ?",
-                (time.time(), identifier),
+                (time.time(), before, identifier),
             )
+            return True
 
     def requeue_running(self) -> int:
         """Tasks that a worker left running when it died go back to the queue."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,10 +72,14 @@ def plan(
     model = base_model or (provider.base_models[0] if provider.base_models else "")
     chosen = {name: value for name, value in (hyperparameters or {}).items() if value not in (None, "", "auto")}
     rows, tokens = store.pairs.accepted_size()
-    epochs = int(chosen.get("n_epochs", MAX_AUTO_EPOCHS))
+    problems = [
+        f"{name} is {value}; it takes a number above 0"
+        for name, value in chosen.items()
+        if name != "seed" and not 0 < value < math.inf
+    ]
+    epochs = max(int(chosen.get("n_epochs", MAX_AUTO_EPOCHS)), 1)
     cost = prices.training(provider, model, tokens * epochs)
 
-    problems = []
     if rows < chatfile.MIN_ROWS:
         problems.append(f"{rows} pairs are accepted; a training file needs {chatfile.MIN_ROWS} (3, then a accepts)")
     if not model:

@@ -62,11 +62,14 @@ async def submit(
             yield Note("no answer to the creating call; looking for the job by its tag", "warn")
             found = await find_by_tag(client, job.tag)
             if found is None:
-                # It was not made, so sending it again is safe.
-                yield Checkpoint({**state, "sent": False})
+                # It may still be made: the next attempt looks for it again before it sends.
                 raise error
             yield Result({"remote": found})
             return
+        except openai.APIStatusError:
+            # A clear no: there is no job.
+            yield Checkpoint({**state, "sent": False})
+            raise
         yield Result({"remote": created.id})
     except openai.OpenAIError as error:
         raise explain(error, provider) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ def next_step(store: Store) -> Step:
     if "collect" in running:
         return Step(f"collecting: {progress(running['collect'])}")
     if not records:
-        return _after_failure(store, "collect") or Step(
+        return _after_failure(store) or Step(
             "nothing is collected yet", "2 then n adds a source", "ftui collect crawl URL"
         )
     if "prepare" in running:
@@ -65,6 +66,8 @@ def next_step(store: Store) -> Step:
                 "go on reviewing",
             )
         return Step(f"{_many(counts.accepted, 'pair')} accepted", "4 then n trains", "ftui train")
+    if not models and jobs[0].state == "cancelled":
+        return Step(f"{jobs[0].name} was cancelled", "4 then n trains", "ftui train")
     if not models:
         return Step(f"{jobs[0].name}: {jobs[0].state}", "4 shows it", f"ftui watch {jobs[0].name}")
 
@@ -133,8 +136,9 @@ def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _after_failure(store: Store, kind: str) -> Step | None:
-    latest = store.tasks.latest(kind)
+def _after_failure(store: Store) -> Step | None:
+    latest = store.tasks.latest("collect")
     if latest is None or latest.state != "failed" or latest.error is None:
         return None
-    return Step(f"{latest.title}: {latest.error.what}", "2 shows why, r tries again", "ftui status")
+    again = f"ftui collect again {shlex.quote(latest.title)}"
+    return Step(f"{latest.title}: {latest.error.what}", "2 shows why, r tries again", again)

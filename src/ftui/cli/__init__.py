@@ -41,7 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
+        code = run(options)
+        if sys.stdout is not None:
+            # What cannot be written is said here, not by the interpreter as it ends.
+            sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("\ninterrupted; what the worker does goes on (ftui status)", file=sys.stderr)
         return 130
@@ -58,7 +62,9 @@ def _fail(error: FtuiError, cause: BaseException) -> int:
     if os.environ.get("FTUI_DEBUG"):
         import traceback
 
-        traceback.print_exception(cause)
+        from ftui import credentials
+
+        print(credentials.hide("".join(traceback.format_exception(cause)), credentials.known()), file=sys.stderr)
     return error.exit_code
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 
 from ftui.chat.conversation import Conversation, Speaker, speakers
-from ftui.cli.common import open_store, print_json
+from ftui.cli.common import interactive, open_store, print_json, read_line
 from ftui.errors import InputError
 from ftui.store import Store
 
@@ -48,8 +47,8 @@ def _speaker(store: Store, name: str | None, *, base: bool) -> Speaker:
 
 
 def _read(speaker: Speaker) -> str | None:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline() or None
+    if not interactive():
+        return read_line() or None
     try:
         return input(f"you → {speaker.name}: ")
     except EOFError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftui import collect, queue
-from ftui.cli.common import add_follow_options, follow, open_store, print_json, print_table
+from ftui.cli.common import add_follow_options, dollars, follow, open_store, print_json, print_table
 from ftui.errors import InputError, MoneyError
 from ftui.store import Store
 
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     bright.add_argument("--input-field", metavar="NAME", help="the field the URLs go in (default: category_url or url)")
     bright.add_argument("--limit", type=int, metavar="N", help="records for each input")
-    bright.add_argument("--max-cost", type=float, metavar="DOLLARS", help="needed: what it may cost at most")
+    bright.add_argument("--max-cost", type=dollars, metavar="DOLLARS", help="needed: what it may cost at most")
     _common(bright, _brightdata)
 
     again = actions.add_parser("again", help="collect from a source again, or go on where it was cut off")
@@ -98,16 +98,17 @@ def _again(options: argparse.Namespace) -> int:
 
 def _report(store: Store, task_id: int, options: argparse.Namespace) -> int:
     if options.detach:
-        print(task_id)
+        print_json({"task": task_id}) if options.json else print(task_id)
         return 0
     task = follow(store, task_id, as_json=options.json)
     if not options.json:
         state = task.progress
-        print(f"{task.title}: {state.done:,} {state.unit}, {state.failed:,} failed, {state.skipped:,} skipped")
+        ended = "" if task.state == "done" else f"{task.state} after "
+        print(f"{task.title}: {ended}{state.done:,} {state.unit}, {state.failed:,} failed, {state.skipped:,} skipped")
         for kind, reason, count in store.tasks.failures(task_id):
             print(f"  {'✗' if kind == 'failed' else '·'} {reason}  {count:,}")
         print(f"{store.records.count(task.source):,} records from it are in the project; next: ftui prepare")
-    return 0
+    return 0 if task.state == "done" else 1
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -56,6 +57,24 @@ def one_line(value: Any) -> str:
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
+def dollars(text: str) -> float:
+    """An amount on the command line: finite, 0 or more."""
+    amount = float(text)
+    if not 0 <= amount < math.inf:
+        raise ValueError(text)
+    return amount
+
+
+def interactive() -> bool:
+    """Whether somebody can be asked; a script may have closed standard input altogether."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def read_line() -> str:
+    """A line of standard input, "" at its end or where it is closed."""
+    return sys.stdin.readline() if sys.stdin is not None else ""
+
+
 def add_follow_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print events as JSON, one a line")
     parser.add_argument("--detach", action="store_true", help="queue it and do not wait")
@@ -69,7 +88,7 @@ def follow(store: Store, task_id: int, *, as_json: bool = False, quiet: bool = F
     """
     line = ProgressLine(quiet=quiet or as_json)
     shown: Any = None
-    for task in _until_finished(store, task_id):
+    for task in until_finished(store, task_id):
         if as_json:
             state = {"event": "progress", "task": task.id, "kind": task.kind, "state": task.state, **_numbers(task)}
             if state != shown:
@@ -95,7 +114,12 @@ def follow(store: Store, task_id: int, *, as_json: bool = False, quiet: bool = F
     return task
 
 
-def _until_finished(store: Store, task_id: int) -> Iterable[Task]:
+def until_finished(store: Store, task_id: int) -> Iterable[Task]:
+    """The task again and again, a few times a second, until it has ended; its worker is kept alive.
+
+    Raises:
+        FtuiError: the worker does not stay alive.
+    """
     started, restarts = time.monotonic(), 0
     while True:
         task = store.tasks.get(task_id)
@@ -105,6 +129,8 @@ def _until_finished(store: Store, task_id: int) -> Iterable[Task]:
         if time.monotonic() - started > 5 and store.leases.live() is None:
             restarts += 1
             if restarts > 3:
+                if (full := store.disk_problem()) is not None:
+                    raise full
                 raise EngineError(
                     "The worker does not stay alive",
                     "it was started four times",
@@ -135,7 +161,7 @@ class ProgressLine:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._last = ""
         self._printed = 0.0
 
@@ -163,7 +189,8 @@ def confirm(question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not interactive():
         raise InputError("This needs a yes", question, "Add: --yes")
-    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+    print(f"{question} [y/N] ", end="", flush=True)
+    if read_line().strip().lower() not in ("y", "yes"):
         raise InputError("Nothing was done", "the answer was no")

@@ -25,7 +25,7 @@ def _run(options: argparse.Namespace) -> int:
         model = store.models.find(options.model) if options.model else models[0]
         task_id = queue.compare(store, model.id)
         if options.detach:
-            print(task_id)
+            print_json({"task": task_id}) if options.json else print(task_id)
             return 0
         task = follow(store, task_id, as_json=options.json)
         if task.result is None:

@@ -8,7 +8,7 @@ import getpass
 import sys
 
 from ftui import credentials
-from ftui.cli.common import print_json, print_table
+from ftui.cli.common import interactive, print_json, print_table, read_line
 from ftui.connect import checks, providers
 from ftui.errors import FtuiError
 
@@ -77,8 +77,7 @@ def _list(options: argparse.Namespace) -> int:
 def _key(options: argparse.Namespace) -> int:
     service = options.service
     url = checks.brightdata_url() if service == "brightdata" else providers.get(service).base_url
-    key = getpass.getpass(f"Key for {service}: ") if sys.stdin.isatty() else sys.stdin.readline()
-    key = key.strip()
+    key = credentials.check_key(getpass.getpass(f"Key for {service}: ") if interactive() else read_line())
     if not options.no_check:
         result = _ask(service, key)
         if not result.ok:

@@ -8,14 +8,14 @@ import os
 import sys
 
 from ftui import paths
-from ftui.cli.common import ProgressLine, confirm
+from ftui.cli.common import ProgressLine, confirm, print_json
 from ftui.engine import install, local
 from ftui.errors import EngineError
 from ftui.events import Note, Progress
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_status)
+    parser.set_defaults(run=_status, json=False)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
     setup = actions.add_parser("install", help="install the engine's environment and base model")
     setup.add_argument("--yes", action="store_true", help="do not ask")
@@ -25,7 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--port", type=int, default=0, help="default: a free one")
     serve.add_argument("--token-file", metavar="FILE", help="use the token in this file")
     serve.set_defaults(run=_serve)
-    actions.add_parser("status", help="whether it is installed and runs").set_defaults(run=_status)
+    status = actions.add_parser("status", help="whether it is installed and runs")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(run=_status)
     actions.add_parser("stop", help="end the server; a job that trains goes on").set_defaults(run=_stop)
 
 
@@ -60,10 +62,14 @@ def _serve(options: argparse.Namespace) -> int:
     os.execve(command.arguments[0], command.arguments, command.environment)
 
 
-def _status(_: argparse.Namespace) -> int:
+def _status(options: argparse.Namespace) -> int:
     home = paths.engine_home()
-    print(f"installed  {'yes' if install.installed(home) else 'no (ftui engine install)'}")
-    address = local.find(home)
+    installed, address = install.installed(home), local.find(home)
+    if options.json:
+        server = {"base_url": address.base_url, "pid": address.pid} if address else None
+        print_json({"installed": installed, "server": server, "folder": str(home)})
+        return 0
+    print(f"installed  {'yes' if installed else 'no (ftui engine install)'}")
     print(f"server     {f'{address.base_url}, process {address.pid}' if address else 'not running'}")
     print(f"folder     {home}")
     return 0

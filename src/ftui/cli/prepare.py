@@ -37,9 +37,11 @@ def _run(options: argparse.Namespace) -> int:
         project.load(store)
         task_id = queue.prepare(store)
         if options.detach:
-            print(task_id)
+            print_json({"task": task_id}) if options.json else print(task_id)
             return 0
         task = follow(store, task_id, as_json=options.json)
+        if task.state != "done":
+            return 1
         if options.accept_all:
             accept_all(store)
         counts = store.pairs.counts()

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 
 from ftui import settings, store
-from ftui.cli.common import confirm, open_store, print_json, print_table
+from ftui.cli.common import confirm, dollars, open_store, print_json, print_table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.set_defaults(run=_delete)
     budget = actions.add_parser("budget", help="show or set what the project may spend")
-    budget.add_argument("dollars", type=float, nargs="?")
+    budget.add_argument("dollars", type=dollars, nargs="?")
     budget.set_defaults(run=_budget)
 
 
@@ -43,6 +43,9 @@ def _list(options: argparse.Namespace) -> int:
         for s in summaries
     ]
     print_table(rows, right=(1, 2, 3, 4))
+    for s in summaries:
+        if s.problem:
+            print(f"! {s.name}: {s.problem}")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from ftui.cli.common import interactive
 from ftui.errors import InputError
 
 
@@ -14,7 +15,7 @@ def run_app(project: str | None, *, demo: bool = False, mouse: bool = True) -> i
     Raises:
         InputError: there is no terminal to draw on.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (interactive() and sys.stdout is not None and sys.stdout.isatty()):
         raise InputError(
             "The app needs a terminal", "input or output is a pipe or a file", "Use a verb instead: ftui --help"
         )

@@ -22,6 +22,7 @@ def _run(options: argparse.Namespace) -> int:
         tasks = store.tasks.all(states=("queued", "running", "paused"))
         failed = [task for task in store.tasks.all(limit=20) if task.state == "failed"][:3]
         step = guide.next_step(store)
+        full = store.disk_problem()
         if options.json:
             print_json(
                 {
@@ -34,6 +35,11 @@ def _run(options: argparse.Namespace) -> int:
                         {"id": t.id, "kind": t.kind, "title": t.title, "state": t.state, **asdict(t.progress)}
                         for t in tasks
                     ],
+                    "failed": [
+                        {"id": t.id, "kind": t.kind, "title": t.title, "error": t.error.as_dict() if t.error else None}
+                        for t in failed
+                    ],
+                    "problem": str(full) if full else None,
                     "spent": store.money.spent(),
                     "budget": store.money.budget,
                     "worker": lease.pid if lease else None,
@@ -52,6 +58,8 @@ def _run(options: argparse.Namespace) -> int:
             print(f"  ▸ {task.title}: {guide.progress(task)}")
         for task in failed:
             print(f"  ✗ {task.title}: {task.error}")
+        if full:
+            print(f"  ! {full}")
         print(f"next     {step.text}" + (f": {step.command}" if step.command else ""))
     return 0
 

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from ftui import queue
-from ftui.cli.common import add_follow_options, open_store, print_json
+from ftui.cli.common import add_follow_options, dollars, open_store, print_json
 from ftui.cli.watch import follow_job
 from ftui.errors import InputError
 from ftui.store.jobs import Job
@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate-multiplier", metavar="X", type=float, help="default: the provider's choice")
     parser.add_argument("--seed", metavar="N", type=int)
     parser.add_argument("--name", default="", help="what to call the job and its model")
-    parser.add_argument("--max-cost", metavar="DOLLARS", type=float, help="needed where training costs money")
+    parser.add_argument("--max-cost", metavar="DOLLARS", type=dollars, help="needed where training costs money")
     parser.add_argument("--dry-run", action="store_true", help="say what it would cost, send nothing")
     add_follow_options(parser)
     parser.set_defaults(run=_run)
@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
             _show(wanted, False)
         job = queue.train(store, wanted, options.name)
         if options.detach:
-            print(job.name)
+            print_json({"job": job.name}) if options.json else print(job.name)
             return 0
         ended = follow_job(store, job.id, as_json=options.json)
         return _report(ended, options.json)

@@ -6,7 +6,7 @@ import argparse
 import time
 
 from ftui import queue
-from ftui.cli.common import POLL_SECONDS, ProgressLine, open_store, print_json
+from ftui.cli.common import ProgressLine, open_store, print_json, until_finished
 from ftui.errors import InputError
 from ftui.store import Store
 from ftui.store.jobs import Job
@@ -28,10 +28,8 @@ def _run(options: argparse.Namespace) -> int:
         job = store.jobs.find(options.job) if options.job else jobs[0]
         if options.cancel:
             queue.cancel_job(store, job.id)
-        elif not job.ended:
-            task = store.tasks.latest("train")
-            if task is None or not task.open:
-                queue.watch(store, job.id)
+        elif not job.ended or queue.unanswered(store, job):
+            queue.watch(store, job.id)
         ended = follow_job(store, job.id, as_json=options.json)
         if not options.json:
             print(f"{ended.name}: {ended.state}" + (f", {ended.fine_tuned_model}" if ended.fine_tuned_model else ""))
@@ -46,9 +44,10 @@ def follow_job(store: Store, job_id: int, *, as_json: bool = False) -> Job:
     """
     line = ProgressLine(quiet=as_json)
     events, steps = set[str](), 0
-    while True:
+    task = queue.task_of(store, job_id)
+    for now in until_finished(store, task.id) if task else ():
+        task = now
         job = store.jobs.get(job_id)
-        task = next((task for task in store.tasks.all(kind="train") if task.args.get("job") == job_id), None)
         for event in store.jobs.events(job_id):
             if event.id in events:
                 continue
@@ -70,14 +69,24 @@ def follow_job(store: Store, job_id: int, *, as_json: bool = False) -> Job:
                 }
             )
         steps = len(metrics)
-        if not as_json:
-            line.show(_line(job, metrics[-1].train_loss if metrics else None, task.progress.text if task else ""))
-        if task is None or not task.open:
-            line.end()
-            if job.error or (task and task.error):
-                raise job.error or task.error  # type: ignore[misc, union-attr]
-            return job
-        time.sleep(POLL_SECONDS)
+        line.show(_line(job, metrics[-1].train_loss if metrics else None, task.progress.text))
+    line.end()
+    job = store.jobs.get(job_id)
+    error = job.error or (task.error if task else None)
+    if as_json:
+        print_json(
+            {
+                "event": job.state,
+                "job": job.name,
+                "remote": job.remote,
+                "model": job.fine_tuned_model,
+                "trained_tokens": job.trained_tokens,
+                "error": error.as_dict() if error else None,
+            }
+        )
+    if error is not None:
+        raise error
+    return job
 
 
 def _line(job: Job, loss: float | None, doing: str) -> str:

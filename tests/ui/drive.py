@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from textual.widgets import Input
 
@@ -16,15 +17,28 @@ sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
 
 class Driver:
-    """The app on a screen of `size`, from `async with` to its end."""
+    """The app on a screen of `size`, from `async with` to its end.
 
-    def __init__(self, project: str | None = "lumora", size: tuple[int, int] = (120, 40), demo: bool = False) -> None:
+    Args:
+        keys: pressed before the test goes on, as `"4"` for a place.
+    """
+
+    def __init__(
+        self,
+        project: str | None = "lumora",
+        size: tuple[int, int] = (120, 40),
+        demo: bool = False,
+        keys: str = "",
+    ) -> None:
         self.app = FtuiApp(project, demo)
+        self._keys = keys
         self._running = self.app.run_test(size=size)
 
-    async def __aenter__(self) -> Driver:
+    async def __aenter__(self) -> Self:
         self.pilot = await self._running.__aenter__()
         await settle(self.pilot)
+        if self._keys:
+            await self.press(*self._keys)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -63,3 +77,8 @@ class Driver:
     def bottom(self) -> str:
         """The line above the keys."""
         return self.lines[-2].strip()
+
+    @property
+    def footer(self) -> str:
+        """The keys that work now."""
+        return self.lines[-1].strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
+from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
@@ -13,7 +14,7 @@ GOLDENS = Path(__file__).parent / "goldens"
 UPDATE = "FTUI_UPDATE_GOLDENS"
 
 
-def text_of(app: App[object]) -> str:
+def text_of(app: App[Any]) -> str:
     """What a person sees, line by line without blanks at the end.
 
     The compositor is private to Textual; this is the only place that looks into it.
@@ -21,7 +22,7 @@ def text_of(app: App[object]) -> str:
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
 
 
-async def settle(pilot: Pilot[object]) -> None:
+async def settle(pilot: Pilot[Any]) -> None:
     """Wait until the app has done what was asked of it and painted it."""
     await pilot.app.workers.wait_for_complete(
         [worker for worker in pilot.app.workers if worker.group != "warm" and not worker.is_finished]
@@ -30,7 +31,7 @@ async def settle(pilot: Pilot[object]) -> None:
     await pilot.pause()
 
 
-def golden(app: App[object], name: str) -> None:
+def golden(app: App[Any], name: str) -> None:
     """Assert that the screen reads as `goldens/NAME.txt`; `--update-goldens` writes it instead."""
     path = GOLDENS / f"{name}.txt"
     seen = text_of(app) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 from textual import events
@@ -13,13 +14,13 @@ from ftui.connect import providers
 from ftui.store import Store
 from ftui.store.pairs import Decision
 from ftui.ui import clock
-from ftui.ui.app import FtuiApp
 from ftui.ui.widgets.ask_field import Ask
 from ftui.ui.widgets.chat import ChatPane
 from servers.provider import KEY, Provider
 from servers.serve import refused_port, serve
-from ui.loop_data import NOON, SYSTEM, add_pairs, add_service, freeze_time, new_store, until
-from ui.screen import golden, settle, text_of
+from ui.drive import Driver
+from ui.loop_data import NOON, SYSTEM, add_pairs, add_service, freeze_time, new_store
+from ui.screen import golden, settle
 
 CHAT = "POST /v1/chat/completions"
 BASE = "gpt-4o-mini-2024-07-18"
@@ -56,22 +57,17 @@ def add_model(store: Store, name: str = "lumora-3") -> None:
     )
 
 
-class Chatting:
+class Chatting(Driver):
     """The app with its chat pane open."""
 
     def __init__(self, size: tuple[int, int] = (120, 40)) -> None:
-        self.app = FtuiApp("lumora")
-        self.running = self.app.run_test(size=size)
+        super().__init__("lumora", size)
 
-    async def __aenter__(self) -> Chatting:
-        self.pilot = await self.running.__aenter__()
-        await self.pilot.pause()
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
         self.app.open_chat()
-        await until(self.pilot, lambda: isinstance(self.app.focused, Ask))
+        await self.until(lambda: isinstance(self.app.focused, Ask))
         return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.running.__aexit__(None, None, None)
 
     async def type(self, text: str) -> None:
         self.app.screen.query_one(Ask).insert(text)
@@ -81,17 +77,10 @@ class Chatting:
         await self.type(text)
         await self.press("enter")
 
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await settle(self.pilot)
-
-    @property
-    def screen(self) -> str:
-        return text_of(self.app)
-
     @property
     def bottom(self) -> str:
-        return "\n".join(self.screen.splitlines()[-3:])
+        """The lower border of the pane too."""
+        return "\n".join(self.lines[-3:])
 
     @property
     def pane(self) -> ChatPane:
@@ -112,11 +101,11 @@ async def test_an_answer_streams_in_and_both_are_kept(provider: Provider, store:
         provider.gate_at = 3
         await chat.type("My kettle says E4")
         await chat.pilot.press("enter")
-        await until(chat.pilot, lambda: "lumora-3 Error E4 means" in chat.screen)
+        await chat.until(lambda: "lumora-3 Error E4 means" in chat.screen)
         assert "lid sensor" not in chat.screen
         provider.gate.set()
         await settle(chat.pilot)
-        await until(chat.pilot, lambda: "tok/s" in chat.screen)
+        await chat.until(lambda: "tok/s" in chat.screen)
     body = provider.bodies[CHAT][0]
     assert body["model"] == "ft:lumora-3"
     assert body["messages"] == [
@@ -156,15 +145,15 @@ async def test_stopping_keeps_what_had_come_and_hangs_up(provider: Provider, sto
     async with Chatting() as chat:
         await chat.type("one two three")
         await chat.pilot.press("enter")
-        await until(chat.pilot, lambda: "You said:" in chat.screen)
+        await chat.until(lambda: "You said:" in chat.screen)
         await chat.type("next")
         await chat.pilot.press("enter")
         assert "an answer is still coming" in chat.bottom
         assert chat.app.screen.query_one(Ask).text == "next", "what was typed stays"
         await chat.press("ctrl+x")
-        await until(chat.pilot, lambda: "stopped" in chat.screen)
+        await chat.until(lambda: "stopped" in chat.screen)
         assert states(store)[-1] == ("assistant", "You said:", "stopped")
-        await until(chat.pilot, lambda: provider.left == 1)
+        await chat.until(lambda: provider.left == 1)
         provider.gate.set()
         await chat.press("ctrl+x")
         assert "nothing is being answered now" in chat.bottom
@@ -181,12 +170,12 @@ async def test_it_says_what_an_answer_waits_for(
     async with Chatting() as chat:
         await chat.type("hello")
         await chat.pilot.press("enter")
-        await until(chat.pilot, lambda: "waiting for Testing … 0 s" in chat.screen)
+        await chat.until(lambda: "waiting for Testing … 0 s" in chat.screen)
         monkeypatch.setattr(clock, "now", lambda: NOON + 7)
-        await until(chat.pilot, lambda: "waiting for Testing … 7 s" in chat.screen)
+        await chat.until(lambda: "waiting for Testing … 7 s" in chat.screen)
         provider.gate.set()
         await settle(chat.pilot)
-        await until(chat.pilot, lambda: "waiting" not in chat.screen)
+        await chat.until(lambda: "waiting" not in chat.screen)
 
 
 async def test_a_wrong_key_is_said_and_the_question_can_be_asked_again(provider: Provider, store: Store) -> None:
@@ -225,7 +214,7 @@ async def test_a_refused_port_is_one_sentence(ui_home: Path, store: Store) -> No
     add_model(store)
     async with Chatting() as chat:
         await chat.ask("hello")
-        await until(chat.pilot, lambda: "cannot be reached" in " ".join(chat.screen.split()))
+        await chat.until(lambda: "cannot be reached" in " ".join(chat.screen.split()))
         assert "no answer" in chat.screen
 
 
@@ -244,7 +233,7 @@ async def test_an_exchange_becomes_an_accepted_pair_once(provider: Provider, sto
     add_model(store)
     async with Chatting() as chat:
         await chat.press("ctrl+s")
-        assert "no finished answer" in chat.bottom
+        assert "nothing was asked yet" in chat.bottom
         await chat.press("ctrl+t", "ctrl+t")
         await chat.ask("My kettle says E4")
         await chat.press("ctrl+s")
@@ -304,7 +293,7 @@ async def test_enter_and_new_line_keep_their_place_among_the_letters(provider: P
             key = {" ": "space", "\n": "ctrl+j"}.get(character, character)
             chat.app.post_message(events.Key(key, character))
         chat.app.post_message(events.Key("enter", "\r"))
-        await until(chat.pilot, lambda: provider.count(CHAT) == 1)
+        await chat.until(lambda: provider.count(CHAT) == 1)
         await settle(chat.pilot)
     assert provider.bodies[CHAT][0]["messages"][-1]["content"] == "pasted\nat once"
 

@@ -10,7 +10,7 @@ import pytest
 from ftui.errors import NetworkError
 from ftui.events import Progress
 from ftui.store import Store
-from ftui.ui.app import FtuiApp
+from ui.drive import Driver
 from ui.loop_data import (
     add_job,
     add_service,
@@ -19,10 +19,9 @@ from ui.loop_data import (
     freeze_time,
     new_store,
     succeed,
-    until,
     worker_is_here,
 )
-from ui.screen import golden, settle, text_of
+from ui.screen import golden
 
 
 @pytest.fixture
@@ -33,41 +32,18 @@ def store(ui_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         yield opened
 
 
-class Comparing:
+def at_compare(size: tuple[int, int] = (120, 40)) -> Driver:
     """The app in its Compare place."""
-
-    def __init__(self, size: tuple[int, int] = (120, 40)) -> None:
-        self.app = FtuiApp("lumora")
-        self.running = self.app.run_test(size=size)
-
-    async def __aenter__(self) -> Comparing:
-        self.pilot = await self.running.__aenter__()
-        await self.press("5")
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.running.__aexit__(None, None, None)
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await settle(self.pilot)
-
-    @property
-    def screen(self) -> str:
-        return text_of(self.app)
-
-    @property
-    def bottom(self) -> str:
-        return self.screen.splitlines()[-2]
+    return Driver("lumora", size, keys="5")
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["wide", "narrow"])
 async def test_goldens(store: Store, size: tuple[int, int]) -> None:
     name = f"{size[0]}x{size[1]}"
-    async with Comparing(size) as place:
+    async with at_compare(size) as place:
         golden(place.app, f"compare-empty-{name}")
     compare(store, succeed(store, add_job(store), add_version(store)))
-    async with Comparing(size) as place:
+    async with at_compare(size) as place:
         golden(place.app, f"compare-{name}")
         await place.press("j", "enter")
         golden(place.app, f"compare-answer-{name}")
@@ -75,7 +51,7 @@ async def test_goldens(store: Store, size: tuple[int, int]) -> None:
 
 async def test_a_comparison_is_shown_while_it_runs(store: Store) -> None:
     model = succeed(store, add_job(store), add_version(store))
-    async with Comparing() as place:
+    async with at_compare() as place:
         await place.press("n")
         task = store.tasks.latest("compare")
         assert task is not None
@@ -86,7 +62,7 @@ async def test_a_comparison_is_shown_while_it_runs(store: Store) -> None:
         store.tasks.start(task.id)
         compare(store, model, answered=1)
         store.tasks.save_progress(task.id, Progress(2, 10, "answers", text="asking the base model"))
-        await until(place.pilot, lambda: "2 of 10 answers" in place.screen)
+        await place.until(lambda: "2 of 10 answers" in place.screen)
         assert "held out  base   0 of 1" in place.screen
         assert "asking the base model" in place.screen
         await place.press("ctrl+x")
@@ -98,7 +74,7 @@ async def test_what_was_cut_off_says_why_and_goes_on(store: Store) -> None:
     compare(store, model, answered=2)
     task = store.tasks.add("compare", "lumora-1 and its base", {"model": model.id})
     store.tasks.finish(task, "failed", error=NetworkError("The engine is gone", "no answer", "Start it again"))
-    async with Comparing() as place:
+    async with at_compare() as place:
         assert "✗ The engine is gone  no answer" in place.screen
         await place.press("r")
         assert store.tasks.get(task).state == "queued"
@@ -108,7 +84,7 @@ async def test_the_model_to_compare_can_be_chosen(store: Store) -> None:
     version = add_version(store)
     first = succeed(store, add_job(store), version)
     succeed(store, add_job(store), version)
-    async with Comparing() as place:
+    async with at_compare() as place:
         await place.press("n")
         assert "Compare which model" in place.screen
         await place.press("2")
@@ -120,7 +96,7 @@ async def test_the_model_to_compare_can_be_chosen(store: Store) -> None:
 async def test_a_provider_that_may_charge_is_asked_about_first(store: Store) -> None:
     add_service("http://127.0.0.1:9", "sk-test-0123456789")
     succeed(store, add_job(store, provider="testing", base_url="http://127.0.0.1:9/v1"), add_version(store))
-    async with Comparing() as place:
+    async with at_compare() as place:
         await place.press("n")
         assert "Testing may charge for 10 answers" in place.screen
         await place.press("enter")
@@ -130,7 +106,7 @@ async def test_a_provider_that_may_charge_is_asked_about_first(store: Store) -> 
 
 
 async def test_without_a_model_or_questions_it_says_so(store: Store) -> None:
-    async with Comparing() as place:
+    async with at_compare() as place:
         await place.press("n")
         assert "there is no model to compare yet" in place.bottom
         await place.press("enter", "r", "ctrl+x")
@@ -144,7 +120,7 @@ async def test_without_a_model_or_questions_it_says_so(store: Store) -> None:
 
 async def test_all_questions_one_after_the_other(store: Store) -> None:
     compare(store, succeed(store, add_job(store), add_version(store)), answered=2)
-    async with Comparing() as place:
+    async with at_compare() as place:
         await place.press("enter")
         assert "held out · 1 of 5" in place.screen
         await place.press("k", "j", "j", "j", "j", "j")

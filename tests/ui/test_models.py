@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ftui.store import Store
-from ftui.ui.app import FtuiApp
-from ui.loop_data import add_job, add_version, compare, freeze_time, new_store, succeed, until
-from ui.screen import golden, settle, text_of
+from ui.drive import Driver
+from ui.loop_data import add_job, add_version, compare, freeze_time, new_store, succeed
+from ui.screen import golden
 
 
 @pytest.fixture
@@ -20,32 +20,9 @@ def store(ui_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         yield opened
 
 
-class Listing:
+def at_models(size: tuple[int, int] = (120, 40)) -> Driver:
     """The app in its Models place."""
-
-    def __init__(self, size: tuple[int, int] = (120, 40)) -> None:
-        self.app = FtuiApp("lumora")
-        self.running = self.app.run_test(size=size)
-
-    async def __aenter__(self) -> Listing:
-        self.pilot = await self.running.__aenter__()
-        await self.press("6")
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.running.__aexit__(None, None, None)
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await settle(self.pilot)
-
-    @property
-    def screen(self) -> str:
-        return text_of(self.app)
-
-    @property
-    def bottom(self) -> str:
-        return self.screen.splitlines()[-2]
+    return Driver("lumora", size, keys="6")
 
 
 def two_models(store: Store) -> None:
@@ -57,11 +34,11 @@ def two_models(store: Store) -> None:
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["wide", "narrow"])
 async def test_goldens(store: Store, size: tuple[int, int]) -> None:
     name = f"{size[0]}x{size[1]}"
-    async with Listing(size) as place:
+    async with at_models(size) as place:
         golden(place.app, f"models-empty-{name}")
     two_models(store)
     store.models.set_alias("production", store.models.find("lumora-1").id)
-    async with Listing(size) as place:
+    async with at_models(size) as place:
         golden(place.app, f"models-{name}")
         await place.press("j", "d")
         golden(place.app, f"models-delete-{name}")
@@ -69,7 +46,7 @@ async def test_goldens(store: Store, size: tuple[int, int]) -> None:
 
 async def test_production_is_set_moved_and_moved_back(store: Store) -> None:
     two_models(store)
-    async with Listing() as place:
+    async with at_models() as place:
         await place.press("u")
         assert "nothing is in production" in place.bottom
         await place.press("j", "P")
@@ -90,7 +67,7 @@ async def test_delete_asks_and_moves_the_alias_back(store: Store) -> None:
     two_models(store)
     for name in ("lumora-1", "lumora-2"):
         store.models.set_alias("production", store.models.find(name).id)
-    async with Listing() as place:
+    async with at_models() as place:
         await place.press("d", "enter")
         assert len(store.models.all()) == 2, "n is the default"
         await place.press("d", "y")
@@ -101,13 +78,13 @@ async def test_delete_asks_and_moves_the_alias_back(store: Store) -> None:
 
 async def test_chat_opens_on_the_model_under_the_cursor(store: Store) -> None:
     two_models(store)
-    async with Listing() as place:
+    async with at_models() as place:
         await place.press("j", "c")
-        await until(place.pilot, lambda: "Chat · lumora-1 " in place.screen)
+        await place.until(lambda: "Chat · lumora-1 " in place.screen)
 
 
 async def test_without_models_the_keys_say_why(store: Store) -> None:
-    async with Listing() as place:
+    async with at_models() as place:
         for key in ("c", "P", "d"):
             await place.press(key)
             assert "there is no model yet" in place.bottom

@@ -84,7 +84,7 @@ async def test_a_decision_is_in_the_file_when_the_next_row_is_shown(store: Store
         assert review.bottom.startswith("accepted 001 · u undo")
         await review.press("x")
         assert review.decisions() == "✓✗······"
-        assert "2 of 8 · 50 % accepted" in review.screen
+        assert "2 of 8 decided · 50 % accepted" in review.screen
 
 
 async def test_the_cursor_goes_to_the_next_pending_pair(store: Store) -> None:
@@ -339,7 +339,7 @@ def test_pace_needs_some_decisions_and_forgets_a_break() -> None:
 def test_the_title_says_when_it_will_be_done() -> None:
     assert progress_words(Counts(0, 0, 0, 0), None) == ()
     assert progress_words(Counts(1204, 392, 495, 317), 37.2) == (
-        "812 of 1,204",
+        "812 of 1,204 decided",
         "61 % accepted",
         "37/min",
         "done about 12:10",
@@ -362,7 +362,7 @@ async def test_a_decision_repaints_two_rows_and_no_more(store: Store) -> None:
         await review.press("a")
         assert lines == {1, 2}
         title = review.place.query_one(PairTitle)
-        assert title.render_line(0).text.startswith("╭ Pairs · 2 of 8 · 100 % accepted ─")
+        assert title.render_line(0).text.startswith("╭ Pairs · 2 of 8 decided · 100 % accepted ─")
         assert "a accept" in text_of(review.app)
 
 

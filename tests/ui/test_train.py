@@ -12,10 +12,10 @@ from ftui import settings
 from ftui.errors import NetworkError
 from ftui.store import Store
 from ftui.store.jobs import JobEvent
-from ftui.ui.app import FtuiApp
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.job import JobScreen
 from ftui.ui.widgets.monitor import Monitor, at_most
+from ui.drive import Driver
 from ui.loop_data import (
     NOON,
     add_job,
@@ -28,10 +28,9 @@ from ui.loop_data import (
     run_to,
     succeed,
     task_of,
-    until,
     worker_is_here,
 )
-from ui.screen import golden, settle, text_of
+from ui.screen import golden, settle
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -45,36 +44,9 @@ def store(ui_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         yield opened
 
 
-class Training:
+def at_train(size: tuple[int, int] = (120, 40)) -> Driver:
     """The app in its Train place."""
-
-    def __init__(self, size: tuple[int, int] = (120, 40)) -> None:
-        self.app = FtuiApp("lumora")
-        self.running = self.app.run_test(size=size)
-
-    async def __aenter__(self) -> Training:
-        self.pilot = await self.running.__aenter__()
-        await self.press("4")
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.running.__aexit__(None, None, None)
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await settle(self.pilot)
-
-    @property
-    def screen(self) -> str:
-        return text_of(self.app)
-
-    @property
-    def bottom(self) -> str:
-        return self.screen.splitlines()[-2]
-
-    @property
-    def footer(self) -> str:
-        return self.screen.splitlines()[-1]
+    return Driver("lumora", size, keys="4")
 
 
 def three_jobs(store: Store) -> None:
@@ -88,10 +60,10 @@ def three_jobs(store: Store) -> None:
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["wide", "narrow"])
 async def test_goldens(store: Store, size: tuple[int, int]) -> None:
     name = f"{size[0]}x{size[1]}"
-    async with Training(size) as train:
+    async with at_train(size) as train:
         golden(train.app, f"train-empty-{name}")
     three_jobs(store)
-    async with Training(size) as train:
+    async with at_train(size) as train:
         golden(train.app, f"train-running-{name}")
         await train.press("j")
         golden(train.app, f"train-succeeded-{name}")
@@ -106,16 +78,16 @@ async def test_goldens(store: Store, size: tuple[int, int]) -> None:
 
 async def test_the_monitor_follows_what_the_worker_writes(store: Store) -> None:
     job = add_job(store)
-    async with Training() as train:
+    async with at_train() as train:
         assert "queued" in train.screen
         run_to(store, job, 40)
-        await until(train.pilot, lambda: "step 40 of 160" in train.screen)
+        await train.until(lambda: "step 40 of 160" in train.screen)
         assert "epoch 2 of 6" in train.screen
         assert "1 m 20 s left" in train.screen
         store.jobs.add_events(job.id, [JobEvent("x", NOON, "warn", "message", "\x1b[31m[b]odd[/b] event")])
-        await until(train.pilot, lambda: "! ␛[31m[b]odd[/b] event" in train.screen)
+        await train.until(lambda: "! ␛[31m[b]odd[/b] event" in train.screen)
         store.jobs.update(job.id, state="a_new_state")
-        await until(train.pilot, lambda: "a new state" in train.screen)
+        await train.until(lambda: "a new state" in train.screen)
 
 
 async def test_a_job_that_nobody_follows_is_told_and_looked_at_again(store: Store) -> None:
@@ -124,7 +96,7 @@ async def test_a_job_that_nobody_follows_is_told_and_looked_at_again(store: Stor
     store.tasks.finish(
         task_of(store, job), "failed", error=NetworkError("The provider cannot be reached", "no route", "Try later")
     )
-    async with Training() as train:
+    async with at_train() as train:
         assert "nobody follows this job now" in train.screen
         assert "✗ The provider cannot be reached" in train.screen
         await train.press("r")
@@ -136,7 +108,7 @@ async def test_cancel_asks_and_no_is_the_default(store: Store) -> None:
     job = add_job(store)
     run_to(store, job, 40)
     task = task_of(store, job)
-    async with Training() as train:
+    async with at_train() as train:
         await train.press("ctrl+x")
         assert "Cancel lumora-1?" in train.screen
         await train.press("enter")
@@ -150,7 +122,7 @@ async def test_pause_and_go_on(store: Store) -> None:
     job = add_job(store)
     run_to(store, job, 40)
     task = task_of(store, job)
-    async with Training() as train:
+    async with at_train() as train:
         await train.press("z")
         assert store.tasks.get(task).control == "pause"
         assert "pausing 25 %" in train.screen
@@ -159,18 +131,18 @@ async def test_pause_and_go_on(store: Store) -> None:
         # As the worker does when the provider has paused it.
         store.tasks.set_control(task, None)
         store.jobs.update(job.id, state="paused")
-        await until(train.pilot, lambda: "paused 25 %" in train.screen)
+        await train.until(lambda: "paused 25 %" in train.screen)
         await train.press("z")
         assert store.tasks.get(task).control == "resume"
 
 
 async def test_a_key_that_cannot_work_says_why_and_is_not_in_the_footer(store: Store) -> None:
-    async with Training() as train:
+    async with at_train() as train:
         assert "cancel" not in train.footer
         await train.press("ctrl+x")
         assert "there is no job yet" in train.bottom
         succeed(store, add_job(store), add_version(store))
-        await until(train.pilot, lambda: "succeeded" in train.screen)
+        await train.until(lambda: "succeeded" in train.screen)
         await train.press("ctrl+x")
         assert "lumora-1 has succeeded already" in train.bottom
         await train.press("z")
@@ -179,15 +151,15 @@ async def test_a_key_that_cannot_work_says_why_and_is_not_in_the_footer(store: S
 
 async def test_the_cursor_stays_on_its_job_when_another_comes(store: Store) -> None:
     add_job(store)
-    async with Training() as train:
+    async with at_train() as train:
         add_job(store)
-        await until(train.pilot, lambda: "lumora-2" in train.screen)
+        await train.until(lambda: "lumora-2" in train.screen)
         assert str(train.app.screen.query_one(Monitor).border_title).startswith("lumora-1")
 
 
 async def test_smoothing_and_log_scale(store: Store) -> None:
     run_to(store, add_job(store), 99)
-    async with Training() as train:
+    async with at_train() as train:
         plot = train.app.screen.query_one(Monitor).plot
         await train.press("plus", "plus")
         assert plot.smoothing > 0.6
@@ -201,9 +173,9 @@ async def test_chat_with_the_model_of_the_job(store: Store) -> None:
     version = add_version(store)
     succeed(store, add_job(store), version)
     succeed(store, add_job(store), version)
-    async with Training() as train:
+    async with at_train() as train:
         await train.press("j", "c")
-        await until(train.pilot, lambda: "Chat · lumora-1 " in train.screen)
+        await train.until(lambda: "Chat · lumora-1 " in train.screen)
 
 
 async def test_a_job_that_costs_money_starts_only_after_a_yes(store: Store) -> None:
@@ -211,7 +183,7 @@ async def test_a_job_that_costs_money_starts_only_after_a_yes(store: Store) -> N
     add_service("http://127.0.0.1:9", KEY)
     config = settings.config()
     settings.save_config(config | {"prices": {"gpt-4o-mini-2024-07-18": {"train": 300.0}}})
-    async with Training() as train:
+    async with at_train() as train:
         await train.press("n")
         train.app.screen.query_one("#provider", Select).value = "testing"
         await settle(train.pilot)
@@ -239,7 +211,7 @@ async def test_a_job_above_the_budget_is_refused_in_the_form(store: Store) -> No
     add_pairs(store)
     add_service("http://127.0.0.1:9", KEY)
     settings.save_config(settings.config() | {"prices": {"gpt-4o-mini-2024-07-18": {"train": 30_000.0}}})
-    async with Training() as train:
+    async with at_train() as train:
         await train.press("n")
         train.app.screen.query_one("#provider", Select).value = "testing"
         await settle(train.pilot)
@@ -252,7 +224,7 @@ async def test_a_job_above_the_budget_is_refused_in_the_form(store: Store) -> No
 async def test_a_price_that_nobody_knows_is_asked_about(store: Store) -> None:
     add_pairs(store)
     add_service("http://127.0.0.1:9", KEY)
-    async with Training() as train:
+    async with at_train() as train:
         await train.press("n")
         train.app.screen.query_one("#provider", Select).value = "testing"
         await settle(train.pilot)
@@ -264,7 +236,7 @@ async def test_a_price_that_nobody_knows_is_asked_about(store: Store) -> None:
 
 
 async def test_what_cannot_start_says_why_and_what_was_typed_is_kept(store: Store) -> None:
-    async with Training() as train:
+    async with at_train() as train:
         await train.press("n")
         field = train.app.screen.query_one("#n_epochs", Input)
         field.value = "many"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from textual import events, getters
 from textual.containers import Vertical
@@ -12,6 +12,14 @@ from ftui.ui.widgets.rows import RowList
 
 if TYPE_CHECKING:
     from ftui.ui.app import FtuiApp
+
+
+@runtime_checkable
+class Refusing(Protocol):
+    """What has keys that cannot always work, and knows when."""
+
+    def refusal(self, action: str) -> str:
+        """Why a key's action cannot work now, one sentence; "" when it can."""
 
 
 class Place(Vertical):
@@ -52,10 +60,12 @@ class Place(Vertical):
 
     def can(self, action: str) -> bool:
         """Whether an action can work now; otherwise the bottom line says why."""
-        why = self.refusal(action)
+        why: str | None = None
+        with self.app.trying():
+            why = self.refusal(action)
         if why:
             self.app.say(why)
-        return not why
+        return why == ""
 
     def focus_first(self) -> None:
         """Put the focus where the keys of the place work."""

@@ -33,6 +33,10 @@ class Session:
         self._places: dict[str, Any] = dict(places) if isinstance(places, dict) else {}
         self._stamp = self.store.stamp()
 
+    def first_place(self, demo: bool) -> int:
+        """The number of the place to begin with: the last one, at the first start where something is to do."""
+        return self.place or (2 if demo or self.store.sources.all() else 1)
+
     def memory(self, place: str) -> dict[str, Any]:
         """What a place asked to remember, {} when it is shown for the first time."""
         found = self._places.get(place, {})

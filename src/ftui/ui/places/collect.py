@@ -20,10 +20,10 @@ from ftui.ui.widgets.rows import Lines, RowList, entitle
 
 _EMPTY = (
     row(),
-    row(" A source gives records: the pages of a website,"),
-    row(" a Bright Data dataset, or files."),
+    row("A source gives records: the pages of a website,"),
+    row("a Bright Data dataset, or files."),
     row(),
-    row((" n ", "key"), "adds the first one"),
+    row(("n", "key"), " adds the first one"),
 )
 
 

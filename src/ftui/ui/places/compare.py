@@ -29,6 +29,7 @@ from ftui.units import duration
 
 KINDS = (("heldout", "held out"), ("general", "general"))
 _EMPTY = (
+    (),
     row(("Nothing is compared yet.", "bold")),
     (),
     row("A comparison asks a tuned model and its base the questions"),

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -20,6 +19,24 @@ from ftui.ui.places.services import Service, details, services
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.text import Row, fit, row
 from ftui.ui.widgets.rows import Lines, RowList, entitle
+
+
+class About(VerticalScroll):
+    """The lines about a service, wrapped to the width that the pane has now."""
+
+    _shown: tuple[Service, Check | None] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Lines()
+
+    def show(self, service: Service, check: Check | None) -> None:
+        self._shown = (service, check)
+        entitle(self, service.title)
+        self.query_one(Lines).show(details(service, check, self.scrollable_content_region.width))
+
+    def on_resize(self) -> None:
+        if self._shown is not None:
+            self.show(*self._shown)
 
 
 class ConnectPlace(Place):
@@ -52,8 +69,7 @@ class ConnectPlace(Place):
             services = RowList(self._row, id="services", classes="pane")
             services.border_title = "Providers and sources"
             yield services
-            with VerticalScroll(id="about", classes="pane"):
-                yield Lines()
+            yield About(id="about", classes="pane")
 
     def refresh_view(self) -> None:
         with self.app.trying():
@@ -70,10 +86,6 @@ class ConnectPlace(Place):
             before, self._installed = self._installed, install.installed(paths.engine_home())
             if before != self._installed:
                 self.refresh_view()
-
-    def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show_about)
 
     def _row(self, index: int, width: int) -> Row:
         service = self._services[index]
@@ -92,13 +104,8 @@ class ConnectPlace(Place):
         return self._services[self.query_one("#services", RowList).cursor]
 
     def _show_about(self) -> None:
-        if not self._services:
-            return
-        about, service = self.query_one("#about"), self._service
-        entitle(about, service.title)
-        about.query_one(Lines).show(
-            details(service, self._checks.get(service.name), about.scrollable_content_region.width)
-        )
+        if self._services:
+            self.query_one(About).show(self._service, self._checks.get(self._service.name))
 
     def on_row_list_highlighted(self) -> None:
         self._show_about()

@@ -22,6 +22,7 @@ from ftui.ui.widgets.rows import Lines, RowList, entitle
 
 PRODUCTION = "production"
 _EMPTY = (
+    (),
     row(("No model yet.", "bold")),
     (),
     row("Every job that succeeds leaves a model here, with"),
@@ -107,8 +108,8 @@ class ModelsPlace(Place):
         room = width - len(right) - 3
         return (
             Span("★ " if model.aliases else "  ", "accent"),
-            Span(fit(plain(model.name), room - len(alias) - 1), "bold"),
-            Span(f" {plain(alias)} ", "accent"),
+            Span(fit(plain(model.name), room - len(alias) - 2), "bold"),
+            Span(f" {plain(alias)}  ", "accent"),
             Span(right, "dim"),
         )
 

@@ -173,6 +173,8 @@ class PairsPlace(MakingPlace):
     # What works now
 
     def refusal(self, action: str) -> str:
+        if self.columns.filter.has_focus_within:
+            return "the filter has the keys · enter keeps it, esc shows all"
         if action in ("undo", "redo") and not self._set[0]:
             return "nothing has been decided yet"
         if action == "filter" and self._view.filtered:

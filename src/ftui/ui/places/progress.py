@@ -33,7 +33,7 @@ def source_row(source: Source, task: Task | None, records: int, width: int) -> R
 def reason_row(kind: str, reason: str, number: int, width: int) -> Row:
     """`✗ 404 not found       3`."""
     symbol: tuple[str, Tone] = ("✗ ", "bad") if kind == "failed" else ("· ", "dim")
-    return row(symbol, fit(plain(reason), min(width - 12, 48)), (fit(count(number), 8, "right"), "dim"))
+    return row(symbol, fit(plain(reason), max(width - 11, 4)), (fit(count(number), 8, "right") + " ", "dim"))
 
 
 def progress_rows(source: Source, task: Task | None, records: int, now: float, width: int) -> list[Row]:

@@ -78,7 +78,7 @@ def _engine(
     else:
         state = "" if installed is None else "not installed · e installs"
     if provider.name in testing:
-        state = "testing …"
+        state, symbol = "testing …", ("▸", "accent")
     return Service(
         provider.name, provider.title, provider, "local engine", state, *symbol, address=str(paths.engine_home())
     )

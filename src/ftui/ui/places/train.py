@@ -21,6 +21,7 @@ from ftui.ui.widgets.monitor import Monitor, Watched, at_most, last_losses, perc
 from ftui.ui.widgets.rows import RowList
 
 _EMPTY = (
+    (),
     row(("No job yet.", "bold")),
     (),
     row("A job trains a model on the pairs you accepted,"),

@@ -32,6 +32,9 @@ class ChooseScreen(ModalScreen[str | None]):
         lead: lines above the choices.
     """
 
+    LEAVE: ClassVar[str] = "back"
+    """What `esc` does."""
+
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
     DEFAULT_CSS = (
         "ChooseScreen { & .dialog { padding: 0 2; } & RowList { height: auto; max-height: 12; margin: 1 0; } }"
@@ -44,11 +47,13 @@ class ChooseScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._title
-            yield Lines()
+            yield Lines(id="lead")
             yield RowList(self._row)
+            yield Lines(id="foot")
 
     def on_mount(self) -> None:
-        self.query_one(Lines).show([(), *self._lead] if self._lead else [])
+        self.query_one("#lead", Lines).show([(), *self._lead] if self._lead else [])
+        self.query_one("#foot", Lines).show([row(("esc ", "key"), (self.LEAVE, "dim"))])
         rows = self.query_one(RowList)
         rows.update(len(self._choices))
         rows.focus()

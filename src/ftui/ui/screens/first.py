@@ -15,6 +15,8 @@ _WAYS = (
 class FirstScreen(ChooseScreen):
     """Gives "demo", "key" or "data"."""
 
+    LEAVE = "quit"
+
     def __init__(self) -> None:
         lead = [
             row(("Fine-tune a language model on web data.", "bold")),

@@ -114,12 +114,13 @@ def records_screen(store: Store, source: int, name: str) -> ListScreen:
 
     def line(index: int, width: int) -> Row:
         item = record(index)
-        number, titles = len(f"{len(ids):,}"), max((width - 10) // 2, 10)
-        title = plain(str(item["title"] or item["url"] or "(no title)"))
+        number, url = len(f"{len(ids):,}"), str(item["url"] or "")
+        room = width - number - 2
+        titles = max((room - 4) // 2, 10) if url else room
         return row(
             (fit(f"{index + 1:,}", number, "right") + "  ", "dim"),
-            fit(title, titles) + "  ",
-            (plain(str(item["url"]), width - titles - number - 4), "dim"),
+            fit(plain(str(item["title"] or url or "(no title)")), titles),
+            ("  " + plain(url, room - titles - 2) if url else "", "dim"),
         )
 
     def text(index: int) -> str:

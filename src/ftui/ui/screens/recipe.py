@@ -106,7 +106,7 @@ class RecipeScreen(ModalScreen[bool]):
         with Vertical(classes="dialog wide") as dialog:
             dialog.border_title = "Recipe"
             with Horizontal(id="recipe-panes"):
-                field = TextArea("", soft_wrap=False, show_line_numbers=True, id="recipe-text")
+                field = TextArea("", show_line_numbers=True, id="recipe-text")
                 field.border_title = "recipe.toml"
                 yield field
                 with VerticalScroll(id="recipe-preview", can_focus=True) as pane:

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 CHOSEN = "chat.with"
 """Key of the store's meta values: the name of the choice that was made last."""
 _EMPTY = "Ask the model you tuned, its base, or both at once. The first answer takes a few seconds longer."
-_NO_MODEL = "There is no model to talk to yet: accept pairs (3), then train one (4, then n)."
+_NOT_ASKED = "nothing was asked yet: type a question, enter sends it"
+_ANSWERING = "an answer is still coming · ctrl+x stops it"
+_NO_MODEL = "There is no model to talk to yet · 3 accepts pairs, 4 then n trains one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class ChatPane(Vertical):
         self._answering: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
-        yield Transcript(empty=_EMPTY)
+        yield Transcript()
         with Vertical(id="ask"):
             yield Ask(self.action_send)
 
@@ -134,6 +136,7 @@ class ChatPane(Vertical):
     def _show_title(self) -> None:
         self._choices = choices(self.app.store)
         choice, following = self.choice, self._next_choice()
+        self.query_one(Transcript).explain(_EMPTY if choice else _NO_MODEL)
         width = max(self.size.width - 12, 24)
         entitle(self, f"Chat · {plain(choice.name, width)}" if choice else "Chat")
         subtitle = Content(f"ctrl+t {plain(following.name, width)}" if following else "")
@@ -147,8 +150,7 @@ class ChatPane(Vertical):
 
     def action_other(self) -> None:
         following = self._next_choice()
-        if following is None:
-            self.app.say(_NO_MODEL if self.choice is None else "there is only this model")
+        if not self._can("other") or following is None:
             return
         self.choose(following.name)
         self.app.say(f"{following.name} answers from now on · ctrl+g asks the last question again")
@@ -170,6 +172,29 @@ class ChatPane(Vertical):
         self._show_conversation()
         self.app.say("a new conversation · the old one is kept")
 
+    # What works now
+
+    def refusal(self, action: str) -> str:
+        """Why a key cannot work now, one sentence; "" when it can. The footer leaves such keys out."""
+        if action in ("send", "other") and self.choice is None:
+            return _NO_MODEL
+        if action == "other" and len(self._choices) < 2:
+            return "there is only this model"
+        if action == "stop" and self._answering is None:
+            return "nothing is being answered now"
+        if action in ("again", "save_pair", "origin"):
+            if not any(turn.tone == "you" for turn in self.query_one(Transcript).blocks):
+                return _NOT_ASKED
+            if action != "origin" and self._answering is not None:
+                return _ANSWERING
+        return ""
+
+    def _can(self, action: str) -> bool:
+        why = self.refusal(action)
+        if why:
+            self.app.say(why)
+        return not why
+
     # Asking
 
     def action_send(self) -> None:
@@ -177,35 +202,26 @@ class ChatPane(Vertical):
         text = field.text.strip()
         if not text:
             self.app.say("type a question first")
-        elif self._may_ask():
+        elif self._can("send") and not self._refuse_while_answering():
             field.clear()
             self._ask(text)
 
     def action_again(self) -> None:
-        if not any(message.role == "user" for message in self._conversation.messages()):
-            self.app.say("nothing was asked yet: type a question, enter sends it")
-        elif self._may_ask():
+        if self._can("again") and self._can("send"):
             self._ask("")
 
     def action_new_line(self) -> None:
         self.query_one(Ask).insert("\n")
 
     def action_stop(self) -> None:
-        if self._answering is None:
-            self.app.say("nothing is being answered now")
+        if not self._can("stop") or self._answering is None:
             return
         self._answering.cancel()
         self.app.say("stopped, what had come is kept · ctrl+g asks again")
 
-    def _may_ask(self) -> bool:
-        if self.choice is None:
-            self.app.say(_NO_MODEL)
-            return False
-        return not self._refuse_while_answering()
-
     def _refuse_while_answering(self) -> bool:
         if self._answering is not None:
-            self.app.say("an answer is still coming · ctrl+x stops it")
+            self.app.say(_ANSWERING)
         return self._answering is not None
 
     def _ask(self, text: str) -> None:
@@ -214,6 +230,7 @@ class ChatPane(Vertical):
         if text:
             self.query_one(Transcript).add(Turn("you", text, "you"))
         self._answering = self._answer(text, self.choice)
+        self.app.look_again()
 
     @work(exclusive=True, exit_on_error=False, group="chat")
     async def _answer(self, text: str, choice: Choice) -> None:
@@ -224,6 +241,7 @@ class ChatPane(Vertical):
             self.query_one(Transcript).add(Turn("", f"✗ {error}", "error"))
         finally:
             self._answering = None
+            self.app.look_again()
 
     async def _answer_of(self, speaker: Speaker, text: str, *, again: bool) -> None:
         """Let one model answer the last question.
@@ -260,6 +278,8 @@ class ChatPane(Vertical):
 
     def action_save_pair(self) -> None:
         """Keep the last question with its answer as an accepted pair."""
+        if not self._can("save_pair"):
+            return
         question, answer = self._last_exchange()
         if question is None or answer is None:
             self.app.say("there is no finished answer to save yet")
@@ -305,8 +325,7 @@ class ChatPane(Vertical):
         from ftui.chat.nearest import nearest
 
         question, answer = self._last_exchange()
-        if question is None:
-            self.app.say("nothing was asked yet: type a question, enter sends it")
+        if not self._can("origin") or question is None:
             return
         found = nearest(self.app.store, f"{question.content} {answer.content if answer else ''}")
         if not found:

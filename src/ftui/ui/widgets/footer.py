@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
+from textual import events, getters
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.strip import Strip
 
 from ftui.errors import FtuiError
-from ftui.ui.place import Place
+from ftui.ui import clock
+from ftui.ui.place import Refusing
 from ftui.ui.text import Row, Span, cut, plain, width_of
 from ftui.ui.widgets.rows import Lines, Toned
 
+if TYPE_CHECKING:
+    from ftui.ui.app import FtuiApp
+
 _LAST = ("chat", "help")
 """Actions whose keys stand at the end, whatever is left of them."""
+SAID_SECONDS = 8.0
+SLOW_STEP = 0.03
+"""Seconds that finding the next step may take at every change of the store."""
 
 
 class BottomLine(Lines):
@@ -27,11 +36,19 @@ class BottomLine(Lines):
     bad = False
     step = ""
     error: FtuiError | None = None
+    _said_at = 0.0
+    _step_due = 0.0
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """Show a sentence until it is replaced; "" takes it away."""
+        """Show a sentence until it is replaced or old; "" takes it away."""
         self.said, self.bad, self.error = text, bad, None
+        self._said_at = clock.now()
         self._write()
+
+    def forget_old(self) -> None:
+        """Take a sentence away that has been there long enough; an error stays."""
+        if self.said and clock.now() - self._said_at > SAID_SECONDS:
+            self.say("")
 
     def fail(self, error: FtuiError) -> None:
         """Show what, why and do of an error, until the next sentence."""
@@ -39,7 +56,14 @@ class BottomLine(Lines):
             self.error, self.said = error, ""
             self._write()
 
-    def next_step(self, text: str) -> None:
+    def look(self, next_step: Callable[[], str]) -> None:
+        """Ask for the next step; who counts all pairs for it takes long with many, and is asked less often."""
+        began = time.monotonic()
+        if began < self._step_due:
+            return
+        text = next_step()
+        took = time.monotonic() - began
+        self._step_due = began + 20 * took if took > SLOW_STEP else 0.0
         if text != self.step:
             self.step = text
             self._write()
@@ -75,6 +99,9 @@ class Footer(Toned):
     DEFAULT_CSS = "Footer { height: 1; width: 1fr; }"
     GAP: ClassVar[int] = 2
 
+    if TYPE_CHECKING:
+        app = getters.app(FtuiApp)
+
     _clickable: tuple[tuple[int, int, str], ...] = ()
     _shown: Row = ()
 
@@ -105,7 +132,7 @@ class Footer(Toned):
             action = binding.action.partition("(")[0].rpartition(".")[2]
             if not binding.show or not active.enabled or (binding.action, binding.description) in seen:
                 continue
-            if isinstance(node, Place) and node.refusal(action):
+            if isinstance(node, Refusing) and self._refused(node, action):
                 continue
             seen.add((binding.action, binding.description))
             entry = (key_name(binding), binding.description, binding.key)
@@ -114,6 +141,13 @@ class Footer(Toned):
             else:
                 first.append(entry)
         return first + [last[action] for action in _LAST if action in last]
+
+    def _refused(self, node: Refusing, action: str) -> bool:
+        # A store that cannot be read is told of in the line above; it must not end the app from here.
+        why: str | None = None
+        with self.app.trying():
+            why = node.refusal(action)
+        return why != ""
 
     def row(self, width: int) -> Row:
         """The line in `width` cells; keys that do not fit are left out from the right, `? keys` never."""

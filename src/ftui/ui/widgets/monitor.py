@@ -14,7 +14,7 @@ from ftui.store import Store
 from ftui.store.jobs import Job, Metric
 from ftui.store.tasks import Task
 from ftui.ui import clock
-from ftui.ui.text import Row, Span, Tone, count, money, plain, row
+from ftui.ui.text import Row, Span, Tone, count, cut, money, plain, row
 from ftui.ui.widgets.plot import LossPlot
 from ftui.ui.widgets.rows import Lines, entitle
 from ftui.units import duration
@@ -158,7 +158,10 @@ class Monitor(Vertical):
         parts.append(f"at most {at_most(job.cost_at_most)}" if job.cost_at_most else money(job.cost_at_most))
         rows = [row(line) for line in _flow(parts, width)]
         if not job.ended and task is not None and task.open and task.progress.text and job.step is None:
-            rows.append(row(("… ", "accent"), plain(task.progress.text, width - 2)))
+            # The engine loads the model before its first step and has no more to say than that it runs.
+            waits = "waits for the first step" if task.progress.text == "running" else plain(task.progress.text)
+            since = f", {duration(clock.now() - job.submitted)} so far" if job.submitted else ""
+            rows.append(row(("… ", "accent"), cut(waits + since, width - 2)))
         error = job.error or (task.error if task is not None and watched.unwatched else None)
         if error is not None:
             rows += [row(("✗ ", "bad"), (plain(error.what, width - 2), "bold"))]
@@ -185,7 +188,8 @@ class Monitor(Vertical):
         tones: dict[str, Tone] = {"warn": "warn", "error": "bad"}
         marks = {"warn": "! ", "error": "✗ "}
         rows = list[Row]()
-        for moment, level, text in sorted(lines)[-room:]:
+        # Of one second, in the order in which they were told.
+        for moment, level, text in sorted(lines, key=lambda line: line[0])[-room:]:
             at = time.strftime("%H:%M:%S", time.localtime(moment))
             mark = Span(marks.get(level, ""), tones.get(level, ""))
             rows.append((Span(f"{at}  ", "dim"), mark, Span(plain(text, max(width - 12, 8)))))

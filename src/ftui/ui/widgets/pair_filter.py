@@ -15,6 +15,12 @@ from ftui.ui.widgets.pair_view import SHOWN
 from ftui.ui.widgets.rows import Lines
 
 
+class _Words(Input):
+    """The words; its `enter` is named, so that the footer shows it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "keep the filter")]
+
+
 class PairFilter(Horizontal):
     """Posts `Changed` while one types, `Left` when one is done."""
 
@@ -22,12 +28,11 @@ class PairFilter(Horizontal):
     PairFilter {
         height: 1;
         & > .prompt { width: 2; }
-        & > .keys { width: 40; }
+        & > .keys { width: 13; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,shift+tab", "cycle", "all, pending …", priority=True),
-        Binding("enter", "leave(True)", "keep the filter"),
         Binding("escape", "leave(False)", "show all"),
     ]
 
@@ -50,7 +55,7 @@ class PairFilter(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Lines(classes="prompt")
-        field = Input(placeholder="words in any message", compact=True)
+        field = _Words(placeholder="words in any message", compact=True)
         # One line has no room for the border that fields have elsewhere.
         field.styles.border = ("none", "transparent")
         field.styles.height, field.styles.width = 1, "1fr"
@@ -67,9 +72,8 @@ class PairFilter(Horizontal):
         self._describe()
 
     def _describe(self) -> None:
-        spans = (Span("tab ", "key"), Span(f"{self.where:<9}"), Span("enter ", "key"), Span("keep  ", "dim"))
         self.query_one(".prompt", Lines).show([(Span("/ ", "key"),)])
-        self.query_one(".keys", Lines).show([(*spans, Span("esc ", "key"), Span("show all", "dim"))])
+        self.query_one(".keys", Lines).show([(Span("tab ", "key"), Span(self.where))])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

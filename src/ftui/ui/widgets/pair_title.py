@@ -21,7 +21,7 @@ _LEFT = "╭ "
 
 
 class PairTitle(Toned):
-    """`╭ Pairs ─ 812 of 1,204 · 61 % accepted · 37/min ───── tokens ─╮`."""
+    """`╭ Pairs ─ 812 of 1,204 decided · 61 % accepted · 37/min ───── tokens ─╮`."""
 
     DEFAULT_CSS = """
     PairTitle { height: 1; width: 1fr; color: $border-blurred; }
@@ -80,7 +80,7 @@ def progress_words(counts: Counts, per_minute: float | None) -> tuple[str, ...]:
     """How far the review is: decided of all, share accepted, pace, when it will be done."""
     if not counts.total:
         return ()
-    words = [f"{counts.decided:,} of {counts.total:,}"]
+    words = [f"{counts.decided:,} of {counts.total:,} decided"]
     if counts.decided:
         words.append(f"{counts.accepted * 100 / counts.decided:.0f} % accepted")
     if per_minute:

@@ -109,6 +109,12 @@ class Transcript(ScrollView, can_focus=True):
     def blocks(self) -> Sequence[Turn]:
         return self._blocks
 
+    def explain(self, empty: str) -> None:
+        """Say this while there is no message."""
+        if empty != self._empty:
+            self._empty = empty
+            self.refresh()
+
     def show(self, blocks: Sequence[Turn]) -> None:
         """Show these messages instead of those before, scrolled to the end."""
         if list(blocks) == self._blocks:

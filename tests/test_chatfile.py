@@ -46,9 +46,7 @@ def test_too_few_rows_are_named() -> None:
         row({"role": "system", "content": "Be brief."}, USER, ANSWER),
         row({"role": "developer", "content": "Be brief."}, USER, ANSWER),
         row(USER, {**ANSWER, "weight": 0}, USER, {**ANSWER, "weight": 1}),
-        row(
-            USER, {"role": "assistant", "tool_calls": [{"id": "1"}]}, {"role": "tool", "content": "4"}, ANSWER
-        ),
+        row(USER, {"role": "assistant", "tool_calls": [{"id": "1"}]}, {"role": "tool", "content": "4"}, ANSWER),
         row(USER, ANSWER, tools=[], parallel_tool_calls=True),
         row({"role": "user", "content": [{"type": "text", "text": "What is it?"}]}, ANSWER),
         row({"role": "user", "content": "价格?"}, {"role": "assistant", "content": "四欧元 <3 | a|>b"}),

@@ -49,10 +49,9 @@ def _collect_again(store: Store, source: Source) -> int:
     from ftui import collect as room
 
     latest = store.tasks.latest("collect", source.id)
-    if latest and latest.open:
-        what = f"{source.name} is being collected already"
-        raise BusyError(what, f"task {latest.id} is {latest.state}", "Wait for it: ftui status")
-    if latest and latest.state in ("failed", "stopped"):
+    if latest and latest.state in ("queued", "running"):
+        return _left_behind(store, latest, f"{source.name} is being collected already")
+    if latest and latest.state in ("failed", "stopped", "paused"):
         store.tasks.ask(latest.id, None)
         return latest.id
     if source.kind == "brightdata":
@@ -114,6 +113,13 @@ def watch(store: Store, job_id: int) -> int:
         number = _watch(store, job_id)
     worker.ensure(store)
     return number
+
+
+def _left_behind(store: Store, task: Task, refusal: str) -> int:
+    """A task whose worker died goes on with the next one; while a worker lives it is not to be had twice."""
+    if task.state == "paused" or store.leases.live() is not None:
+        raise BusyError(refusal, f"task {task.id} is {task.state}", "Wait for it, or stop it")
+    return task.id
 
 
 def unanswered(store: Store, job: Job) -> bool:
@@ -191,8 +197,9 @@ def _add_only(store: Store, kind: str, title: str, args: Mapping[str, Any], refu
     with store.database.write():
         latest = store.tasks.latest(kind)
         if latest and latest.open:
-            raise BusyError(refusal, f"task {latest.id} is {latest.state}", "Wait for it, or stop it")
-        task = store.tasks.add(kind, title, args)
+            task = _left_behind(store, latest, refusal)
+        else:
+            task = store.tasks.add(kind, title, args)
     worker.ensure(store)
     return task
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ftui import credentials, settings
+from ftui import credentials, paths, settings
 from ftui.connect import checks, prices, providers
 from ftui.errors import CredentialError, InputError, NetworkError, ServiceError, SettingsError
 from projects import add_provider
 from servers.brightdata import TOKEN, BrightDataServer
 from servers.provider import KEY, Provider
 from servers.serve import refused_port, serve
+from servers.website import Website, page
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -143,3 +144,59 @@ def test_prices() -> None:
     assert prices.training(openai, "gpt-9", 1) is None
     settings.save_config({"prices": {"gpt-9": {"train": 7.5}}})
     assert prices.training(openai, "gpt-9", 2_000_000) == pytest.approx(15.0)
+
+
+async def test_a_service_that_repeats_the_key_is_not_quoted() -> None:
+    provider = Provider()
+    for status in (401, 400, 500):
+        provider.refuse("GET /v1/models", status, "invalid_api_key", f"Incorrect API key provided: {KEY}.")
+        with serve(provider.app) as address:
+            result = await checks.check(add_provider(address))
+        assert result.error is not None
+        assert KEY not in str(result.error)
+        assert "sk-…0001" in str(result.error), "the rest of what it says is told"
+
+
+async def test_a_web_page_is_no_provider() -> None:
+    with serve(Website({"/v1/models": page("Welcome", "Our shop")})) as address:
+        result = await checks.check(add_provider(address))
+    assert result.error is not None
+    assert "does not speak OpenAI's API" in result.error.what
+
+
+@pytest.mark.parametrize("key", ["", "  ", "sk-ü-0000000000", "two words", "line\nbreak"])
+async def test_what_cannot_be_a_key_is_not_sent(key: str) -> None:
+    with pytest.raises(CredentialError, match="not a key"):
+        credentials.check_key(key)
+    provider = Provider()
+    with serve(provider.app) as address:
+        result = await checks.check(add_provider(address, key=""), key)
+    assert result.error is not None
+    assert "not a key" in result.error.what
+    assert provider.count("GET /v1/models") == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["providers = 3", '[providers]\nfoo = "x"', "[providers.foo]\n", '[providers.f]\nbase_url="u"\nbase_models=1'],
+)
+def test_a_typing_error_in_the_settings_is_told(home: Path, text: str) -> None:
+    paths.config_dir()
+    (home / "config" / "config.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"config\.toml"):
+        providers.all_providers()
+
+
+@pytest.mark.parametrize("price", ["x", -1, float("nan")])
+def test_a_price_that_is_none(price: object) -> None:
+    settings.save_config({"prices": {"m": {"train": price}}})
+    with pytest.raises(SettingsError, match="price"):
+        prices.training(providers.get("openai"), "m", 10)
+
+
+def test_credentials_that_are_no_sections_are_told(home: Path) -> None:
+    credentials.save("openai", OPENAI, "sk-saved-key-000000")
+    (home / "config" / "credentials.toml").write_text('openai = "sk-saved-key-000000"')
+    with pytest.raises(SettingsError, match=r"credentials\.toml") as told:
+        credentials.find("openai", OPENAI)
+    assert "sk-saved" not in str(told.value)

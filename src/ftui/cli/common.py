@@ -16,6 +16,8 @@ from ftui.store import Store, list_projects
 from ftui.store.tasks import Task
 
 POLL_SECONDS = 0.2
+PATIENCE_SECONDS = 5.0
+"""Between two looks at whether the worker lives and the disk has room."""
 
 
 def open_store(options: argparse.Namespace) -> Store:
@@ -126,19 +128,21 @@ def until_finished(store: Store, task_id: int) -> Iterable[Task]:
         yield task
         if not task.open or task.state == "paused":
             return
-        if time.monotonic() - started > 5 and store.leases.live() is None:
+        if time.monotonic() - started < PATIENCE_SECONDS:
+            time.sleep(POLL_SECONDS)
+            continue
+        started = time.monotonic()
+        if (full := store.disk_problem()) is not None:
+            raise full
+        if store.leases.live() is None:
             restarts += 1
             if restarts > 3:
-                if (full := store.disk_problem()) is not None:
-                    raise full
                 raise EngineError(
                     "The worker does not stay alive",
                     "it was started four times",
                     f"Its log says why: {worker.log_path(store.name)}",
                 )
             worker.ensure(store)
-            started = time.monotonic()
-        time.sleep(POLL_SECONDS)
 
 
 def _numbers(task: Task) -> dict[str, Any]:

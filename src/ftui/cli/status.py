@@ -18,11 +18,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     with open_store(options) as store:
         counts = store.pairs.counts()
+        full = store.disk_problem()
+        if not full and store.leases.live() is None and store.tasks.all(states=("queued", "running"), limit=1):
+            # A worker that was killed left tasks open.
+            worker.ensure(store)
         lease = store.leases.live()
         tasks = store.tasks.all(states=("queued", "running", "paused"))
         failed = [task for task in store.tasks.all(limit=20) if task.state == "failed"][:3]
         step = guide.next_step(store)
-        full = store.disk_problem()
         if options.json:
             print_json(
                 {

@@ -111,16 +111,11 @@ def make(*, collecting: bool = True) -> str:
 def _collect(store: Store, *, collecting: bool) -> None:
     site = "http://127.0.0.1:8765"
     support = store.sources.add("support pages", "crawl", {"start": [f"{site}/"], "max_pages": 500})
+    pages = [(path, title, answer) for _, path, title, _, answer in FACTS]
+    pages += [(f"products/{n}", f"Lumora product {n}", "An appliance.") for n in range(1, 305)]
     store.records.put(
         support.id,
-        [
-            Record(f"{site}/{path}", f"{site}/{path}", title, {"text": f"# {title}\n\n{answer}"})
-            for _, path, title, _, answer in FACTS
-        ]
-        + [
-            Record(f"{site}/products/{n}", f"{site}/products/{n}", f"Lumora product {n}", {"text": "An appliance."})
-            for n in range(1, 305)
-        ],
+        [Record(f"{site}/{path}", f"{site}/{path}", title, _page(title, text)) for path, title, text in pages],
     )
     running = store.tasks.add("collect", support.name, {"source": support.id}, support.id)
     store.tasks.start(running)
@@ -159,6 +154,20 @@ def _collect(store: Store, *, collecting: bool) -> None:
     _done(store, files.id, files.name, Progress(48, 48, "records"), [])
     store.money.reserve("Collecting best sellers", "collect-2", 0.05)
     store.money.settle("collect-2", 0.05)
+
+
+def _page(title: str, text: str) -> dict[str, Any]:
+    """What the crawl keeps of a page."""
+    return {
+        "markdown": f"# {title}\n\n{text}",
+        "title": title,
+        "description": "",
+        "lang": "en",
+        "jsonld": [],
+        "links": [],
+        "status": 200,
+        "fetched_at": "2026-11-22T11:59:43Z",
+    }
 
 
 def _done(store: Store, source: int, name: str, progress: Progress, failures: list[Failure]) -> None:

@@ -115,7 +115,7 @@ def freeze() -> None:
     from ftui.ui import clock
 
     still: Any = SimpleNamespace(time=lambda: fixed_data.NOW)
-    guide.time = still
+    vars(guide)["time"] = still
     clock.now = lambda: fixed_data.NOW
 
 

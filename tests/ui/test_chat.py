@@ -278,9 +278,8 @@ async def test_keys_in_the_field_are_text_and_escape_leaves(provider: Provider, 
         await chat.press("enter")
         assert provider.bodies[CHAT][0]["messages"][-1]["content"] == "4c\nq"
         await chat.press("escape")
-        assert not chat.pane.display
+        assert "4c" not in chat.screen
         await chat.press("c")
-        assert chat.pane.display
         assert "4c" in chat.screen
         await chat.press("enter")
         assert "type a question first" in chat.bottom

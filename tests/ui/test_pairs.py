@@ -228,6 +228,18 @@ async def test_filter_by_words_and_decision(store: Store) -> None:
         assert "“K7”" not in review.screen
 
 
+async def test_a_filter_that_shows_nothing_leaves_the_row_as_it_was(store: Store) -> None:
+    async with Review((80, 24)) as review:
+        await review.press("j", "j", "j", "slash")
+        await review.type("nowhere")
+        assert "No pair holds" in review.screen
+        assert "undo" not in review.screen.splitlines()[-1], "its keys are text here"
+        await review.press("ctrl+a")
+        assert review.decisions() == "·" * 8
+        await review.press("escape")
+        assert review.current.id == 4
+
+
 async def test_decisions_go_on_while_reading(store: Store) -> None:
     async with Review((80, 24)) as review:
         await review.press("enter")

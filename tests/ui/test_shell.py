@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,9 @@ from textual.widgets import Input
 
 from ftui import paths, settings, worker
 from ftui.errors import NetworkError
-from ftui.events import Progress
+from ftui.events import Progress, Record
 from ftui.store import Store, create_project
-from ftui.ui import clock
+from ftui.ui import app, clock
 from ftui.ui.session import Session
 from ui.conftest import NOON
 from ui.drive import Driver
@@ -158,12 +160,12 @@ async def test_an_unforeseen_error_is_shown_and_logged_and_the_app_goes_on() -> 
     new_project().close()
     async with Driver() as driver:
         with driver.app.trying():
-            raise ZeroDivisionError("nobody thought of it")
+            print(1 / len(driver.app.drafts))
         await driver.pilot.pause()
         assert "did not foresee" in driver.screen
         await driver.press("escape", "2")
         assert "Sources" in driver.screen
-    assert "nobody thought of it" in (paths.log_dir() / "ui.log").read_text()
+    assert "ZeroDivisionError" in (paths.log_dir() / "ui.log").read_text()
 
 
 async def test_a_key_that_cannot_work_says_why() -> None:
@@ -270,6 +272,70 @@ async def test_the_header_tells_what_the_worker_does() -> None:
         store.tasks.finish(task, "done")
         await driver.until(lambda: "worker idle" in driver.lines[0])
     store.close()
+
+
+async def test_a_worker_that_was_killed_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "WORKER_SECONDS", 0.1)
+    store = new_project()
+    async with Driver() as driver:
+        # As the killed one left it: running, and nobody holds the lease.
+        task = store.tasks.add("prepare", "make pairs", {})
+        store.tasks.start(task)
+        await driver.until(lambda: not store.tasks.get(task).open, 60)
+        lease = store.leases.live()
+        assert lease is not None
+        os.kill(lease.pid, signal.SIGTERM)
+        await driver.until(lambda: store.leases.live() is None)
+    store.close()
+
+
+async def test_p_makes_pairs_from_every_place() -> None:
+    store = new_project()
+    store.leases.take(worker.fingerprint())
+    source = store.sources.add("support", "crawl", {"start": ["https://lumora.example/"]})
+    async with Driver() as driver:
+        await driver.press("1", "p")
+        assert driver.bottom.startswith("there are no records to make pairs from · 2 collects some")
+        store.records.put(source.id, [Record("a", "https://lumora.example/a", "A", {"markdown": "# A"})])
+        await driver.press("p")
+        assert driver.bottom.startswith("pairs are being made · 3 shows them")
+        await driver.press("6", "p")
+        assert driver.bottom.startswith("pairs are being made already")
+        assert [task.kind for task in store.tasks.all()] == ["prepare"]
+    store.close()
+
+
+async def test_a_store_that_cannot_be_read_is_told_of_and_ends_nothing() -> None:
+    store = new_project()
+    async with Driver() as driver:
+        await driver.press("5")
+        with store.database.write() as connection:
+            connection.execute("DROP TABLE tasks")
+        await driver.press("n", "2")
+        await driver.until_shown("file cannot be used")
+        assert driver.app.is_running
+    store.close()
+
+
+async def test_an_error_that_ends_the_app_leaves_a_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    new_project().close()
+
+    def handler() -> None:
+        secret = "sk-never-to-be-seen"
+        raise ZeroDivisionError(f"nobody thought of {len(secret)}")
+
+    with pytest.raises(ZeroDivisionError):
+        async with Driver() as driver:
+            driver.app.call_next(handler)
+            await driver.until(lambda: not driver.app.is_running)
+    said = capsys.readouterr().err
+    assert "did not foresee" in said
+    assert "All that was decided is kept" in said
+    assert "sk-never" not in said
+    assert "test_shell.py" not in said
+    assert "nobody thought of 19" in (paths.log_dir() / "ui.log").read_text()
 
 
 async def test_the_header_tells_the_money() -> None:

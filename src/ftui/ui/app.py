@@ -7,6 +7,7 @@ visit, so that the first picture is there at once; all long work is the worker's
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,7 +22,7 @@ from ftui.store import Store
 from ftui.ui import arrival, palette, places
 from ftui.ui.messages import Said, StoreChanged
 from ftui.ui.place import Place
-from ftui.ui.session import Session, last_project, write_down
+from ftui.ui.session import Session, last_project, last_words, write_down
 from ftui.ui.themes import THEMES
 from ftui.ui.widgets.footer import BottomLine, Footer
 from ftui.ui.widgets.header import PLACES, Header
@@ -164,6 +165,12 @@ class FtuiApp(App[None]):
         self.set_interval(REMEMBER_SECONDS, self.remember)
         self.set_interval(WORKER_SECONDS, self._see_to_worker)
         self.call_after_refresh(arrival.warm, self)
+
+    def _fatal_error(self) -> None:
+        # The last resort. Textual would print a traceback with all local values, keys among them.
+        error = sys.exception() or RuntimeError("the app ended without saying why")
+        write_down(error)
+        self.panic(last_words(error))
 
     def exit(self, *args: Any, **options: Any) -> None:
         """Remember where the person is, then end. What the worker does goes on."""

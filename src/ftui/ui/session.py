@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftui import paths, settings
+from ftui.errors import describe
 from ftui.store import Store, create_project, list_projects
 from ftui.ui import clock
+from ftui.ui.text import plain
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 class Session:
@@ -61,6 +66,20 @@ def write_down(error: BaseException) -> None:
 
     with suppress(OSError), (paths.log_dir() / "ui.log").open("a", encoding="utf-8") as log:
         log.write(f"{clock.now():.0f} {''.join(traceback.format_exception(error))}\n")
+
+
+def last_words(error: BaseException) -> Text:
+    """What is left on the terminal when the app ends by an error: what, why, what to do."""
+    from rich.text import Text
+
+    said = describe(error)
+    lines = [
+        f"✗ {plain(said.what)}",
+        f"  {plain(said.why)}" if said.why else "",
+        f"→ {plain(said.do)}" if said.do else "",
+    ]
+    lines.append("  All that was decided is kept, and running work goes on. Start it again: ftui")
+    return Text("\n".join(line for line in lines if line))
 
 
 def last_project() -> str | None:

@@ -92,6 +92,10 @@ class CollectPlace(Place):
 
     def _show_how(self) -> None:
         source, task = self._source, self._latest
+        with self.app.trying():
+            self._show(source, task)
+
+    def _show(self, source: Source | None, task: Task | None) -> None:
         pane, lines, reasons = (
             self.query_one("#how"),
             self.query_one("#progress", Lines),

@@ -90,7 +90,8 @@ class ComparePlace(Place):
         self._show_score()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._show_score()
+        with self.app.trying():
+            self._show_score()
 
     @property
     def _comparing(self) -> Task | None:

@@ -79,7 +79,8 @@ class ModelsPlace(Place):
 
     def on_resize(self, event: events.Resize) -> None:
         self._divide()
-        self._show_details()
+        with self.app.trying():
+            self._show_details()
 
     @property
     def _stacked(self) -> bool:

@@ -69,6 +69,8 @@ class PairsPlace(MakingPlace):
         self._pace = Pace()
         self._set: tuple[int, object] = (0, None)
         self._digits = 3
+        self._left: int | None = None
+        """The pair to go back to from a filter that shows none."""
         self._pane_timer: Timer | None = None
         self._memory_timer: Timer | None = None
 
@@ -112,8 +114,8 @@ class PairsPlace(MakingPlace):
     def _reload(self, identifier: int | None = None) -> None:
         """Ask anew what passes the filter, and keep the cursor on its pair or on `identifier`."""
         ids, cursor = self._view.ids, self.rows.cursor
-        if identifier is None and cursor < len(ids):
-            identifier = ids[cursor]
+        if identifier is None:
+            identifier = ids[cursor] if cursor < len(ids) else self._left
         self._view.reload()
         ids = self._view.ids
         self._digits = max(self._digits, len(str(ids[-1]))) if ids else self._digits
@@ -339,6 +341,7 @@ class PairsPlace(MakingPlace):
     def action_filter(self) -> None:
         if not self.can("filter"):
             return
+        self._left = self.current.id if self.current else self._left
         self.columns.start_filter(self._view.words, self._view.where)
 
     @on(PairFilter.Changed)

@@ -6,6 +6,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,11 +18,11 @@ SEEDS = (1, 2)
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    with tempfile.TemporaryDirectory(prefix="ftui-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ftui-bench-", ignore_cleanup_errors=True) as folder:
         yield from _start_up(Path(folder), 5 if quick else 15)
     if not quick:
         for seed in SEEDS:
-            with tempfile.TemporaryDirectory(prefix="ftui-bench-") as folder:
+            with tempfile.TemporaryDirectory(prefix="ftui-bench-", ignore_cleanup_errors=True) as folder:
                 yield from _demo(Path(folder), seed)
 
 
@@ -52,10 +53,15 @@ def _start_up(home: Path, times: int) -> Iterator[Figure]:
 def _demo(home: Path, seed: int) -> Iterator[Figure]:
     """The headless demo in a new home; the engine's installation (downloads) is not counted."""
     environment = _environment(home)
-    subprocess.run([python(), "-m", "ftui", "engine", "install", "--yes"], env=environment, check=True)
+    subprocess.run(
+        [python(), "-m", "ftui", "engine", "install", "--yes"], env=environment, check=True, stdout=sys.stderr
+    )
     started = time.perf_counter()
     done = subprocess.run(
-        [python(), "-m", "ftui", "demo", "--headless", "--yes", "--seed", str(seed)], env=environment, check=False
+        [python(), "-m", "ftui", "demo", "--headless", "--yes", "--seed", str(seed)],
+        env=environment,
+        check=False,
+        stdout=sys.stderr,
     )
     whole = time.perf_counter() - started
     status = json.loads(

@@ -196,10 +196,8 @@ def _add_only(store: Store, kind: str, title: str, args: Mapping[str, Any], refu
     """Queue a task of a kind of which there is one at a time."""
     with store.database.write():
         latest = store.tasks.latest(kind)
-        if latest and latest.open:
-            task = _left_behind(store, latest, refusal)
-        else:
-            task = store.tasks.add(kind, title, args)
+        left = latest if latest and latest.open else None
+        task = _left_behind(store, left, refusal) if left else store.tasks.add(kind, title, args)
     worker.ensure(store)
     return task
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ftui.chat.conversation import Conversation, Speaker, speakers
-from ftui.errors import CredentialError, NetworkError
+from ftui.errors import CredentialError, InputError, NetworkError
 from ftui.store import Store, create_project
 from projects import add_provider
 from servers.provider import Provider
@@ -104,6 +104,13 @@ async def test_a_wrong_key_keeps_the_question(provider: Provider, store: Store) 
     with pytest.raises(CredentialError):
         await ask(conversation, "hello")
     assert conversation.messages()[0].content == "hello"
+
+
+async def test_a_provider_that_was_removed_leaves_no_half_answer(store: Store) -> None:
+    conversation = Conversation(store)
+    with pytest.raises(InputError, match="no provider 'loopback'"):
+        await ask(conversation, "one")
+    assert [(m.role, m.content) for m in conversation.messages()] == [("user", "one")]
 
 
 async def test_a_refused_port(store: Store) -> None:

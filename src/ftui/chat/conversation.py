@@ -98,11 +98,11 @@ class Conversation:
         chats, chat = self._store.chats, self.chat
         if not again:
             chats.say(chat.id, "user", text)
+        provider = providers.get(speaker.provider)
         history = self._history(speaker)
         answer = chats.say(chat.id, "assistant", "", speaker=speaker.name, state="streaming")
         content, tokens, state, first = "", 0, "failed", time.monotonic()
         saved = started = time.monotonic()
-        provider = providers.get(speaker.provider)
         try:
             client = await providers.client(provider, timeout=FIRST_TOKEN_SECONDS)
             async with client:

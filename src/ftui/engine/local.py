@@ -6,6 +6,7 @@ block (at most `START_SECONDS`): call them in a thread from asynchronous code.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -137,7 +138,8 @@ def stop(home: Path, *, seconds: float = 15.0) -> bool:
     address = find(home)
     if address is None:
         return False
-    os.kill(address.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(address.pid, signal.SIGTERM)
     end = time.monotonic() + seconds
     while is_locked(Home(home).run / "engine.lock"):
         if time.monotonic() > end:

@@ -55,7 +55,7 @@ class Chats:
         return Chat(**dict(row)) if row else None
 
     def messages(self, chat: int) -> list[ChatMessage]:
-        """Oldest first. What was streaming when its program died is shown as stopped."""
+        """Oldest first. An answer whose program died stays "streaming", with what had come of it."""
         rows = self._database.connection.execute("SELECT * FROM chat_messages WHERE chat = ? ORDER BY id", (chat,))
         return [ChatMessage(**dict(row)) for row in rows]
 

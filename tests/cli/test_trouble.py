@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from cli.test_cli import fails, rows, run
-from ftui import settings
+from ftui import credentials, settings
 from ftui.store import Store, create_project
 from projects import add_provider, project_with_pairs
+from servers.brightdata import TOKEN, BrightDataServer
 from servers.provider import KEY, Provider, Stage, metrics
 from servers.serve import serve
 
@@ -110,3 +111,19 @@ def test_an_echoed_key_reaches_no_file(home: Path) -> None:
     holding = [file for file in home.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
     assert [file.name for file in holding] == ["credentials.toml"]
     assert "refuses the request" in (home / "log" / "worker-kettle.log").read_text()
+
+
+def test_a_collection_that_was_refused_costs_nothing_and_can_be_started_again() -> None:
+    create_project("kettle")
+    server = BrightDataServer(trigger_faults=[400], statuses=["ready"])
+    with serve(server.app) as address, Store("kettle") as store:
+        settings.save_config({"brightdata": {"base_url": address}})
+        credentials.save("brightdata", address, TOKEN)
+        words = ("collect", "brightdata", "https://shop.test/best", "--limit", "10", "--name", "best")
+        fails(run(*words), 8, "--max-cost")
+        fails(run(*words, "--max-cost", "1"), 7, "does not accept the job")
+        assert (store.money.spent(), server.triggers) == (0, 0)
+        again = run("collect", "again", "best")
+        assert again.returncode == 0, again.stderr
+        assert server.triggers == 1
+        assert 0 < store.money.spent() < 0.01, "the bill, not the most it could have been"

@@ -192,15 +192,29 @@ def _pairs(store: Store) -> None:
         for fact, path, heading, questions, answer in FACTS:
             for phrasing, question in enumerate(questions):
                 number += 1
-                lead = ("", "Quick question: ", "Hello, ", "I wonder, ", "Sorry to ask: ", "One more: ")[round_]
-                store.pairs.add(_pair(store, fact, path, heading, lead + question, answer, phrasing, number))
+                asked = _roughened(question, round_)
+                store.pairs.add(_pair(store, fact, path, heading, asked, answer, phrasing, number))
     store.pairs.replace_dropped(
         [(None, "http://127.0.0.1:8765/empty", "no answer under the heading", "")] * 5
         + [(None, "http://127.0.0.1:8765/support/k7", "exact duplicate", "")] * 12
     )
     ids = list(store.pairs.ids())
     store.pairs.decide(ids[:61], Decision.ACCEPTED)
-    store.pairs.decide([ids[n] for n in (1, 9, 23, 40)], Decision.REJECTED)
+    store.pairs.decide([ids[n] for n in (1, 9, 23, 40, 51, 57)], Decision.REJECTED)
+
+
+def _roughened(question: str, round_: int) -> str:
+    """A question as somebody in a hurry, or a polite person, would type it."""
+    start = question if question[1].isupper() or question[1].isdigit() else question[0].lower() + question[1:]
+    ways = (
+        question,
+        f"Hello, {start}",
+        question.lower().rstrip("?"),
+        f"{question.rstrip('?')}, please?",
+        f"Quick question: {start}",
+        f"{question} Thank you!",
+    )
+    return ways[round_]
 
 
 def _pair(
@@ -350,10 +364,16 @@ def _chat(store: Store) -> None:
     store.chats.say(chat.id, "user", "My kettle says E4")
     tuned = store.chats.say(chat.id, "assistant", "", speaker=f"{PROJECT}-2")
     store.chats.update(tuned, FACTS[0][4], "done", tokens=31, seconds=1.0)
-    store.chats.say(chat.id, "user", "And what would the base say?")
     base = store.chats.say(chat.id, "assistant", "", speaker=f"base of {PROJECT}-2")
     text = "I don't have the ability to see your kettle. Please consult the manual that came with it."
     store.chats.update(base, text, "done", tokens=20, seconds=0.65)
+    store.chats.say(chat.id, "user", "And how long do I descale it?")
+    tuned = store.chats.say(chat.id, "assistant", "", speaker=f"{PROJECT}-2")
+    store.chats.update(tuned, FACTS[1][4], "done", tokens=24, seconds=0.8)
+    base = store.chats.say(chat.id, "assistant", "", speaker=f"base of {PROJECT}-2")
+    text = "It depends on how hard your water is. A few hours is a good rule."
+    store.chats.update(base, text, "done", tokens=17, seconds=0.55)
+    store.meta.set("chat.with", f"{PROJECT}-2 and base")
 
 
 def install_engine() -> None:

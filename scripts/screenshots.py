@@ -56,7 +56,7 @@ PICTURES = (
     Picture("train", ("4",)),
     Picture("compare", ("5",)),
     Picture("models", ("6",)),
-    Picture("chat", ("6", "c")),
+    Picture("chat", ("5", "c")),
     Picture("projects", ("3", "o")),
     Picture("keys", ("3", "question_mark")),
 )

@@ -128,14 +128,14 @@ async def test_a_key_goes_from_the_tuned_model_to_its_base_and_to_both(provider:
         await chat.ask("Who are you?")
         assert f"base   I am {BASE}" in chat.screen
         await chat.press("ctrl+t")
-        assert "Chat · lumora-3 ⇄ base" in chat.screen
+        assert "Chat · lumora-3 and base" in chat.screen
         await chat.ask("And now?")
         assert [body["model"] for body in provider.bodies[CHAT]] == [BASE, "ft:lumora-3", BASE]
         to_tuned = provider.bodies[CHAT][1]["messages"]
         assert all(message["role"] != "assistant" for message in to_tuned), "each model sees its own answers only"
         assert chat.screen.count("lumora-3 I am ft:lumora-3") == 1
     async with Chatting() as chat:
-        assert "Chat · lumora-3 ⇄ base" in chat.screen, "the choice is kept"
+        assert "Chat · lumora-3 and base" in chat.screen, "the choice is kept"
 
 
 async def test_stopping_keeps_what_had_come_and_hangs_up(provider: Provider, store: Store) -> None:
@@ -331,7 +331,7 @@ async def test_golden(provider: Provider, store: Store, size: tuple[int, int], m
     for speaker, text in answers:
         message = store.chats.say(chat_id, "assistant", "", speaker=speaker, state="streaming")
         store.chats.update(message, text, "done", tokens=62, seconds=2.0)
-    store.meta.set("chat.with", "lumora-3 ⇄ base")
+    store.meta.set("chat.with", "lumora-3 and base")
     async with Chatting(size) as chat:
         chat.app.go(6)
         await settle(chat.pilot)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ftui import paths, settings
+from ftui import credentials, paths, settings
 from ftui.errors import describe
 from ftui.store import Store, create_project, list_projects
 from ftui.ui import clock
@@ -64,8 +64,9 @@ def write_down(error: BaseException) -> None:
     """Put an error that ftui did not foresee into the log, with where it came from."""
     import traceback
 
+    text = credentials.hide("".join(traceback.format_exception(error)), credentials.known())
     with suppress(OSError), (paths.log_dir() / "ui.log").open("a", encoding="utf-8") as log:
-        log.write(f"{clock.now():.0f} {''.join(traceback.format_exception(error))}\n")
+        log.write(f"{clock.now():.0f} {text}\n")
 
 
 def last_words(error: BaseException) -> Text:

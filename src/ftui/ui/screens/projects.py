@@ -59,7 +59,9 @@ class ProjectsScreen(ModalScreen[str | None]):
         seconds = clock.now() - project.changed
         ago = f"{duration(seconds)} ago" if seconds >= 1 else "now"
         rest = numbers + fit(count(project.models), 8, "right") + fit(ago, 14, "right")
-        return row(" ", fit(project.name, 16), (rest, "dim"))
+        if project.problem:
+            rest = fit(f"  ✗ {plain(project.problem)}", len(rest))
+        return row(" ", fit(project.name, 16), (rest, "bad" if project.problem else "dim"))
 
     def on_row_list_selected(self, event: RowList.Selected) -> None:
         self.dismiss(self._projects[event.index].name)

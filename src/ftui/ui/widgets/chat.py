@@ -60,7 +60,7 @@ def choices(store: Store) -> list[Choice]:
             continue
         base_model = store.models.find(tuned.name).base_model
         for base in (s for s in known if s.base and (s.model, s.provider) == (base_model, tuned.provider)):
-            result += [Choice(base.name, (base,)), Choice(f"{tuned.name} ⇄ base", (tuned, base))]
+            result += [Choice(base.name, (base,)), Choice(f"{tuned.name} and base", (tuned, base))]
     return result
 
 

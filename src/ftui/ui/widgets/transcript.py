@@ -195,7 +195,7 @@ class Transcript(ScrollView, can_focus=True):
                 gap = room - cell_len(rows[-1].plain) - cell_len(foot)
                 rows[-1] = Text.assemble(rows[-1], " " * gap, (foot, small))
             else:
-                rows += [Text(row.plain, small) for row in _wrapped(foot, room)]
+                rows += [Text(row.plain.rjust(room) if rows else row.plain, small) for row in _wrapped(foot, room)]
         lead = fit(plain(block.label), labels) + " " if labels else ""
         lines = []
         for number, row in enumerate(rows):

@@ -6,7 +6,7 @@ import math
 from typing import Self
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.geometry import Region
@@ -44,6 +44,7 @@ def test_ticks_are_round_numbers(low: float, high: float, most: int, labels: tup
 
 
 @given(st.floats(0.001, 1e6), st.floats(0, 1e6), st.integers(1, 12))
+@example(720576.533203125, 1.4e-10, 6)
 def test_axes_hold_all_their_values(low: float, span: float, most: int) -> None:
     for axis in (linear_axis(low, low + span, most), log_axis(low, low + span, most)):
         assert axis.low < axis.high

@@ -20,7 +20,7 @@ from textual.screen import Screen
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.ui import arrival, palette, places
-from ftui.ui.messages import Said, StoreChanged
+from ftui.ui.messages import StoreChanged
 from ftui.ui.place import Place
 from ftui.ui.session import Session, last_project, last_words, write_down
 from ftui.ui.themes import THEMES
@@ -69,7 +69,6 @@ class FtuiApp(App[None]):
         self._places: dict[int, Place] = {}
         self._number = 0
         self._chat: ChatPane | None = None
-        self._trouble: FtuiError | None = None
         for theme in THEMES:
             self.register_theme(theme)
         self._theme_wanted, self._trouble = arrival.dress(self)
@@ -292,9 +291,6 @@ class FtuiApp(App[None]):
     @property
     def _bottom(self) -> BottomLine:
         return self.screen_stack[0].query_one(BottomLine)
-
-    def on_said(self, message: Said) -> None:
-        self._bottom.say(message.text, bad=message.error)
 
     # Chat
 

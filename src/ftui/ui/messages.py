@@ -12,12 +12,3 @@ class StoreChanged(Message):
     """
 
     bubble = False
-
-
-class Said(Message):
-    """A sentence for the bottom line. Error or not is said by a symbol too."""
-
-    def __init__(self, text: str, error: bool = False) -> None:
-        super().__init__()
-        self.text = text
-        self.error = error

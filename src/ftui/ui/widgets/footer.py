@@ -33,15 +33,14 @@ class BottomLine(Lines):
     DEFAULT_CSS = "BottomLine { height: auto; max-height: 3; min-height: 1; }"
 
     said = ""
-    bad = False
     step = ""
     error: FtuiError | None = None
     _said_at = 0.0
     _step_due = 0.0
 
-    def say(self, text: str, *, bad: bool = False) -> None:
+    def say(self, text: str) -> None:
         """Show a sentence until it is replaced or old; "" takes it away."""
-        self.said, self.bad, self.error = text, bad, None
+        self.said, self.error = text, None
         self._said_at = clock.now()
         self._write()
 
@@ -85,7 +84,7 @@ class BottomLine(Lines):
         if not self.said:
             self.show([(Span(" "), Span(plain(self.step, width - 2), "accent"))])
             return
-        left = [Span(" ✗ " if self.bad else " ", "bad"), Span(plain(self.said, width - 2))]
+        left = [Span(" "), Span(plain(self.said, width - 2))]
         right = plain(self.step)
         room = width - width_of(left) - 4
         if len(right) <= room:

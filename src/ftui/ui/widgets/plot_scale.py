@@ -38,7 +38,8 @@ def linear_axis(low: float, high: float, most: int, *, widen: bool = True, whole
         widen: let the axis end at ticks instead of at the values themselves.
         whole: no fractions between whole numbers (steps).
     """
-    if high <= low:
+    if high - low <= abs(low) * 1e-9:
+        # Values that a float can hardly tell apart have no round numbers between them.
         high = low + (abs(low) or 1.0)
     step = _round_step((high - low) / max(most, 1))
     if whole:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -167,3 +168,13 @@ def test_an_unknown_price_is_not_zero(provider: Provider) -> None:
         assert wanted.cost_at_most is None
         with pytest.raises(MoneyError, match="not known"):
             wanted.check_budget(5.0)
+
+
+def test_a_key_that_a_job_repeats_is_masked(provider: Provider, home: Path) -> None:
+    provider.script = failing("invalid_training_file", f"Row 3 holds {provider.key}.")
+    with project_with_pairs() as store:
+        job = run(store)
+        assert job.error is not None
+        assert "Row 3 holds sk-…0001" in job.error.why
+    kept = [file for file in home.rglob("*") if file.is_file() and provider.key.encode() in file.read_bytes()]
+    assert [file.name for file in kept] == ["credentials.toml"]

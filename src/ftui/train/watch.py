@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ftui import credentials
 from ftui.connect.explain import explain
 from ftui.connect.providers import Provider
 from ftui.errors import FtuiError, NetworkError, ServiceError
@@ -91,7 +92,7 @@ async def watch(
             raise explain(error, provider) from error
         failed = 0
         known.update(event.id for event in fresh)
-        last = _seen(job, fresh)
+        last = _seen(job, fresh, client.api_key)
         yield last
         if last.state in ENDED:
             return
@@ -112,14 +113,15 @@ async def _new_events(client: AsyncOpenAI, remote: str, known: set[str]) -> list
     return sorted(fresh, key=lambda event: (event.created_at, event.id))
 
 
-def _seen(job: FineTuningJob, events: Iterable[FineTuningJobEvent]) -> JobSeen:
+def _seen(job: FineTuningJob, events: Iterable[FineTuningJobEvent], key: str) -> JobSeen:
+    """What is kept of a look; a provider that repeats the key gets it masked."""
     events = list(events)
     metrics = [metric for event in events if (metric := _metric(event)) is not None]
     total = next((n for event in reversed(events) if (n := _total_steps(event)) is not None), None)
     error = None
     # A finished job carries an error object without a code: only a code is an error.
     if job.error and (job.error.code or job.error.message):
-        error = ServiceError(f"The job {job.status}", f"{job.error.code}: {job.error.message}")
+        error = ServiceError(f"The job {job.status}", credentials.hide(f"{job.error.code}: {job.error.message}", [key]))
     elif job.status == "failed":
         error = ServiceError("The job failed", "the provider gives no reason", "See the job's events")
     return JobSeen(
@@ -129,7 +131,13 @@ def _seen(job: FineTuningJob, events: Iterable[FineTuningJobEvent]) -> JobSeen:
         estimated_finish=job.estimated_finish,
         total_steps=total,
         events=tuple(
-            JobEvent(event.id, float(event.created_at), event.level, event.type or "message", event.message)
+            JobEvent(
+                event.id,
+                float(event.created_at),
+                event.level,
+                event.type or "message",
+                credentials.hide(event.message, [key]),
+            )
             for event in events
         ),
         metrics=tuple(metrics),

@@ -13,7 +13,7 @@ from ftui import paths
 from ftui.store import ProjectSummary, create_project, list_projects, summary
 from ftui.ui import clock
 from ftui.ui.screens.form import Field, FormScreen, Values
-from ftui.ui.text import Row, count, fit, row
+from ftui.ui.text import Row, count, fit, plain, row
 from ftui.ui.widgets.rows import Lines, RowList
 from ftui.units import duration
 

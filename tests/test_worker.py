@@ -14,6 +14,7 @@ import pytest
 
 from ftui import process, queue, worker
 from ftui.store import Store, create_project
+from ftui.store.jobs import Job
 from ftui.train.plan import plan
 from projects import NAME, add_provider, project_with_pairs, wait
 from servers.provider import Provider, Stage, metrics
@@ -91,6 +92,22 @@ def test_a_changed_key_starts_a_new_worker(monkeypatch: pytest.MonkeyPatch) -> N
         assert b"another-key" not in raw
 
 
+def at_step_four(store: Store) -> tuple[Job, int]:
+    """A job on the loopback provider that has shown step 4, and the task that watches it."""
+    job = store.jobs.add(
+        "kettle-1",
+        provider="loopback",
+        base_url="",
+        base_model=plan(store, "loopback").base_model,
+        version=None,
+        hyperparameters={},
+        cost_at_most=None,
+    )
+    task = queue.watch(store, job.id)
+    until(lambda: store.jobs.get(job.id).step == 4)
+    return job, task
+
+
 def test_killed_while_it_watches_a_job_the_next_one_goes_on(provider: Provider) -> None:
     provider.script = (
         Stage("running", metrics(1, 4, 8)),
@@ -99,18 +116,7 @@ def test_killed_while_it_watches_a_job_the_next_one_goes_on(provider: Provider) 
         Stage("succeeded"),
     )
     with project_with_pairs() as store:
-        wanted = plan(store, "loopback")
-        job = store.jobs.add(
-            "kettle-1",
-            provider="loopback",
-            base_url="",
-            base_model=wanted.base_model,
-            version=None,
-            hyperparameters={},
-            cost_at_most=None,
-        )
-        task = queue.watch(store, job.id)
-        until(lambda: store.jobs.get(job.id).step == 4)
+        job, task = at_step_four(store)
         lease = store.leases.live()
         assert lease is not None
         os.kill(lease.pid, signal.SIGKILL)
@@ -126,18 +132,7 @@ def test_killed_while_it_watches_a_job_the_next_one_goes_on(provider: Provider) 
 def test_cancelling_reaches_the_provider(provider: Provider) -> None:
     provider.script = (Stage("running", metrics(1, 4, 8)),)
     with project_with_pairs() as store:
-        wanted = plan(store, "loopback")
-        job = store.jobs.add(
-            "kettle-1",
-            provider="loopback",
-            base_url="",
-            base_model=wanted.base_model,
-            version=None,
-            hyperparameters={},
-            cost_at_most=None,
-        )
-        task = queue.watch(store, job.id)
-        until(lambda: store.jobs.get(job.id).step == 4)
+        job, task = at_step_four(store)
         queue.cancel_job(store, job.id)
         wait(store, task)
         assert store.jobs.get(job.id).state == "cancelled"

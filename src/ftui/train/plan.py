@@ -88,11 +88,11 @@ def plan(
         from ftui.engine import install
 
         if not install.installed(paths.engine_home()):
-            problems.append("The engine is not installed on this machine yet (1 Connect, then e)")
+            problems.append("The engine is not installed yet (1, then e; or: ftui engine install)")
     else:
         try:
             if providers.credential(provider) is None:
-                problems.append(f"There is no key for {provider.title} yet (1 Connect)")
+                problems.append(f"No key for {provider.title} yet (1; or: ftui connect key {provider.name})")
         except FtuiError as error:
             problems.append(str(error))
     return Plan(provider.name, model, chosen, rows, tokens, epochs, cost, provider.notices, tuple(problems))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from textual.pilot import Pilot
 
 GOLDENS = Path(__file__).parent / "goldens"
 UPDATE = "FTUI_UPDATE_GOLDENS"
+PATIENCE = 5.0
 
 
 def text_of(app: App[Any]) -> str:
@@ -31,14 +34,19 @@ async def settle(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-def golden(app: App[Any], name: str) -> None:
-    """Assert that the screen reads as `goldens/NAME.txt`; `--update-goldens` writes it instead."""
+async def golden(app: App[Any], name: str) -> None:
+    """Assert that the screen comes to read as `goldens/NAME.txt`; `--update-goldens` writes it instead.
+
+    A busy machine may paint the last change late, so a screen that differs is looked at again.
+    """
     path = GOLDENS / f"{name}.txt"
-    seen = text_of(app) + "\n"
     if os.environ.get(UPDATE):
         path.parent.mkdir(exist_ok=True)
-        path.write_text(seen, "utf-8")
+        path.write_text(text_of(app) + "\n", "utf-8")
     wanted = path.read_text("utf-8") if path.exists() else ""
+    deadline = time.monotonic() + PATIENCE
+    while (seen := text_of(app) + "\n") != wanted and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
     if seen != wanted:
         difference = difflib.unified_diff(
             wanted.splitlines(), seen.splitlines(), f"{name}.txt", "the screen", lineterm=""

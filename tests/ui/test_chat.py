@@ -337,4 +337,4 @@ async def test_golden(provider: Provider, store: Store, size: tuple[int, int], m
         await settle(chat.pilot)
         chat.app.open_chat()
         await settle(chat.pilot)
-        golden(chat.app, f"chat-{size[0]}x{size[1]}")
+        await golden(chat.app, f"chat-{size[0]}x{size[1]}")

@@ -49,7 +49,7 @@ async def test_progress_rate_time_left_and_reasons(monkeypatch: pytest.MonkeyPat
         await driver.press("2")
         for text in ("312 of 480 pages", "18/s", "9 s left", "404 not found"):
             assert text in driver.screen
-        golden(driver.app, f"collect-{size[0]}x{size[1]}")
+        await golden(driver.app, f"collect-{size[0]}x{size[1]}")
         await driver.press("s", "enter")
         assert "127.0.0.1:8765/old/2" in driver.screen
         await driver.press("escape", "escape", "j", "j", "enter")
@@ -62,7 +62,7 @@ async def test_progress_rate_time_left_and_reasons(monkeypatch: pytest.MonkeyPat
 async def test_an_empty_place_says_what_it_is_for(store: Store, size: tuple[int, int]) -> None:
     async with Driver(size=size) as driver:
         await driver.press("2")
-        golden(driver.app, f"collect-empty-{size[0]}x{size[1]}")
+        await golden(driver.app, f"collect-empty-{size[0]}x{size[1]}")
 
 
 async def test_a_website_is_crawled_by_the_worker(store: Store) -> None:

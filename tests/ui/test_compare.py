@@ -41,12 +41,12 @@ def at_compare(size: tuple[int, int] = (120, 40)) -> Driver:
 async def test_goldens(store: Store, size: tuple[int, int]) -> None:
     name = f"{size[0]}x{size[1]}"
     async with at_compare(size) as place:
-        golden(place.app, f"compare-empty-{name}")
+        await golden(place.app, f"compare-empty-{name}")
     compare(store, succeed(store, add_job(store), add_version(store)))
     async with at_compare(size) as place:
-        golden(place.app, f"compare-{name}")
+        await golden(place.app, f"compare-{name}")
         await place.press("j", "enter")
-        golden(place.app, f"compare-answer-{name}")
+        await golden(place.app, f"compare-answer-{name}")
 
 
 async def test_a_comparison_is_shown_while_it_runs(store: Store) -> None:

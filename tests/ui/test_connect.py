@@ -38,7 +38,7 @@ async def test_what_is_there_and_the_closing_dates(store: Store, size: tuple[int
         await driver.press("1", "j")
         assert "2027-01-06" in driver.screen
         assert "2027-01-14" in driver.screen
-        golden(driver.app, f"connect-{size[0]}x{size[1]}")
+        await golden(driver.app, f"connect-{size[0]}x{size[1]}")
 
 
 async def test_a_new_provider_is_checked_then_kept(store: Store, service: str) -> None:

@@ -47,7 +47,7 @@ def answer(store: Store, pair: int = 1) -> str:
 async def test_editing_looks_like_this(store: Store, size: tuple[int, int]) -> None:
     async with Review(size) as review:
         await review.press("e")
-        golden(review.app, f"edit-{size[0]}x{size[1]}")
+        await golden(review.app, f"edit-{size[0]}x{size[1]}")
 
 
 async def test_a_saved_edit_is_in_the_list_and_can_be_undone(store: Store) -> None:
@@ -205,7 +205,7 @@ async def test_the_recipe_beside_its_first_pairs(store: Store, size: tuple[int, 
     async with Review(size) as review:
         await review.press("R")
         await review.until(lambda: "of the first 4 records" in review.screen)
-        golden(review.app, f"recipe-{size[0]}x{size[1]}")
+        await golden(review.app, f"recipe-{size[0]}x{size[1]}")
 
 
 async def test_a_line_that_cannot_be_followed_is_named_and_not_saved(store: Store) -> None:

@@ -35,13 +35,13 @@ def two_models(store: Store) -> None:
 async def test_goldens(store: Store, size: tuple[int, int]) -> None:
     name = f"{size[0]}x{size[1]}"
     async with at_models(size) as place:
-        golden(place.app, f"models-empty-{name}")
+        await golden(place.app, f"models-empty-{name}")
     two_models(store)
     store.models.set_alias("production", store.models.find("lumora-1").id)
     async with at_models(size) as place:
-        golden(place.app, f"models-{name}")
+        await golden(place.app, f"models-{name}")
         await place.press("j", "d")
-        golden(place.app, f"models-delete-{name}")
+        await golden(place.app, f"models-delete-{name}")
 
 
 async def test_production_is_set_moved_and_moved_back(store: Store) -> None:

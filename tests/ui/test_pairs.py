@@ -48,17 +48,17 @@ async def test_the_list_and_its_panes(store: Store, size: tuple[int, int]) -> No
     async with Review(size) as review:
         await review.press("j", "a")
         await review.until(lambda: "E4 means" in review.screen)
-        golden(review.app, f"pairs-{label(size)}")
+        await golden(review.app, f"pairs-{label(size)}")
         await review.press("s")
-        golden(review.app, f"pairs-source-key-{label(size)}")
+        await golden(review.app, f"pairs-source-key-{label(size)}")
         await review.press("enter")
-        golden(review.app, f"pairs-reading-{label(size)}")
+        await golden(review.app, f"pairs-reading-{label(size)}")
 
 
 @SIZES
 async def test_nothing_here_yet(empty: Store, size: tuple[int, int]) -> None:
     async with Review(size) as review:
-        golden(review.app, f"pairs-empty-{label(size)}")
+        await golden(review.app, f"pairs-empty-{label(size)}")
         await review.press("a")
         assert review.bottom.startswith("there are no pairs yet")
         await review.press("p")
@@ -70,7 +70,7 @@ async def test_words_that_no_pair_holds(store: Store, size: tuple[int, int]) -> 
     async with Review(size) as review:
         await review.press("slash")
         await review.type("nowhere")
-        golden(review.app, f"pairs-filter-{label(size)}")
+        await golden(review.app, f"pairs-filter-{label(size)}")
 
 
 # Decisions
@@ -266,7 +266,7 @@ async def test_the_source_marks_the_passage(store: Store) -> None:
 async def test_making_pairs_shows_how_far_it_is_and_what_came_of_it(ui_home: Path) -> None:
     with new_store(pairs=False) as store:
         async with Review((80, 24)) as review:
-            golden(review.app, "pairs-records-80x24")
+            await golden(review.app, "pairs-records-80x24")
             await review.press("p")
             task = store.tasks.latest("prepare")
             assert task is not None

@@ -32,7 +32,7 @@ def new_project(name: str = "lumora") -> Store:
 @SIZES
 async def test_the_first_start_offers_three_ways(size: tuple[int, int]) -> None:
     async with Driver(None, size) as driver:
-        golden(driver.app, f"first-{size[0]}x{size[1]}")
+        await golden(driver.app, f"first-{size[0]}x{size[1]}")
 
 
 async def test_a_key_leads_to_connect_and_data_to_collect() -> None:

@@ -61,19 +61,19 @@ def three_jobs(store: Store) -> None:
 async def test_goldens(store: Store, size: tuple[int, int]) -> None:
     name = f"{size[0]}x{size[1]}"
     async with at_train(size) as train:
-        golden(train.app, f"train-empty-{name}")
+        await golden(train.app, f"train-empty-{name}")
     three_jobs(store)
     async with at_train(size) as train:
-        golden(train.app, f"train-running-{name}")
+        await golden(train.app, f"train-running-{name}")
         await train.press("j")
-        golden(train.app, f"train-succeeded-{name}")
+        await golden(train.app, f"train-succeeded-{name}")
         await train.press("j", "l")
-        golden(train.app, f"train-failed-{name}")
+        await golden(train.app, f"train-failed-{name}")
         await train.press("n")
-        golden(train.app, f"train-new-{name}")
+        await golden(train.app, f"train-new-{name}")
         train.app.screen.query_one("#provider", Select).value = "openai"
         await settle(train.pilot)
-        golden(train.app, f"train-new-openai-{name}")
+        await golden(train.app, f"train-new-openai-{name}")
 
 
 async def test_the_monitor_follows_what_the_worker_writes(store: Store) -> None:

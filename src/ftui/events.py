@@ -3,14 +3,14 @@
 A task is an async generator of these events. It knows neither the worker nor a
 screen: the worker stores what it says, a test just iterates it.
 
-A consumer makes a `Checkpoint` durable before it asks for the next event. That
-is the whole contract of "written before it is sent": a generator yields its
-intent, and is resumed only when the intent is on disk.
+A consumer makes a `Checkpoint` durable before it asks for the next event, and
+commits an `Entry`. That is the whole contract of "written before it is sent": a
+generator yields its intent, and is resumed only when the intent is on disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +27,8 @@ class Progress:
         skipped: units left out on purpose (robots.txt, unchanged).
         bytes: bytes received or sent so far.
         text: what is being done right now, for a person.
+        cost: US dollars so far, None where nothing is paid.
+        cost_at_most: US dollars that it can come to, None where nothing is paid.
     """
 
     done: int
@@ -36,6 +38,8 @@ class Progress:
     skipped: int = 0
     bytes: int = 0
     text: str = ""
+    cost: float | None = None
+    cost_at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,22 @@ class Record:
         url: where it came from, or "".
         title: for lists.
         data: the item itself, JSON values only.
+        repeats: whether one run can bring other data under the same key, which then
+            are a record of their own (one product from two shops).
     """
 
     key: str
     url: str
     title: str
     data: Mapping[str, Any]
+    repeats: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Several rows at once: where there are many, an event for each would cost more than the row."""
+
+    items: Sequence[Record | Failure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +100,21 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the task's ledger: a checkpoint in increments, for what grows too long to be said anew each time.
+
+    It is committed together with all that was said before it; the lines are handed
+    back in their order. Unlike a `Checkpoint` it may be lost to a power cut, not to a crash.
+    """
+
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The last event of a task that succeeded."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-Event = Progress | Note | Failure | Record | Checkpoint | Result
+Event = Progress | Note | Failure | Record | Batch | Checkpoint | Entry | Result

@@ -19,7 +19,7 @@ from ftui.connect import checks, prices, providers
 from ftui.connect.explain import explain
 from ftui.connect.providers import Provider
 from ftui.errors import InputError, ServiceError, describe
-from ftui.events import Checkpoint, Event, Failure, Note, Progress, Record, Result
+from ftui.events import Batch, Checkpoint, Entry, Event, Failure, Note, Progress, Record, Result
 from ftui.store import Store
 from ftui.store.jobs import Job
 from ftui.store.pairs import NewPair
@@ -105,6 +105,7 @@ class _Sink:
         self._records: list[Record] = []
         self._failures: list[Failure] = []
         self._notes: list[Note] = []
+        self._entries: list[Mapping[str, Any]] = []
         self._progress: Progress | None = None
         self._flushed = time.monotonic()
         self._controlled = time.monotonic()
@@ -116,6 +117,9 @@ class _Sink:
                 self._records.append(event)
             case Failure():
                 self._failures.append(event)
+            case Batch():
+                self._records += [item for item in event.items if isinstance(item, Record)]
+                self._failures += [item for item in event.items if isinstance(item, Failure)]
             case Note():
                 self._notes.append(event)
             case Progress():
@@ -126,6 +130,9 @@ class _Sink:
                 # The records it counts on must be there before it.
                 self.flush()
                 self._store.tasks.save_checkpoint(self._task.id, event.state)
+            case Entry():
+                self._entries.append(event.data)
+                self.flush()
         if len(self._records) >= BATCH or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
@@ -140,16 +147,20 @@ class _Sink:
     def flush(self) -> None:
         self._flushed = time.monotonic()
         tasks, task = self._store.tasks, self._task
+        if not (self._records or self._failures or self._notes or self._entries or self._progress):
+            return
         with self._store.database.write():
             if self._records and task.source is not None:
-                self._store.records.put(task.source, self._records)
+                self._store.records.put(task.source, self._records, task.id)
+            if self._entries:
+                tasks.add_entries(task.id, self._entries)
             if self._failures:
                 tasks.add_failures(task.id, self._failures)
             if self._notes:
                 tasks.log(task.id, self._notes)
             if self._progress is not None:
                 tasks.save_progress(task.id, self._progress)
-        self._records, self._failures, self._notes, self._progress = [], [], [], None
+        self._records, self._failures, self._notes, self._entries, self._progress = [], [], [], [], None
 
 
 # Collect
@@ -169,15 +180,20 @@ async def _collect(store: Store, task: Task) -> Steps:
         keys["brightdata"] = found.key
         cost = collect.cost_at_most(source.kind, source.config)
         store.money.reserve(f"Collecting {source.name}", reference, cost)
+    failed_of = task.args.get("failed_of")
+    past = collect.Past(
+        task.checkpoint,
+        store.tasks.ledger(task.id),
+        lambda key: store.records.known(source.id, key, task.id),
+        tuple(store.tasks.failed_subjects(int(failed_of))) if failed_of else (),
+    )
     # What was asked for, at any time, may be on the bill.
     asked = bool(task.checkpoint)
     try:
         async with contextlib.AsyncExitStack() as stack:
             if store.name == demo.PROJECT and source.name == demo.SITE:
                 await stack.enter_async_context(demo.serve(source.config))
-            events = collect.collect(
-                source.kind, source.config, state=task.checkpoint, credentials=keys, brightdata_url=address
-            )
+            events = collect.collect(source.kind, source.config, past, credentials=keys, brightdata_url=address)
             async for event in events:
                 if isinstance(event, Checkpoint):
                     asked = bool(event.state) or "snapshot_id" in task.checkpoint

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftui.events import Checkpoint, Event, Failure, Note, Progress, Record, Result
+from ftui.events import Batch, Checkpoint, Entry, Event, Failure, Note, Progress, Record, Result
 
 
 @dataclass
@@ -19,6 +19,7 @@ class Said:
     notes: list[str] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
     states: list[dict[str, Any]] = field(default_factory=list)
+    ledger: list[dict[str, Any]] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
     order: list[Event] = field(default_factory=list)
 
@@ -29,6 +30,9 @@ class Said:
                 # The store takes JSON in UTF-8, so must every record.
                 json.dumps(dict(event.data), ensure_ascii=False, allow_nan=False).encode()
                 self.records[event.key] = event
+            case Batch():
+                for item in event.items:
+                    self.take(item)
             case Failure():
                 self.failures.append(event)
             case Note():
@@ -37,6 +41,8 @@ class Said:
                 self.progress.append(event)
             case Checkpoint():
                 self.states.append(json.loads(json.dumps(event.state)))
+            case Entry():
+                self.ledger.append(json.loads(json.dumps(event.data)))
             case Result():
                 self.results.append(dict(event.data))
 

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from collect.gather import Said, listen
 from ftui.collect import brightdata_config
 from ftui.collect.brightdata import AMAZON_PRODUCTS, BrightData, collect_dataset
+from ftui.collect.past import Past
 from ftui.errors import CredentialError, FtuiError, InputError, MoneyError, NetworkError, ServiceError
 from ftui.events import Checkpoint, Event
 from servers.brightdata import TOKEN, BrightDataServer, error_row, product
@@ -40,7 +41,7 @@ def job(**more: Any) -> BrightData:
 
 
 def run(url: str, config: BrightData | None = None, state: dict[str, Any] | None = None) -> AsyncGenerator[Event, None]:
-    return collect_dataset(config or job(), TOKEN, base_url=url, state=state)
+    return collect_dataset(config or job(), TOKEN, base_url=url, past=Past(state or {}))
 
 
 async def test_a_discovery_from_trigger_to_records(service: tuple[BrightDataServer, str]) -> None:

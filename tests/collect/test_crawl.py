@@ -11,6 +11,7 @@ import pytest
 
 from collect.gather import Said, listen
 from ftui.collect.crawl import Crawl, crawl
+from ftui.collect.past import Past
 from ftui.errors import InputError, NetworkError, ServiceError
 from ftui.events import Checkpoint
 from servers.serve import refused_port, serve
@@ -235,7 +236,7 @@ async def test_a_storm_of_429_stops_the_crawl_and_keeps_the_pages_for_later(site
     assert said.failures == []
 
     website.replies.update({link: page(link, TEXT) for link in links})
-    again = await listen(crawl(settings(url, retries=1), state=said.states[-1]))
+    again = await listen(crawl(settings(url, retries=1), past=Past(said.states[-1])))
     assert {key.removeprefix(url) for key in again.records} == set(links)
     assert website.hits["/"] == 1
 
@@ -267,7 +268,7 @@ async def test_a_crawl_goes_on_after_each_of_its_checkpoints(site: tuple[Website
                 break
         await events.aclose()
         stored = dict(said.records)
-        said = await listen(crawl(settings(url, concurrency=2), state=said.states[-1]))
+        said = await listen(crawl(settings(url, concurrency=2), past=Past(said.states[-1])))
         assert {**stored, **said.records}.keys() == whole.records.keys()
         assert not stored.keys() & said.records.keys()
         pages = [count for path, count in website.hits.items() if path != "/robots.txt"]
@@ -315,7 +316,7 @@ async def test_a_start_page_that_is_missing_is_an_error_and_can_be_tried_again(s
         await listen(crawl(settings(url)), said)
     assert "404 not found" in error.value.why
     website.replies = {"/": page("Home", TEXT)}
-    again = await listen(crawl(settings(url), state=said.states[-1]))
+    again = await listen(crawl(settings(url), past=Past(said.states[-1])))
     assert set(again.records) == {f"{url}/"}
 
 

@@ -14,6 +14,7 @@ import pytest
 from collect.gather import Said, listen
 from ftui.collect import collect, cost_at_most, describe, validate
 from ftui.collect.files import Files, read_files
+from ftui.collect.past import Past
 from ftui.errors import FtuiError, InputError
 from ftui.events import Checkpoint
 from servers.brightdata import error_row, product
@@ -216,12 +217,12 @@ async def test_reading_goes_on_after_each_checkpoint(tmp_path: Path) -> None:
             if isinstance(event, Checkpoint) and len(said.states) == stop:
                 break
         await events.aclose()
-        rest = await listen(read_files(config, state=said.states[-1]))
+        rest = await listen(read_files(config, Past(said.states[-1])))
         assert [*said.records, *rest.records] == list(whole.records)
         assert rest.results == whole.results
 
     write(second, table(rows(800)))
-    changed = await listen(read_files(config, state=whole.states[0]))
+    changed = await listen(read_files(config, Past(whole.states[0])))
     assert len(changed.records) == 2000
     assert "have changed" in changed.notes[0]
 
@@ -232,14 +233,14 @@ async def test_one_entry_for_all_kinds(tmp_path: Path) -> None:
     assert json.loads(json.dumps(config)) == config
     assert describe("files", config) == "file a.jsonl"
     assert cost_at_most("files", config) == 0
-    said = await listen(collect("files", config, state={}, credentials={}))
+    said = await listen(collect("files", config, credentials={}))
     assert len(said.records) == 2
     for kind, settings in (("teleport", {}), ("files", {}), ("files", {"path": "x"})):
         with pytest.raises(FtuiError):
-            collect(kind, settings, state={}, credentials={})
+            collect(kind, settings, credentials={})
     job = {"inputs": [{"category_url": "https://x.test"}], "discover_by": "best_sellers_url", "limit_per_input": 5}
     assert cost_at_most("brightdata", job) == pytest.approx(0.005)
     with pytest.raises(FtuiError) as error:
-        await listen(collect("brightdata", job, state={}, credentials={}))
+        await listen(collect("brightdata", job, credentials={}))
     assert "no key for Bright Data" in error.value.what
     assert describe("crawl", {"start": ["x.test"]}) == "crawl of x.test, at most 500 pages"

@@ -1,10 +1,10 @@
 """Sources: where records come from. One entry for the worker, the command line and the screens.
 
-    async for event in collect("crawl", {"start": ["https://…"]}, state={}, credentials={}):
+    async for event in collect("crawl", {"start": ["https://…"]}, credentials={}):
         ...
 
 The collectors know nothing of the store. What they need after a crash they say in
-checkpoints, each of which is durable before the next event is asked for.
+checkpoints and entries of a ledger, and get it back as `Past`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from ftui.collect.brightdata import BrightData, collect_dataset, config_for
 from ftui.collect.brightdata_api import BASE_URL
 from ftui.collect.crawl import Crawl, crawl
 from ftui.collect.files import Files, read_files
+from ftui.collect.past import NOTHING
+from ftui.collect.past import Past as Past
 from ftui.errors import InputError
 from ftui.events import Event
 
@@ -73,8 +75,8 @@ def brightdata_config(
 def collect(
     kind: str,
     config: Mapping[str, Any],
+    past: Past = NOTHING,
     *,
-    state: Mapping[str, Any],
     credentials: Mapping[str, str],
     brightdata_url: str = BASE_URL,
 ) -> AsyncGenerator[Event, None]:
@@ -82,7 +84,7 @@ def collect(
 
     Args:
         kind: "crawl", "brightdata" or "files".
-        state: the last checkpoint of a run that was cut off, or {}.
+        past: of a run that was cut off, and of earlier ones.
         credentials: keys by service; "brightdata" is the one that is used.
         brightdata_url: the address that this key was saved for.
 
@@ -91,7 +93,7 @@ def collect(
     """
     settings = source(kind, config)
     if isinstance(settings, Crawl):
-        return crawl(settings, state=state)
+        return crawl(settings, past)
     if isinstance(settings, Files):
-        return read_files(settings, state=state)
-    return collect_dataset(settings, credentials.get("brightdata", ""), base_url=brightdata_url, state=state)
+        return read_files(settings, past)
+    return collect_dataset(settings, credentials.get("brightdata", ""), base_url=brightdata_url, past=past)

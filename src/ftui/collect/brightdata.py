@@ -16,6 +16,7 @@ from typing import Any
 from ftui.collect import fields
 from ftui.collect.brightdata_api import BASE_URL, Api
 from ftui.collect.brightdata_job import Job
+from ftui.collect.past import NOTHING, Past
 from ftui.errors import CredentialError, InputError, MoneyError
 from ftui.events import Event
 
@@ -144,14 +145,14 @@ def config_for(
 
 
 async def collect_dataset(
-    config: BrightData, token: str, *, base_url: str = BASE_URL, state: Mapping[str, Any] | None = None
+    config: BrightData, token: str, *, base_url: str = BASE_URL, past: Past = NOTHING
 ) -> AsyncGenerator[Event, None]:
     """Run a job to its end and yield its rows.
 
     Args:
         token: the API key.
         base_url: where the key is for; it is not part of the settings, which others may have written.
-        state: the last checkpoint of a job that was cut off, to go on from there.
+        past: of a job that was cut off, to go on from there.
 
     Raises:
         CredentialError, InputError, ServiceError, NetworkError: see `do` of each.
@@ -159,7 +160,7 @@ async def collect_dataset(
     if not token:
         raise CredentialError("There is no key for Bright Data", "none is set or saved", "Save one under 1 Connect")
     async with Api(token, base_url, config.poll_seconds) as api:
-        job = Job(config, api, dict(state or {}))
+        job = Job(config, api, dict(past.state))
         for part in (job.obtain, job.wait, job.download):
             async with aclosing(part()) as events:
                 async for event in events:

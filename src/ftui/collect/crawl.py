@@ -19,6 +19,7 @@ from ftui.collect.crawler import Crawler
 from ftui.collect.fetch import Fetcher
 from ftui.collect.frontier import Frontier
 from ftui.collect.http import USER_AGENT, is_loopback
+from ftui.collect.past import NOTHING, Past
 from ftui.collect.site import MOST_RUNNING, normalise
 from ftui.errors import InputError
 from ftui.events import Event
@@ -83,21 +84,22 @@ def _address(url: str) -> str:
     return address
 
 
-async def crawl(config: Crawl, *, state: Mapping[str, Any] | None = None) -> AsyncGenerator[Event, None]:
+async def crawl(config: Crawl, past: Past = NOTHING) -> AsyncGenerator[Event, None]:
     """Fetch pages and yield what they hold.
 
     Args:
-        state: the last checkpoint of a crawl that was cut off, to go on from there.
+        past: of a crawl that was cut off, to go on from there.
 
     Raises:
         NetworkError: no site answered, or one stopped to answer.
         ServiceError: a site refuses to be read.
         InputError: not one page had any text.
     """
+    state: Mapping[str, Any] = past.state
     if state and not state.get("done") and not state.get("pending"):
-        state = None  # It came to its end with nothing: begin anew, or it would do so again at once.
+        state = {}  # It came to its end with nothing: begin anew, or it would do so again at once.
     async with Fetcher(config.timeout, config.retries, config.backoff, config.user_agent) as fetcher:
-        run = Crawler(config, fetcher, Frontier(state or {}))
+        run = Crawler(config, fetcher, Frontier(state))
         try:
             for event in await run.open_sites():
                 yield event

@@ -12,6 +12,7 @@ from typing import Any
 
 from ftui.collect import fields, rows
 from ftui.collect.formats import NotData, look, read_rows
+from ftui.collect.past import NOTHING, Past
 from ftui.errors import InputError
 from ftui.events import Checkpoint, Event, Failure, Note, Progress, Result
 
@@ -53,18 +54,18 @@ class _File:
     size: int
 
 
-async def read_files(config: Files, *, state: Mapping[str, Any] | None = None) -> AsyncGenerator[Event, None]:
+async def read_files(config: Files, past: Past = NOTHING) -> AsyncGenerator[Event, None]:
     """Yield the rows of all files. A record's key is `NAME:LINE`.
 
     Args:
-        state: the last checkpoint of a run that was cut off, to go on from there.
+        past: of a run that was cut off, to go on from there.
 
     Raises:
         InputError: what was named is missing or holds no rows that can be read.
     """
     files = await asyncio.to_thread(_files, config)
     run = _Run(files)
-    if state and state.get("done") and not run.resume(state):
+    if past.state.get("done") and not run.resume(past.state):
         yield Note("The files have changed since the last run: they are read from the beginning", "warn")
     for number in range(run.file, len(files)):
         file = files[number]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ _NETWORK_MOUNTS = {
     "9p",
 }
 BUSY_SECONDS = 10.0
+_MAKES = re.compile(r"(CREATE (TABLE|INDEX)|ALTER TABLE|INSERT INTO) ")
 
 
 class Database:
@@ -165,7 +167,7 @@ def _statements(script: str) -> Iterator[str]:
 def _in_schema(statement: str, name: str) -> str:
     if name == "main":
         return statement
-    return statement.replace("CREATE TABLE ", f"CREATE TABLE {name}.", 1)
+    return _MAKES.sub(rf"\g<0>{name}.", statement, count=1)
 
 
 def explain(error: sqlite3.DatabaseError, path: Path) -> Exception:

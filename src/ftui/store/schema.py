@@ -249,4 +249,12 @@ BULK: tuple[str, ...] = (
         UNIQUE (source, key)
     );
     """,
+    """
+    ALTER TABLE records ADD COLUMN run INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX records_by_source ON records(source, id);
+    CREATE TABLE totals (source INTEGER PRIMARY KEY, records INTEGER NOT NULL);
+    INSERT INTO totals SELECT source, count(*) FROM records GROUP BY source;
+    CREATE TABLE ledger (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, entry TEXT NOT NULL);
+    CREATE INDEX ledger_by_task ON ledger(task, id);
+    """,
 )

@@ -132,16 +132,18 @@ class Tasks:
     def start(self, identifier: int) -> bool:
         """Mark a queued task as running; False when it is not queued any more.
 
-        One that begins anew, without a checkpoint, begins with no failures.
+        One that begins anew, without a checkpoint and a ledger, begins with no failures.
         """
         with self._database.write() as connection:
             found = connection.execute(
-                "SELECT checkpoint, progress FROM tasks WHERE id = ? AND state = 'queued'", (identifier,)
+                "SELECT checkpoint = '{}' AND NOT EXISTS (SELECT 1 FROM bulk.ledger WHERE task = tasks.id) AS anew,"
+                " progress FROM tasks WHERE id = ? AND state = 'queued'",
+                (identifier,),
             ).fetchone()
             if found is None:
                 return False
             before = 0
-            if found["checkpoint"] == "{}":
+            if found["anew"]:
                 connection.execute("DELETE FROM failures WHERE task = ?", (identifier,))
             else:
                 before = json.loads(found["progress"]).get("done", 0)
@@ -162,9 +164,29 @@ class Tasks:
             connection.execute("UPDATE tasks SET progress = ? WHERE id = ?", (json.dumps(asdict(progress)), identifier))
 
     def save_checkpoint(self, identifier: int, state: Mapping[str, Any]) -> None:
-        """Durable when this returns: a task resumes its generator only after it."""
+        """Durable when this returns: a task resumes its generator only after it.
+
+        An empty one lets the task begin anew, so its ledger goes too.
+        """
         with self._database.write(durable=True) as connection:
             connection.execute("UPDATE tasks SET checkpoint = ? WHERE id = ?", (json.dumps(state), identifier))
+            if not state:
+                connection.execute("DELETE FROM bulk.ledger WHERE task = ?", (identifier,))
+
+    def add_entries(self, identifier: int, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Write lines into the ledger of a task; they lie beside the records, and are committed with them."""
+        with self._database.write() as connection:
+            connection.executemany(
+                "INSERT INTO bulk.ledger (task, entry) VALUES (?, ?)",
+                [(identifier, json.dumps(entry, ensure_ascii=False)) for entry in entries],
+            )
+
+    def ledger(self, identifier: int) -> list[Mapping[str, Any]]:
+        """The lines of a task's ledger in their order."""
+        rows = self._database.connection.execute(
+            "SELECT entry FROM bulk.ledger WHERE task = ? ORDER BY id", (identifier,)
+        )
+        return [json.loads(row[0]) for row in rows]
 
     def finish(
         self,
@@ -185,6 +207,8 @@ class Tasks:
                     identifier,
                 ),
             )
+            if state == "done":
+                connection.execute("DELETE FROM bulk.ledger WHERE task = ?", (identifier,))
 
     def log(self, identifier: int, notes: Sequence[Note]) -> None:
         with self._database.write() as connection:
@@ -217,10 +241,12 @@ class Tasks:
         )
         return [tuple(row) for row in rows]
 
-    def failed_subjects(self, identifier: int, reason: str, limit: int = 500) -> list[str]:
+    def failed_subjects(self, identifier: int, reason: str = "", limit: int = -1) -> list[str]:
+        """What failed for a reason, or for any where none is named; what was left out on purpose is not among it."""
         rows = self._database.connection.execute(
-            "SELECT subject FROM failures WHERE task = ? AND reason = ? ORDER BY id LIMIT ?",
-            (identifier, reason, limit),
+            "SELECT subject FROM failures WHERE task = ? AND (reason = ? OR ? = '' AND kind = 'failed')"
+            " ORDER BY id LIMIT ?",
+            (identifier, reason, reason, limit),
         )
         return [row[0] for row in rows]
 

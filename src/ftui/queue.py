@@ -51,12 +51,69 @@ def _collect_again(store: Store, source: Source) -> int:
     latest = store.tasks.latest("collect", source.id)
     if latest and latest.state in ("queued", "running"):
         return _left_behind(store, latest, f"{source.name} is being collected already")
-    if latest and latest.state in ("failed", "stopped", "paused"):
+    if latest and latest.state in ("failed", "stopped", "paused") and store.tasks.has_past(latest.id):
+        if latest.checkpoint.get("unclear"):
+            raise _unclear(source)
         store.tasks.ask(latest.id, None)
         return latest.id
-    if source.kind == "brightdata":
-        store.money.afford(f"Collecting {source.name}", room.cost_at_most(source.kind, source.config))
+    store.money.afford(f"Collecting {source.name}", room.cost_at_most(source.kind, source.config))
     return store.tasks.add("collect", source.name, {"source": source.id}, source.id)
+
+
+def retry_failed(store: Store, source_id: int) -> int:
+    """Collect again what failed in the last collection of a source, and nothing else.
+
+    Raises:
+        InputError: nothing failed, or what failed will do so again.
+        BusyError: it is being collected now.
+    """
+    from ftui import collect as room
+
+    with store.database.write():
+        source = store.sources.get(source_id)
+        latest = store.tasks.latest("collect", source.id)
+        if latest is None or latest.open:
+            raise BusyError(f"{source.name} is not collected yet", "what failed is known at its end", "Wait for it")
+        failed = store.tasks.failed_subjects(latest.id)
+        if not failed:
+            raise InputError(f"Nothing failed in {source.name}", "the last collection has no failures")
+        if source.kind == "files":
+            raise InputError(
+                "A row that cannot be read stays as it is",
+                f"{len(failed):,} rows or files of {source.name} could not be read",
+                "Correct the files, then collect again",
+            )
+        cost = room.cost_at_most(source.kind, source.config, failed)
+        store.money.afford(f"Collecting what failed in {source.name}", cost)
+        task = store.tasks.add("collect", source.name, {"source": source.id, "failed_of": latest.id}, source.id)
+    worker.ensure(store)
+    return task
+
+
+def answer_trigger(store: Store, source_id: int, job_id: str | None) -> int:
+    """Say what became of a job whose start was never answered, where only a person can see it.
+
+    Args:
+        job_id: its id at the vendor, None when it was not started.
+    """
+    with store.database.write(durable=True):
+        source = store.sources.get(source_id)
+        latest = store.tasks.latest("collect", source.id)
+        if latest is None or latest.open or not latest.checkpoint.get("unclear"):
+            raise InputError(f"Nothing is unclear about {source.name}", "no job of it waits for an answer")
+        state = {"snapshot_id": job_id.strip()} if job_id and job_id.strip() else {}
+        store.tasks.save_checkpoint(latest.id, state)
+        store.tasks.ask(latest.id, None)
+    worker.ensure(store)
+    return latest.id
+
+
+def _unclear(source: Source) -> InputError:
+    return InputError(
+        f"It is not known whether {source.name} was started",
+        "the answer to the call that starts it was lost, and Bright Data has no list to look in",
+        f"Look at brightdata.com/cp, then say: ftui collect again --started ID (or --not-started) {source.name!r}",
+    )
 
 
 def prepare(store: Store) -> int:

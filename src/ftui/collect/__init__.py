@@ -50,14 +50,22 @@ def describe(kind: str, config: Mapping[str, Any]) -> str:
     return source(kind, config).describe()
 
 
-def cost_at_most(kind: str, config: Mapping[str, Any]) -> float:
+def cost_at_most(kind: str, config: Mapping[str, Any], only: Sequence[str] = ()) -> float:
     """US dollars that a collection can cost.
+
+    Args:
+        only: the subjects of the failures to try again, () for everything.
 
     Raises:
         MoneyError: nothing bounds it.
     """
     settings = source(kind, config)
     return settings.cost_at_most() if isinstance(settings, BrightData) else 0.0
+
+
+def needs_key(kind: str, config: Mapping[str, Any]) -> bool:
+    """Whether a collection goes through Bright Data."""
+    return isinstance(source(kind, config), BrightData)
 
 
 def brightdata_config(
@@ -97,3 +105,17 @@ def collect(
     if isinstance(settings, Files):
         return read_files(settings, past)
     return collect_dataset(settings, credentials.get("brightdata", ""), base_url=brightdata_url, past=past)
+
+
+async def wind_up(
+    kind: str,
+    config: Mapping[str, Any],
+    past: Past,
+    *,
+    credentials: Mapping[str, str],
+    brightdata_url: str = BASE_URL,
+) -> AsyncGenerator[Event, None]:
+    """What remains to be done when a person has stopped a collection: see each collector's own."""
+    nothing: tuple[Event, ...] = ()
+    for event in nothing:
+        yield event

@@ -64,17 +64,17 @@ class Money:
     def reserve(self, what: str, reference: str, at_most: float) -> None:
         """Write down that `at_most` dollars are about to be spent, before the call that spends.
 
-        The same `reference` a second time is the same purchase, resumed; one that came to
-        nothing is reserved anew.
+        The same `reference` a second time is the same purchase, resumed; what it has cost
+        so far is a part of `at_most`.
 
         Raises:
             MoneyError: the budget would be passed.
         """
         with self._database.write(durable=True) as connection:
             known = connection.execute("SELECT actual FROM spending WHERE reference = ?", (reference,)).fetchone()
-            if known and known["actual"] != 0:
+            if known and known["actual"] is None:
                 return
-            self.afford(what, at_most)
+            self.afford(what, at_most - (known["actual"] if known else 0.0))
             connection.execute(
                 "INSERT INTO spending (time, what, reference, at_most) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (reference) DO UPDATE SET time = excluded.time, actual = NULL",

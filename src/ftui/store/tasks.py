@@ -181,6 +181,15 @@ class Tasks:
                 [(identifier, json.dumps(entry, ensure_ascii=False)) for entry in entries],
             )
 
+    def has_past(self, identifier: int) -> bool:
+        """Whether a task goes on where it was, and does not begin anew."""
+        row = self._database.connection.execute(
+            "SELECT checkpoint <> '{}' OR EXISTS (SELECT 1 FROM bulk.ledger WHERE task = tasks.id)"
+            " FROM tasks WHERE id = ?",
+            (identifier,),
+        ).fetchone()
+        return bool(row and row[0])
+
     def ledger(self, identifier: int) -> list[Mapping[str, Any]]:
         """The lines of a task's ledger in their order."""
         rows = self._database.connection.execute(

@@ -1,0 +1,82 @@
+"""Writes what a task says into the store, in small transactions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ftui.events import Batch, Checkpoint, Entry, Event, Failure, Note, Progress, Record, Result
+from ftui.store import Store
+from ftui.store.tasks import Task
+
+CONTROL_SECONDS = 0.25
+FLUSH_SECONDS = 0.25
+BATCH = 500
+
+
+class Sink:
+    """Writes events into the store: records in batches, progress a few times a second."""
+
+    def __init__(self, store: Store, task: Task) -> None:
+        self._store = store
+        self._task = task
+        self._records: list[Record] = []
+        self._failures: list[Failure] = []
+        self._notes: list[Note] = []
+        self._entries: list[Mapping[str, Any]] = []
+        self._progress: Progress | None = None
+        self._flushed = time.monotonic()
+        self._controlled = time.monotonic()
+        self.result: Mapping[str, Any] | None = None
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Record():
+                self._records.append(event)
+            case Failure():
+                self._failures.append(event)
+            case Batch():
+                self._records += [item for item in event.items if isinstance(item, Record)]
+                self._failures += [item for item in event.items if isinstance(item, Failure)]
+            case Note():
+                self._notes.append(event)
+            case Progress():
+                self._progress = event
+            case Result():
+                self.result = event.data
+            case Checkpoint():
+                # The records it counts on must be there before it.
+                self.flush()
+                self._store.tasks.save_checkpoint(self._task.id, event.state)
+            case Entry():
+                self._entries.append(event.data)
+                self.flush()
+        if len(self._records) >= BATCH or time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def control_due(self) -> bool:
+        """Whether it is time to look if a person wants the task to stop."""
+        now = time.monotonic()
+        if now - self._controlled < CONTROL_SECONDS:
+            return False
+        self._controlled = now
+        return True
+
+    def flush(self) -> None:
+        self._flushed = time.monotonic()
+        tasks, task = self._store.tasks, self._task
+        if not (self._records or self._failures or self._notes or self._entries or self._progress):
+            return
+        with self._store.database.write():
+            if self._records and task.source is not None:
+                self._store.records.put(task.source, self._records, task.id)
+            if self._entries:
+                tasks.add_entries(task.id, self._entries)
+            if self._failures:
+                tasks.add_failures(task.id, self._failures)
+            if self._notes:
+                tasks.log(task.id, self._notes)
+            if self._progress is not None:
+                tasks.save_progress(task.id, self._progress)
+        self._records, self._failures, self._notes, self._entries, self._progress = [], [], [], [], None

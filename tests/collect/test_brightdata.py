@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from collect.gather import Said, listen
-from ftui.collect import brightdata_config
+from ftui.collect import Past, brightdata_config
 from ftui.collect.brightdata import AMAZON_PRODUCTS, BrightData, collect_dataset
 from ftui.collect.past import Past
 from ftui.errors import CredentialError, FtuiError, InputError, MoneyError, NetworkError, ServiceError
@@ -329,7 +329,7 @@ def test_settings_limits_and_costs() -> None:
     config = job(limit=20)
     assert BrightData.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert config.cost_at_most() == pytest.approx(0.02)
-    assert config.describe() == f"Bright Data {AMAZON_PRODUCTS} by best_sellers_url, 1 input, at most 20 records"
+    assert config.describe() == "Bright Data Amazon products by best_sellers_url, 1 input, at most 20 records"
     assert BrightData(inputs=({"url": "https://shop.test/1"},) * 3).cost_at_most() == pytest.approx(0.003)
     with pytest.raises(MoneyError):
         BrightData(dataset_id="gd_reviews", inputs=({"url": "https://shop.test/1"},)).cost_at_most()
@@ -341,7 +341,7 @@ def test_settings_limits_and_costs() -> None:
         {"inputs": [{"category_url": CATEGORY}], "discover_by": "best_sellers_url"},
         {"inputs": []},
         {"inputs": ["https://shop.test"]},
-        {"dataset_id": "c_collector", "inputs": [{"url": "x"}]},
+        {"dataset_id": "c_collector", "inputs": [{"url": "x"}], "limit": 5},
         {"inputs": [{"url": "x"}], "limit": -1},
         {"inputs": [{"url": "x"}], "limit_per_input": 3},
         {"inputs": [{"url": "x"}], "base_url": "https://elsewhere.test"},

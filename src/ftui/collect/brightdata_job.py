@@ -17,7 +17,7 @@ from ftui.errors import FtuiError, NetworkError, ServiceError
 from ftui.events import Checkpoint, Event, Failure, Note, Progress, Record, Result
 
 if TYPE_CHECKING:
-    from ftui.collect.brightdata import BrightData
+    from ftui.collect.brightdata_settings import BrightData
 
 _ENDED_BADLY = frozenset({"failed", "error", "cancelled", "canceled"})
 _LOOKS = 3
@@ -179,7 +179,7 @@ class Job:
             raise ServiceError(
                 "The snapshot holds no records", f"{failed} rows with errors{most}", "Check the input and the failures"
             )
-        cost = round(done * self.config.price_per_record, 6)
+        cost = round(done * self.config.price, 6)
         yield Result(
             {"done": done, "failed": failed, "bytes": self.api.bytes, "snapshot_id": self.snapshot, "cost": cost}
         )

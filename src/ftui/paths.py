@@ -7,10 +7,12 @@ folder, which is also how tests get a home of their own.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from ftui.errors import InputError
 
@@ -82,6 +84,25 @@ def project_data_dir(name: str) -> Path:
 def private_dir(path: Path) -> Path:
     """`path`, made with mode 0700 where it is missing."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def keep_stream(folder: Path, stream: BinaryIO) -> Path:
+    """All of a stream in a file named by its content, so that the same content is the same file."""
+    digest = hashlib.blake2b(digest_size=8)
+    handle, temporary = tempfile.mkstemp(dir=private_dir(folder), prefix=".stream.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            while chunk := stream.read(2**20):
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        path = folder / f"stdin-{digest.hexdigest()}"
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
     return path
 
 

@@ -51,7 +51,7 @@ def _collect_again(store: Store, source: Source) -> int:
     latest = store.tasks.latest("collect", source.id)
     if latest and latest.state in ("queued", "running"):
         return _left_behind(store, latest, f"{source.name} is being collected already")
-    if latest and latest.state in ("failed", "stopped", "paused") and store.tasks.has_past(latest.id):
+    if latest and store.tasks.goes_on(latest):
         if latest.checkpoint.get("unclear"):
             raise _unclear(source)
         store.tasks.ask(latest.id, None)

@@ -123,7 +123,8 @@ def test_a_collection_that_was_refused_costs_nothing_and_can_be_started_again() 
         fails(run(*words), 8, "--max-cost")
         fails(run(*words, "--max-cost", "1"), 7, "does not accept the job")
         assert (store.money.spent(), server.triggers) == (0, 0)
-        again = run("collect", "again", "best")
+        fails(run("collect", "again", "best"), 8, "--max-cost")
+        again = run("collect", "again", "best", "--max-cost", "1")
         assert again.returncode == 0, again.stderr
         assert server.triggers == 1
         assert 0 < store.money.spent() < 0.01, "the bill, not the most it could have been"

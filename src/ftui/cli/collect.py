@@ -1,49 +1,74 @@
-"""`ftui collect`"""
+"""`ftui collect`: start a collection, or let one go on. What it brought: `collect_look`."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from ftui import collect, queue
-from ftui.cli.common import add_follow_options, dollars, follow, open_store, print_json, print_table
+from ftui.cli import collect_look
+from ftui.cli.common import add_follow_options, dollars, find_source, follow, open_store, print_json
 from ftui.errors import InputError, MoneyError
 from ftui.store import Store
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_list, json=False)
-    actions = parser.add_subparsers(title="sources", metavar="SOURCE")
-
-    crawl = actions.add_parser("crawl", help="follow the links of a site, or its sitemap")
-    crawl.add_argument("start", nargs="*", metavar="URL", help="where to start")
-    crawl.add_argument("--sitemap", default="", metavar="URL", help="collect the pages that a sitemap lists")
-    crawl.add_argument("--max-pages", type=int, metavar="N", help="stop after N pages")
-    _common(crawl, _crawl)
-
-    files = actions.add_parser("files", help="JSON, JSONL or CSV files, or folders of them")
-    files.add_argument("paths", nargs="+", metavar="PATH")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    _configure_crawl(actions)
+    _configure_brightdata(actions)
+    files = actions.add_parser("files", help="files of any kind, and folders of them")
+    files.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, patterns; - for standard input")
     _common(files, _files)
-
-    bright = actions.add_parser("brightdata", help="a Bright Data dataset")
-    bright.add_argument("inputs", nargs="+", metavar="URL", help="what to collect")
-    bright.add_argument("--dataset", metavar="gd_…", help="default: Amazon products")
-    bright.add_argument(
-        "--discover-by", metavar="KIND", help="default: best_sellers_url; 'none' takes the URLs as they are"
-    )
-    bright.add_argument("--input-field", metavar="NAME", help="the field the URLs go in (default: category_url or url)")
-    bright.add_argument("--limit", type=int, metavar="N", help="records for each input")
-    bright.add_argument("--max-cost", type=dollars, metavar="DOLLARS", help="needed: what it may cost at most")
-    _common(bright, _brightdata)
 
     again = actions.add_parser("again", help="collect from a source again, or go on where it was cut off")
     again.add_argument("name", help="the source's name")
+    again.add_argument("--failed", action="store_true", help="only what failed the last time")
+    again.add_argument("--max-cost", type=dollars, metavar="DOLLARS", help="needed where it costs: at most this much")
+    answer = again.add_mutually_exclusive_group()
+    answer.add_argument("--started", metavar="ID", help="of a job whose start was not answered: it runs under this id")
+    answer.add_argument("--not-started", action="store_true", help="of such a job: it does not run, start it")
     add_follow_options(again)
     again.set_defaults(run=_again)
-    listing = actions.add_parser("list", help="the sources of the project")
-    listing.add_argument("--json", action="store_true", help="print JSON")
-    listing.set_defaults(run=_list)
+    collect_look.configure(parser, actions)
+
+
+def _configure_crawl(actions: Any) -> None:
+    crawl = actions.add_parser("crawl", help="follow the links of a site, or its sitemap")
+    crawl.add_argument("start", nargs="*", metavar="URL", help="where to start")
+    crawl.add_argument("--sitemap", metavar="URL", help="collect the pages that a sitemap lists; 'none' looks for none")
+    crawl.add_argument("--no-follow", action="store_true", help="do not follow links")
+    crawl.add_argument("--include", action="append", metavar="PATTERN", help="only paths like /support/* (repeatable)")
+    crawl.add_argument("--exclude", action="append", metavar="PATTERN", help="no paths like */print/* (repeatable)")
+    crawl.add_argument("--max-depth", type=int, metavar="N", help="links away from the start at most")
+    crawl.add_argument("--max-pages", type=int, metavar="N", help="stop after N pages")
+    crawl.add_argument("--concurrency", type=int, metavar="N", help="requests to one site at a time")
+    crawl.add_argument("--delay", type=float, metavar="SECONDS", help="between two requests to one site")
+    crawl.add_argument("--unlocker", metavar="ZONE", help="fetch through this zone of Bright Data's Web Unlocker")
+    crawl.add_argument("--country", metavar="XX", help="from where the Web Unlocker fetches, two letters")
+    crawl.add_argument("--price-per-request", type=dollars, metavar="DOLLARS", help="of the Web Unlocker, by your plan")
+    crawl.add_argument("--max-cost", type=dollars, metavar="DOLLARS", help="needed with --unlocker: at most this much")
+    _common(crawl, _crawl)
+
+
+def _configure_brightdata(actions: Any) -> None:
+    bright = actions.add_parser("brightdata", help="a Bright Data dataset (gd_…) or collector (c_…)")
+    bright.add_argument("inputs", nargs="*", metavar="INPUT", help="what to collect: addresses, keywords")
+    bright.add_argument("--dataset", metavar="ID", help="gd_… or c_…, see `datasets`; default: Amazon products")
+    bright.add_argument("--discover-by", metavar="KIND", help="how inputs lead to records; 'none': each is a page")
+    bright.add_argument("--input-field", metavar="NAME", help="the field that the inputs go in")
+    bright.add_argument("--input-file", metavar="FILE", help="inputs with several fields: JSON, JSONL or CSV")
+    bright.add_argument("--snapshot", metavar="ID", help="take an earlier snapshot, see `snapshots`; costs nothing")
+    bright.add_argument("--limit", type=int, metavar="N", help="records for each input")
+    bright.add_argument("--fields", metavar="A,B", help="only these fields of a record")
+    bright.add_argument("--sync", action="store_true", help="wait for the answer of up to 20 inputs in one call")
+    bright.add_argument("--csv", action="store_true", help="send the inputs as CSV")
+    bright.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="another query parameter")
+    bright.add_argument("--price-per-record", type=dollars, metavar="DOLLARS", help="where your plan has another")
+    bright.add_argument("--max-cost", type=dollars, metavar="DOLLARS", help="needed: what it may cost at most")
+    _common(bright, _brightdata)
 
 
 def _common(parser: argparse.ArgumentParser, run: Any) -> None:
@@ -54,17 +79,38 @@ def _common(parser: argparse.ArgumentParser, run: Any) -> None:
 
 
 def _crawl(options: argparse.Namespace) -> int:
-    config: dict[str, Any] = {"start": options.start, "sitemap": options.sitemap}
-    if options.max_pages is not None:
-        config["max_pages"] = options.max_pages
+    config: dict[str, Any] = {"start": options.start, "sitemap": options.sitemap or ""}
+    names = ("include", "exclude", "max_depth", "max_pages", "concurrency", "delay", "unlocker", "country")
+    for name in (*names, "price_per_request"):
+        if getattr(options, name) is not None:
+            config[name] = getattr(options, name)
+    if options.no_follow:
+        config["follow_links"] = False
     return _collect("crawl", config, options)
 
 
 def _files(options: argparse.Namespace) -> int:
-    return _collect("files", {"paths": options.paths}, options)
+    with open_store(options) as store:
+        paths = [_spooled(store) if path == "-" else path for path in options.paths]
+        return _queue(store, "files", {"paths": paths}, options)
+
+
+def _spooled(store: Store) -> str:
+    """Standard input as a file of the project, where the worker can read it, again too."""
+    from ftui import paths
+
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InputError("There is no standard input", "nothing is piped in", "For example: cat rows.jsonl | ftui …")
+    return str(paths.keep_stream(store.data_folder / "imports", sys.stdin.buffer))
 
 
 def _brightdata(options: argparse.Namespace) -> int:
+    return _collect("brightdata", _brightdata_config(options), options)
+
+
+def _brightdata_config(options: argparse.Namespace) -> dict[str, Any]:
+    if options.snapshot:
+        return {"snapshot_id": options.snapshot} | ({"dataset_id": options.dataset} if options.dataset else {})
     config = collect.brightdata_config(
         options.inputs,
         dataset=options.dataset,
@@ -72,28 +118,70 @@ def _brightdata(options: argparse.Namespace) -> int:
         field=options.input_field,
         limit=options.limit,
     )
-    cost = collect.cost_at_most("brightdata", collect.validate("brightdata", config))
+    if options.input_file:
+        config["inputs"] = [*config["inputs"], *asyncio.run(collect.read_inputs(options.input_file))]
+    if options.fields:
+        config["fields"] = [name.strip() for name in options.fields.split(",")]
+    if options.sync:
+        config["sync"] = True
+    if options.csv:
+        config["input_format"] = "csv"
+    if options.param:
+        config["parameters"] = dict(_parameter(text) for text in options.param)
+    if options.price_per_record is not None:
+        config["price_per_record"] = options.price_per_record
+    if options.max_cost is not None and options.limit is None:
+        # The limits follow from the money.
+        config["max_cost"] = options.max_cost
+    return config
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"{text!r} is no parameter", "it has no =", "For example: --param country=US")
+    return name, value
+
+
+def _collect(kind: str, config: Mapping[str, Any], options: argparse.Namespace) -> int:
+    _bounded(collect.cost_at_most(kind, collect.validate(kind, config)), options)
+    with open_store(options) as store:
+        return _queue(store, kind, config, options)
+
+
+def _bounded(cost: float, options: argparse.Namespace) -> None:
+    """A script says what it is willing to spend.
+
+    Raises:
+        MoneyError: it does not, or it is less than this can cost.
+    """
+    if not cost:
+        return
     if options.max_cost is None:
         why = f"about ${cost:,.2f} at most, and no limit was given"
         raise MoneyError("This collection costs money", why, "Add: --max-cost DOLLARS")
     if cost > options.max_cost:
         why = f"it can cost ${cost:,.2f}; the limit is ${options.max_cost:,.2f}"
-        raise MoneyError("This collection could pass the limit", why, "Lower --limit")
-    return _collect("brightdata", config, options)
+        raise MoneyError("This collection could pass the limit", why, "Lower --limit or --max-pages")
 
 
-def _collect(kind: str, config: Mapping[str, Any], options: argparse.Namespace) -> int:
-    with open_store(options) as store:
-        task = queue.collect(store, kind, config, options.name, "general" if options.general else "domain")
-        return _report(store, task, options)
+def _queue(store: Store, kind: str, config: Mapping[str, Any], options: argparse.Namespace) -> int:
+    task = queue.collect(store, kind, config, options.name, "general" if options.general else "domain")
+    return _report(store, task, options)
 
 
 def _again(options: argparse.Namespace) -> int:
     with open_store(options) as store:
-        source = next((source for source in store.sources.all() if source.name == options.name), None)
-        if source is None:
-            raise InputError(f"There is no source {options.name!r}", "this project has none", "See: ftui collect list")
-        return _report(store, queue.collect_again(store, source.id), options)
+        source = find_source(store, options.name)
+        latest = store.tasks.latest("collect", source.id)
+        if options.started or options.not_started:
+            return _report(store, queue.answer_trigger(store, source.id, options.started), options)
+        only = store.tasks.failed_subjects(latest.id) if options.failed and latest else ()
+        if options.failed or latest is None or not store.tasks.goes_on(latest):
+            # What goes on has its price behind it.
+            _bounded(collect.cost_at_most(source.kind, source.config, only), options)
+        again = queue.retry_failed if options.failed else queue.collect_again
+        return _report(store, again(store, source.id), options)
 
 
 def _report(store: Store, task_id: int, options: argparse.Namespace) -> int:
@@ -109,28 +197,3 @@ def _report(store: Store, task_id: int, options: argparse.Namespace) -> int:
             print(f"  {'✗' if kind == 'failed' else '·'} {reason}  {count:,}")
         print(f"{store.records.count(task.source):,} records from it are in the project; next: ftui prepare")
     return 0 if task.state == "done" else 1
-
-
-def _list(options: argparse.Namespace) -> int:
-    with open_store(options) as store:
-        sources = store.sources.all()
-        lines = []
-        for source in sources:
-            latest = store.tasks.latest("collect", source.id)
-            lines.append(
-                {
-                    "source": source.name,
-                    "kind": source.kind,
-                    "tag": source.tag,
-                    "records": store.records.count(source.id),
-                    "state": latest.state if latest else "new",
-                    "from": collect.describe(source.kind, source.config),
-                }
-            )
-        if options.json:
-            print_json(lines)
-        elif lines:
-            print_table([tuple(lines[0]), *[tuple(line.values()) for line in lines]], right=(3,))
-        else:
-            print("No source yet. Add one: ftui collect crawl URL")
-    return 0

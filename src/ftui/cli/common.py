@@ -13,6 +13,7 @@ from typing import Any
 from ftui import guide, settings, worker
 from ftui.errors import EngineError, FtuiError, InputError
 from ftui.store import Store, list_projects
+from ftui.store.records import Source
 from ftui.store.tasks import Task
 
 POLL_SECONDS = 0.2
@@ -33,6 +34,18 @@ def open_store(options: argparse.Namespace) -> Store:
             "Make one: ftui projects new NAME" if not known else "Add: --project NAME",
         )
     return Store(name)
+
+
+def find_source(store: Store, name: str) -> Source:
+    """The source of a name.
+
+    Raises:
+        InputError: there is none.
+    """
+    source = next((source for source in store.sources.all() if source.name == name), None)
+    if source is None:
+        raise InputError(f"There is no source {name!r}", "this project has none", "See: ftui collect list")
+    return source
 
 
 def print_json(value: Any) -> None:
@@ -89,25 +102,25 @@ def follow(store: Store, task_id: int, *, as_json: bool = False, quiet: bool = F
         FtuiError: the task failed, or no worker could be kept alive for it.
     """
     line = ProgressLine(quiet=quiet or as_json)
-    shown: Any = None
+    printed = _Printed(store, task_id)
     for task in until_finished(store, task_id):
         if as_json:
-            state = {"event": "progress", "task": task.id, "kind": task.kind, "state": task.state, **_numbers(task)}
-            if state != shown:
-                print_json(state)
-                shown = state
+            printed.show(task)
         else:
             line.show(f"{task.title}: {guide.progress(task)}")
     line.end()
     task = store.tasks.get(task_id)
     if as_json:
-        for kind, reason, count in store.tasks.failures(task_id):
-            print_json({"event": kind, "task": task.id, "reason": reason, "count": count})
+        printed.show(task)
         print_json(
             {
                 "event": task.state,
                 "task": task.id,
                 "result": task.result,
+                "failures": [
+                    {"event": kind, "reason": reason, "count": count}
+                    for kind, reason, count in store.tasks.failures(task_id)
+                ],
                 "error": task.error.as_dict() if task.error else None,
             }
         )
@@ -145,6 +158,28 @@ def until_finished(store: Store, task_id: int) -> Iterable[Task]:
             worker.ensure(store)
 
 
+class _Printed:
+    """What a task says as JSON, each thing once."""
+
+    def __init__(self, store: Store, task_id: int) -> None:
+        self._tasks, self._task = store.tasks, task_id
+        self._note = self._failure = 0
+        self._state: Any = None
+
+    def show(self, task: Task) -> None:
+        for number, level, text in self._tasks.notes_after(self._task, self._note):
+            print_json({"event": "note", "task": task.id, "level": level, "text": text})
+            self._note = number
+        for number, kind, reason, subject in self._tasks.failures_after(self._task, self._failure):
+            print_json({"event": kind, "task": task.id, "reason": reason, "subject": subject})
+            self._failure = number
+        state = {"event": "progress", "task": task.id, "kind": task.kind, "state": task.state, **_numbers(task)}
+        if state != self._state:
+            now = time.time()
+            print_json({**state, "per_second": task.rate(now), "seconds_left": task.seconds_left(now)})
+            self._state = state
+
+
 def _numbers(task: Task) -> dict[str, Any]:
     state = task.progress
     return {
@@ -154,6 +189,8 @@ def _numbers(task: Task) -> dict[str, Any]:
         "failed": state.failed,
         "skipped": state.skipped,
         "bytes": state.bytes,
+        "cost": state.cost,
+        "cost_at_most": state.cost_at_most,
         "text": state.text,
     }
 

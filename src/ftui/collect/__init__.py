@@ -19,7 +19,7 @@ from ftui.collect.files import Files, read_files
 from ftui.collect.past import NOTHING
 from ftui.collect.past import Past as Past
 from ftui.errors import InputError
-from ftui.events import Event
+from ftui.events import Batch, Event, Failure, Record
 
 Source = Crawl | BrightData | Files
 KINDS: dict[str, type[Source]] = {"crawl": Crawl, "brightdata": BrightData, "files": Files}
@@ -105,6 +105,22 @@ def collect(
     if isinstance(settings, Files):
         return read_files(settings, past)
     return collect_dataset(settings, credentials.get("brightdata", ""), base_url=brightdata_url, past=past)
+
+
+async def read_inputs(path: str) -> list[dict[str, Any]]:
+    """The rows of a file as inputs of a Bright Data source.
+
+    Raises:
+        InputError: it cannot be read, or a row of it is broken: a job is never started with a part of its inputs.
+    """
+    inputs: list[dict[str, Any]] = []
+    async for event in read_files(Files((path,))):
+        for item in event.items if isinstance(event, Batch) else (event,):
+            if isinstance(item, Record):
+                inputs.append({name: value for name, value in item.data.items() if value is not None})
+            elif isinstance(item, Failure):
+                raise InputError("The inputs cannot be used", f"{item.subject}: {item.reason}", "Correct the file")
+    return inputs
 
 
 async def wind_up(

@@ -181,14 +181,12 @@ class Tasks:
                 [(identifier, json.dumps(entry, ensure_ascii=False)) for entry in entries],
             )
 
-    def has_past(self, identifier: int) -> bool:
-        """Whether a task goes on where it was, and does not begin anew."""
-        row = self._database.connection.execute(
-            "SELECT checkpoint <> '{}' OR EXISTS (SELECT 1 FROM bulk.ledger WHERE task = tasks.id)"
-            " FROM tasks WHERE id = ?",
-            (identifier,),
-        ).fetchone()
-        return bool(row and row[0])
+    def goes_on(self, task: Task) -> bool:
+        """Whether a task that has not come to its end would go on where it was, and not begin anew."""
+        if task.state not in ("failed", "stopped"):
+            return task.open
+        row = self._database.connection.execute("SELECT 1 FROM bulk.ledger WHERE task = ? LIMIT 1", (task.id,))
+        return bool(task.checkpoint) or row.fetchone() is not None
 
     def ledger(self, identifier: int) -> list[Mapping[str, Any]]:
         """The lines of a task's ledger in their order."""
@@ -233,6 +231,20 @@ class Tasks:
             (identifier, limit),
         ).fetchall()
         return [tuple(row) for row in reversed(rows)]
+
+    def notes_after(self, identifier: int, last: int) -> list[tuple[int, str, str]]:
+        """Lines of a task's log behind number `last`: (number, level, text)."""
+        rows = self._database.connection.execute(
+            "SELECT id, level, text FROM task_log WHERE task = ? AND id > ? ORDER BY id", (identifier, last)
+        )
+        return [tuple(row) for row in rows]
+
+    def failures_after(self, identifier: int, last: int) -> list[tuple[int, str, str, str]]:
+        """What failed or was left out behind number `last`: (number, kind, reason, subject)."""
+        rows = self._database.connection.execute(
+            "SELECT id, kind, reason, subject FROM failures WHERE id > ? AND task = ? ORDER BY id", (last, identifier)
+        )
+        return [tuple(row) for row in rows]
 
     def add_failures(self, identifier: int, failures: Sequence[Failure]) -> None:
         with self._database.write() as connection:

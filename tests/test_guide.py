@@ -58,6 +58,17 @@ def test_every_state_of_a_project_has_a_next_step(store: Store) -> None:
     assert "1 of 1 unseen" in guide.next_step(store).text
 
 
+def test_the_progress_of_a_collection_in_one_line(store: Store) -> None:
+    task = store.tasks.add("collect", "best", {})
+    store.tasks.start(task)
+    said = Progress(50, 100, "records", failed=3, bytes=2_100_000, text="downloading", cost=0.05, cost_at_most=0.1)
+    store.tasks.save_progress(task, said)
+    now = store.tasks.get(task)
+    assert guide.progress(now, (now.started or 0) + 5) == (
+        "50 of 100 records, 3 failed, 2.1 MB, 10/s, 5 s left, $0.05 of at most $0.10, downloading"
+    )
+
+
 def test_what_happened_meanwhile(store: Store) -> None:
     before = time.time() - 1
     assert guide.away(store, before) == []

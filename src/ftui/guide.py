@@ -121,14 +121,20 @@ def progress(task: Task, now: float | None = None) -> str:
         parts.append(f"{state.done:,} of {state.total:,} {state.unit}")
     elif state.done:
         parts.append(f"{state.done:,} {state.unit}")
+    if task.kind == "collect":
+        parts += [f"{state.failed:,} failed"] if state.failed else []
+        parts += [f"{state.bytes / 1e6:,.1f} MB"] if state.bytes >= 50_000 else []
     rate = task.rate(moment)
     if rate and state.unit != "bytes" and task.kind in ("collect", "prepare"):
         parts.append(f"{rate:,.0f}/s" if rate >= 2 else f"{rate:.1f}/s")
     left = task.seconds_left(moment)
     if left is not None and state.done:
         parts.append(f"{duration(left)} left")
+    if state.cost_at_most is not None:
+        parts.append(f"${state.cost or 0:,.2f} of at most ${state.cost_at_most:,.2f}")
     if state.text:
-        parts.insert(0, state.text)
+        # An address can be long, and the end of a line is what is cut.
+        parts.insert(len(parts) if task.kind == "collect" else 0, state.text)
     return ", ".join(parts) or "starting"
 
 

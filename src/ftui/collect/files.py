@@ -1,24 +1,31 @@
-"""Files and folders of rows: JSON, JSONL, CSV and TSV, whatever their names say."""
+"""Files and folders: rows of data, pages, transcripts and PDFs, whatever their names say.
+
+`formats.py` says what can be read. A thread reads, one step ahead of the events.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, closing
+import time
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ftui.collect import fields, rows
-from ftui.collect.formats import NotData, look, read_rows
+from ftui.collect import fields, formats, rows
+from ftui.collect.named import Named, find
 from ftui.collect.past import NOTHING, Past
+from ftui.collect.read_bytes import Cut, NotData, Stream
 from ftui.errors import InputError
-from ftui.events import Checkpoint, Event, Failure, Note, Progress, Result
+from ftui.events import Batch, Checkpoint, Event, Failure, Note, Progress, Record, Result
 
-_ROWS_PER_STEP = 500
-_SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
-_COUNTS = ("file", "row", "done", "failed", "skipped", "bytes")
+_ROWS_AT_ONCE = 1000
+_BYTES_AT_ONCE = 2 * 2**20
+_SECONDS_AT_ONCE = 0.5
+_ROWS_TO_CHECKPOINT = 5000
+_SECONDS_TO_CHECKPOINT = 1.0
+_COUNTS = ("file", "row", "done", "failed", "skipped")
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,8 @@ class Files(fields.Settings):
     """What to read.
 
     Attributes:
-        paths: files and folders; of a folder every file in it and below, by name.
+        paths: files, folders (every file in them and below) and patterns (`*`, `?`, `[…]`,
+            and `**` for folders of any depth).
     """
 
     paths: tuple[str, ...] = ()
@@ -35,73 +43,103 @@ class Files(fields.Settings):
         named = fields.texts("paths", self.paths)
         if not named:
             raise InputError("There is nothing to read", "no file and no folder is named", "Name one")
+        if any("\0" in path for path in named):
+            raise InputError("There is nothing to read", "a name holds a NUL byte", "Correct the name")
         self._set("paths", tuple(str(Path(path).expanduser().absolute()) for path in named))
 
     def describe(self) -> str:
         """One line for lists."""
         names = [Path(path).name for path in self.paths]
         if len(names) == 1:
-            return f"{'folder' if Path(self.paths[0]).is_dir() else 'file'} {names[0]}"
+            path = Path(self.paths[0])
+            return f"{'folder' if path.is_dir() else 'file' if path.is_file() else 'files'} {names[0]}"
         return f"{len(names)} files: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """One file to read; `name` is what people and keys call it."""
-
-    path: Path
-    name: str
-    size: int
-
-
 async def read_files(config: Files, past: Past = NOTHING) -> AsyncGenerator[Event, None]:
-    """Yield the rows of all files. A record's key is `NAME:LINE`.
+    """Yield the rows of all files, in batches. A record's key is `NAME:LINE`, or `NAME` for a file that is one record.
 
     Args:
-        past: of a run that was cut off, to go on from there.
+        past: of a run that was cut off, to go on from there; the failures to try again.
 
     Raises:
         InputError: what was named is missing or holds no rows that can be read.
     """
-    files = await asyncio.to_thread(_files, config)
-    run = _Run(files)
-    if past.state.get("done") and not run.resume(past.state):
+    files, left_out = await asyncio.to_thread(find, config.paths)
+    run = _Run(files, frozenset(past.only))
+    if past.state and not run.resume(past.state):
         yield Note("The files have changed since the last run: they are read from the beginning", "warn")
-    for number in range(run.file, len(files)):
-        file = files[number]
-        try:
-            async with aclosing(run.read(file)) as events:
-                async for event in events:
-                    yield event
-        except (NotData, OSError) as error:
-            reason = (error.strerror or str(error)) if isinstance(error, OSError) else f"it is {error}"
-            if len(files) == 1:
-                raise InputError(f"{file.name} cannot be read", reason, "Give JSON, JSONL, CSV or TSV") from error
-            run.skipped += 1
-            yield Failure(file.name, reason, kind="skipped")
-        run.file, run.row = number + 1, 0
-        run.bytes = sum(one.size for one in files[: number + 1])
-        yield Checkpoint(run.state())
-        yield run.progress()
-    if not run.done:
+    if not run.has_begun:
+        run.skipped = len(left_out)
+        if left_out:
+            yield Batch(left_out)
+    async with aclosing(_ahead(run.steps())) as steps:
+        async for step in steps:
+            for note in step.notes:
+                yield Note(note, "warn")
+            if step.items:
+                yield Batch(step.items)
+            if step.state:
+                yield Checkpoint(step.state)
+            yield step.progress
+    if not run.done and not past.only:
         raise InputError(
             "There is nothing to use in what was named",
             f"{run.failed} rows and {run.skipped} files could not be read",
-            "Look at the failures; JSON, JSONL, CSV and TSV can be read",
+            f"Look at the failures; what can be read is {formats.READABLE}",
         )
-    yield Result({"done": run.done, "failed": run.failed, "skipped": run.skipped, "bytes": run.bytes})
+    yield Result({"done": run.done, "failed": run.failed, "skipped": run.skipped, "bytes": run.size})
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Some rows, and how far the reading is behind them; `state` where it is time for a checkpoint."""
+
+    items: list[Record | Failure]
+    notes: list[str]
+    state: Mapping[str, Any] | None
+    progress: Progress
+
+
+async def _ahead(steps: Generator[_Step, None, None]) -> AsyncGenerator[_Step, None]:
+    """The steps, made in a thread: the next one while the consumer deals with the last."""
+
+    def begin() -> asyncio.Task[_Step | None]:
+        return asyncio.create_task(asyncio.to_thread(next, steps, None))
+
+    running = begin()
+    try:
+        # A thread cannot be cancelled: it is waited for, or the generator would be closed while it runs.
+        while (step := await asyncio.shield(running)) is not None:
+            running = begin()
+            yield step
+    finally:
+        await asyncio.wait([running])
+        running.cancelled() or running.exception()
+        steps.close()
 
 
 class _Run:
-    """How far the reading is: rows taken of the file under way, and the counts of all."""
+    """How far the reading is: rows taken of the file under way, and the counts of all.
 
-    def __init__(self, files: list[_File]) -> None:
-        self.file = self.row = self.done = self.failed = self.skipped = self.bytes = 0
-        self._seal = rows.digest("\n".join(f"{file.name} {file.size}" for file in files).encode("utf-8", "replace"))
-        self._size = sum(file.size for file in files)
+    Attributes:
+        file: number of the file under way. row: rows of it that were taken.
+        size: bytes of all files on disk.
+    """
 
-    def state(self) -> dict[str, Any]:
-        return {"files": self._seal, **{name: getattr(self, name) for name in _COUNTS}}
+    def __init__(self, files: list[Named], only: frozenset[str]) -> None:
+        self.file = self.row = self.done = self.failed = self.skipped = 0
+        self.size = sum(file.size for file in files)
+        self._files, self._only = files, only
+        seal = "\n".join(f"{file.name} {file.size} {file.changed}" for file in files)
+        self._seal = rows.digest(seal.encode("utf-8", "replace"))
+        self._bytes, self._items, self._notes = 0, list[Record | Failure](), list[str]()
+        self._given = self._stepped = self._saved_rows = 0
+        self._stepped_at = self._saved_at = time.monotonic()
+
+    @property
+    def has_begun(self) -> bool:
+        return bool(self.file or self.row)
 
     def resume(self, state: Mapping[str, Any]) -> bool:
         """Go on from a checkpoint; False when it was made of other files."""
@@ -111,67 +149,102 @@ class _Run:
             setattr(self, name, int(state.get(name, 0)))
         return True
 
-    def progress(self, text: str = "") -> Progress:
-        """Records so far; how many there will be follows from the bytes still to read."""
-        total = max(self.done, round(self.done * self._size / self.bytes)) if self.bytes else None
-        return Progress(self.done, total, "records", self.failed, self.skipped, self.bytes, text)
+    def steps(self) -> Generator[_Step, None, None]:
+        """Read on to the end.
 
-    async def read(self, file: _File) -> AsyncGenerator[Event, None]:
-        """The rows of one file behind those taken, in steps."""
-        how = await asyncio.to_thread(look, file.path)
+        Raises:
+            InputError: the only file cannot be read.
+        """
+        self._bytes = sum(file.size for file in self._files[: self.file])
+        for file in self._files[self.file :]:
+            before = self._bytes
+            try:
+                with Stream(file.path, file.name) as stream:
+                    for _ in self._rows(stream, file):
+                        if self._is_due(stream):
+                            self._bytes = before + min(stream.taken, file.size)
+                            yield self._step(file, stream)
+                    self._notes += stream.notes
+                    if stream.has_changed:
+                        self._notes.append(f"{file.name} was changed while it was read; collect it again to be sure")
+            except Cut as error:
+                self._add(Failure(file.name, str(error)))
+            except (NotData, OSError) as error:
+                reason = (error.strerror or str(error)) if isinstance(error, OSError) else f"it is {error}"
+                if len(self._files) == 1 and not self.done and not self.failed:
+                    do = f"What can be read is {formats.READABLE}"
+                    raise InputError(f"{file.name} cannot be read", reason, do) from error
+                self._add(Failure(file.name, reason, kind="skipped"))
+            self._bytes = before + file.size
+            self.file, self.row = self.file + 1, 0
+            if self._is_due(None):
+                yield self._step(file, None)
+        if self._items or self._notes:
+            yield self._step(self._files[-1], None)
+
+    def _rows(self, stream: Stream, file: Named) -> Generator[None, None, None]:
+        """Take the rows behind those taken, one at a time."""
+        how = formats.look(stream)
         if not self.row:
-            if _SUFFIXES.get(file.path.suffix.lower(), how.format) != how.format:
-                yield Note(f"{file.name} is not what its name says; it is read as {how.format.upper()}", "warn")
-            if how.encoding == "cp1252":
-                yield Note(f"{file.name} is not UTF-8; it is read as Windows-1252", "warn")
-        before = self.bytes
-        with file.path.open("rb") as binary, closing(read_rows(binary, how)) as every:
-            # An array is parsed at once, which can take seconds; lines come in small steps.
-            is_array = how.format == "json"
-            whole = await asyncio.to_thread(lambda: list(read_rows(binary, how))) if is_array else every
-            found = islice(whole, self.row, None)
-            while step := list(islice(found, _ROWS_PER_STEP)):
-                for line, row, problem in step:
-                    subject = f"{file.name} line {line}"
-                    event = Failure(subject, problem) if problem else rows.to_event(row, f"{file.name}:{line}", subject)
-                    if isinstance(event, Failure):
-                        self.failed += 1
-                    else:
-                        self.done += 1
-                    yield event
-                self.row += len(step)
-                yield Checkpoint(self.state())
-                self.bytes = before + binary.tell()
-                yield self.progress(file.name)
-        self.bytes = before
+            self._note(stream, how)
+        place = formats.PLACES.get(how.format, "line")
+        taken = 0
+        self._given = 0
+        for line, row, problem in formats.read(stream, how):
+            taken += 1
+            if taken <= self.row:
+                continue
+            name = file.name
+            subject = f"{name} {place} {line}" if line else name
+            event = (
+                Failure(subject, problem)
+                if problem
+                else rows.to_event(row, f"{name}:{line}" if line else name, subject)
+            )
+            self.row = taken
+            self._add(event, subject, name)
+            yield
 
+    def _note(self, stream: Stream, how: formats.Look) -> None:
+        if formats.SUFFIXES.get(stream.suffix, how.format) != how.format:
+            stream.notes.append(f"{stream.name} is not what its name says; it is read as {how.format.upper()}")
+        if how.encoding == "cp1252":
+            stream.notes.append(f"{stream.name} is not UTF-8; it is read as Windows-1252")
 
-def _files(config: Files) -> list[_File]:
-    """All files, those of a folder sorted by name.
-
-    Raises:
-        InputError: something that was named is not there.
-    """
-    named = [Path(path) for path in config.paths]
-    found: list[_File] = []
-    for path in named:
-        if path.is_dir():
-            home = path.resolve()
-            for inner in sorted(path.rglob("*")):
-                name = inner.relative_to(path)
-                # A link can lead out of the folder, and only the folder was named.
-                if inner.is_file() and inner.resolve().is_relative_to(home) and not _is_hidden(name):
-                    found.append(_File(inner, name.as_posix(), inner.stat().st_size))
-        elif path.is_file():
-            twins = sum(other.name == path.name for other in named)
-            found.append(_File(path, path.name if twins == 1 else str(path), path.stat().st_size))
+    def _add(self, event: Record | Failure, subject: str = "", name: str = "") -> None:
+        if self._only:
+            own = event.subject if isinstance(event, Failure) else event.url
+            if self._only.isdisjoint((own, subject, name)):
+                return
+        if isinstance(event, Record):
+            self.done += 1
+        elif event.kind == "failed":
+            self.failed += 1
         else:
-            why = "it is neither a file nor a folder" if path.exists() else "there is no such file or folder"
-            raise InputError(f"{path} cannot be read", why, "Check the name")
-    if not found:
-        raise InputError(f"{named[0]} cannot be read", "the folder holds no file", "Name another")
-    return found
+            self.skipped += 1
+        self._items.append(event)
 
+    def _is_due(self, stream: Stream | None) -> bool:
+        if stream and stream.given - self._given >= _BYTES_AT_ONCE:
+            return True
+        return len(self._items) >= _ROWS_AT_ONCE or time.monotonic() - self._stepped_at >= _SECONDS_AT_ONCE
 
-def _is_hidden(name: Path) -> bool:
-    return any(part.startswith(".") for part in name.parts)
+    def _step(self, file: Named, stream: Stream | None) -> _Step:
+        now = time.monotonic()
+        if stream:
+            self._given = stream.given
+            self._notes += stream.notes
+            stream.notes.clear()
+        state = None
+        taken = self.done + self.failed
+        if taken - self._saved_rows >= _ROWS_TO_CHECKPOINT or now - self._saved_at >= _SECONDS_TO_CHECKPOINT:
+            self._saved_rows, self._saved_at = taken, now
+            state = {"files": self._seal, **{name: getattr(self, name) for name in _COUNTS}}
+        step = _Step(self._items, self._notes, state, self._progress(file.name))
+        self._items, self._notes, self._stepped_at = [], [], now
+        return step
+
+    def _progress(self, text: str) -> Progress:
+        """Records so far; how many there will be follows from the bytes still to read."""
+        total = max(self.done, round(self.done * self.size / self._bytes)) if self._bytes else None
+        return Progress(self.done, total, "records", self.failed, self.skipped, self._bytes, text)

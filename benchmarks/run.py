@@ -15,7 +15,7 @@ from typing import Protocol
 
 from measure import Figure
 
-ROOMS = ("loop",)
+ROOMS = ("loop", "collect")
 
 
 class Room(Protocol):

@@ -1,37 +1,38 @@
-"""The calls of Bright Data's Web Scraper API that ftui makes, and what its answers mean.
-
-Bodies are JSON or plain text and are read with care. 25 answers with 429 in five
-minutes block the address of the person, so after a few in a row this stops.
-"""
+"""The calls of Bright Data that ftui makes: datasets (`/datasets/v3`) and one's own collectors (`/dca`)."""
 
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from ftui.collect.http import error_reason, no_answer, open_client, retry_after, status_reason
-from ftui.errors import CredentialError, FtuiError, InputError, ServiceError
+from ftui.collect.brightdata_http import BASE_URL as BASE_URL
+from ftui.collect.brightdata_http import PATIENCE, Account, Answer, LostAnswer, Told
+from ftui.collect.http import error_reason, no_answer
+from ftui.errors import FtuiError, ServiceError
 
 if TYPE_CHECKING:
     import httpx
 
-BASE_URL = "https://api.brightdata.com"
-_TIMEOUT = 60.0
-_MOST_REFUSALS = 3
-_MOST_LOST = 4
-_LONGEST_WAIT = 300.0
-
-
-class LostAnswer(Exception):
-    """A call that spends was sent, and nobody knows whether it arrived."""
+SNAPSHOT_DAYS = 30
+COLLECTOR_DAYS = 16
+_SYNC_SECONDS = 150.0
+_SLOWEST = 1000.0
+_MOST_LISTED = 4000
+_MOST_TRIES = 4
+_EXPIRED = "The snapshot has expired"
 
 
 class NotReady(Exception):
-    """The snapshot is not ready for download.
+    """The rows are not there yet.
 
     Attributes:
         wait: seconds to wait, as the service asks, or None.
@@ -42,94 +43,153 @@ class NotReady(Exception):
         self.wait = wait
 
 
-class NoSnapshot(Exception):
-    """The snapshot does not exist, is empty, or is kept no longer.
+class NoSnapshot(Told):
+    """The snapshot, or the part of it, does not exist, is empty, or is kept no longer.
 
     Attributes:
-        error: the same for a person.
+        for_good: it has expired, so that no part of it can be had.
     """
 
-    def __init__(self, error: FtuiError) -> None:
-        super().__init__(str(error))
-        self.error = error
+    @property
+    def for_good(self) -> bool:
+        return self.error.what == _EXPIRED
+
+
+class Unavailable(Told):
+    """The service fails to hand over the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An earlier job, as the list of the service tells of it.
+
+    Attributes:
+        id, dataset_id: as the service calls them.
+        status: in the words of the service ("running", "ready", "failed", …).
+        created: when it was asked for, ISO 8601, or "".
+        records, bytes, cost: as far as the list tells them; cost in US dollars.
+    """
+
+    id: str
+    dataset_id: str
+    status: str
+    created: str
+    records: int | None = None
+    bytes: int | None = None
+    cost: float | None = None
 
 
 class Api:
-    """One account at Bright Data; an async context manager.
+    """One account at Bright Data; an async context manager. For the arguments see `Account`.
 
-    Args:
-        token: the API key. It is sent to `base_url` alone and appears in no error.
-        pause: seconds before a failed call is made again, doubled each time.
+    Attributes:
+        bytes: received with rows so far, as sent.
     """
 
-    def __init__(self, token: str, base_url: str = BASE_URL, pause: float = 10.0) -> None:
-        if not token.isascii() or not token.isprintable() or " " in token:
-            # Said here, because further down the key itself would be part of the error.
-            raise CredentialError("This is not a key of Bright Data", "it holds odd characters", "Paste the key alone")
-        self._token = token
-        self._base_url = base_url
-        self._pause = pause
-        self._refusals = 0
-        self._client = open_client(base_url, timeout=_TIMEOUT, token=token)
+    def __init__(
+        self, token: str, base_url: str = BASE_URL, *, pause: float = 10.0, patience: float = PATIENCE
+    ) -> None:
+        self._account = Account(token, base_url, pause=pause, patience=patience)
         self.bytes = 0
 
     async def __aenter__(self) -> Api:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._client.aclose()
+        await self._account.close()
 
-    async def snapshots(self, dataset_id: str, since: str = "", limit: int = 1000) -> tuple[list[Any], float]:
-        """Earlier snapshots of a dataset, and the time (Unix, seconds) at the service.
+    async def trigger(self, query: Mapping[str, str], rows: Sequence[Mapping[str, Any]], form: str = "json") -> str:
+        """Start a job: THIS SPENDS. Returns its id.
 
         Args:
-            since: a day (`2026-11-22`), or "" for all.
-        """
-        query = {"dataset_id": dataset_id, "limit": str(limit)} | ({"from_date": since} if since else {})
-        response = await self._get("/datasets/v3/snapshots", query)
-        rows = _json(response)
-        try:
-            now = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
-        except ValueError:
-            now = time.time()
-        return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else [], now
-
-    async def input_of(self, snapshot_id: str) -> list[Any] | None:
-        """What a snapshot was asked for, None where the service does not tell."""
-        response = await self._get(f"/datasets/v3/snapshot/{snapshot_id}/input", {}, accept=(400, 404))
-        rows = _json(response) if response.is_success else None
-        rows = rows.get("input") if isinstance(rows, Mapping) else rows
-        return rows if isinstance(rows, list) else None
-
-    async def trigger(self, query: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
-        """Start a collection: THE CALL THAT SPENDS. Returns the id of the snapshot.
+            query: with `collector` for one's own collector, with `dataset_id` otherwise.
+            form: "json" or "csv", how the inputs are sent.
 
         Raises:
             LostAnswer: it may have started; look before it is sent again.
             FtuiError: it has not started.
         """
+        path = "/dca/trigger" if "collector" in query else "/datasets/v3/trigger"
+        if form == "csv":
+            table = _table(rows)
+            answer = await self._account.spend(
+                path, query, len(table), files={"data": ("input.csv", table, "text/csv")}
+            )
+        else:
+            body = _body(query, rows)
+            answer = await self._account.spend(path, query, len(body), content=body, headers=_JSON)
+        identifier = answer.field("snapshot_id", "collection_id", "response_id")
+        if not identifier:
+            raise LostAnswer("an answer without an id")
+        return identifier
+
+    @asynccontextmanager
+    async def scrape(
+        self, query: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
+    ) -> AsyncIterator[AsyncIterator[bytes] | str]:
+        """Start a job and wait for its rows in the same call: THIS SPENDS.
+
+        Yields the rows as they come, or the id of the job where it takes the service too long.
+
+        Raises:
+            LostAnswer, FtuiError: as `trigger`.
+        """
         import httpx
 
-        while True:
-            try:
-                response = await self._client.post("/datasets/v3/trigger", params=dict(query), json=list(rows))
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-                raise no_answer(self._base_url, error) from error
-            except httpx.HTTPError as error:
-                raise LostAnswer(error_reason(error)) from error
-            if response.status_code == 429:
-                await self._refused(response)
-                continue
-            self._refusals = 0
-            if response.status_code >= 500:
-                raise LostAnswer(status_reason(response.status_code))
-            if not response.is_success:
-                raise self._error(response)
-            body = _json(response)
-            identifier = body.get("snapshot_id") if isinstance(body, Mapping) else None
-            if not isinstance(identifier, str) or not identifier:
-                raise LostAnswer("an answer without snapshot_id")
-            return identifier
+        path, body = "/datasets/v3/scrape", _body(query, rows)
+        query = dict(query) | {"format": "ndjson"}
+        try:
+            while True:
+                async with self._account.stream(
+                    "POST", path, query, content=body, headers=_JSON, timeout=max(_SYNC_SECONDS, self._account.patience)
+                ) as response:
+                    if response.status_code == 200:
+                        yield self._paced(response)
+                        return
+                    answer = await self._account.read(path, response)
+                if answer.status == 429:
+                    await self._account.refused(answer)
+                    continue
+                if answer.status == 202 and (identifier := answer.field("snapshot_id")):
+                    yield identifier
+                    return
+                if answer.status >= 500 or answer.is_success:
+                    raise LostAnswer(self._account.message(answer))
+                raise self._account.error(answer)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise no_answer(self._account.base_url, error) from error
+        except httpx.HTTPError as error:
+            raise LostAnswer(error_reason(error)) from error
+
+    async def snapshots(
+        self, dataset_id: str, *, status: str = "", since: str = "", limit: int = _MOST_LISTED, skip: int = 0
+    ) -> tuple[list[Snapshot], float]:
+        """Earlier snapshots of a dataset, and the time (Unix, seconds) at the service.
+
+        Args:
+            status: only those in this state ("running", "ready", "failed"), "" for all.
+            since: a day (`2026-11-22`), or "" for all.
+        """
+        query = {"dataset_id": dataset_id, "limit": str(limit)}
+        query |= {name: value for name, value in (("status", status), ("from_date", since)) if value}
+        query |= {"skip": str(skip)} if skip else {}
+        answer = await self._account.call("/datasets/v3/snapshots", query)
+        rows = answer.json()
+        if isinstance(rows, Mapping):
+            rows = next((value for value in rows.values() if isinstance(value, list)), [])
+        listed = [_snapshot(row, dataset_id) for row in rows or () if isinstance(row, Mapping) and row.get("id")]
+        try:
+            now = parsedate_to_datetime(answer.date).timestamp()
+        except ValueError:
+            now = time.time()
+        return listed, now
+
+    async def input_of(self, snapshot_id: str) -> list[Any] | None:
+        """What a snapshot was asked for, None where the service does not tell."""
+        answer = await self._account.call(f"{_path(snapshot_id)}/input", {}, accept=(400, 404))
+        rows = answer.json() if answer.is_success else None
+        rows = rows.get("input") if isinstance(rows, Mapping) else rows
+        return rows if isinstance(rows, list) else None
 
     async def progress(self, snapshot_id: str) -> Mapping[str, Any]:
         """`{"status", ...}` of a snapshot, as the service words it.
@@ -137,155 +197,157 @@ class Api:
         Raises:
             NoSnapshot: there is none of this id.
         """
-        response = await self._get(f"/datasets/v3/progress/{snapshot_id}", {}, accept=(400, 404))
-        if not response.is_success:
-            raise NoSnapshot(self._error(response))
-        body = _json(response)
+        path = f"/datasets/v3/progress/{quote(snapshot_id, safe='')}"
+        answer = await self._account.call(path, {}, accept=(400, 404))
+        if not answer.is_success:
+            raise NoSnapshot(self._gone(answer, SNAPSHOT_DAYS))
+        body = answer.json()
         return body if isinstance(body, Mapping) else {}
 
-    async def rows(self, snapshot_id: str) -> AsyncGenerator[bytes, None]:
-        """The rows of a snapshot, each as JSON, streamed where the service sends lines.
+    async def parts(self, snapshot_id: str, batch_size: int) -> int:
+        """In how many parts of so many rows a snapshot comes; 0 where the service does not tell."""
+        query = {"format": "ndjson", "batch_size": str(batch_size)}
+        answer = await self._account.call(f"{_path(snapshot_id)}/parts", query, accept=(202, 400, 404))
+        body = answer.json() if answer.status == 200 else None
+        parts = body.get("parts") if isinstance(body, Mapping) else None
+        return parts if isinstance(parts, int) and not isinstance(parts, bool) and parts > 0 else 0
+
+    async def cancel(self, snapshot_id: str) -> str:
+        """Stop a job. Returns "", or what the service says where it does not run (any more)."""
+        answer = await self._account.call(f"{_path(snapshot_id)}/cancel", {}, accept=(400, 404), method="POST")
+        return "" if answer.is_success else self._account.message(answer)
+
+    @asynccontextmanager
+    async def download(
+        self, job_id: str, *, collector: bool = False, batch_size: int = 0, part: int = 0
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The rows of a job as they come, decompressed.
+
+        Args:
+            collector: whether it is a job of a collector (`dca`).
+            batch_size, part: the part to fetch, counted from 1; 0 for everything.
 
         Raises:
-            NotReady: not yet. NoSnapshot: never.
+            NotReady: not yet. NoSnapshot: never. Unavailable: the service fails.
             LostAnswer: the connection was cut; rows may have come before.
         """
         import httpx
-        import orjson
 
-        lost = 0
+        path, days = ("/dca/dataset", COLLECTOR_DAYS) if collector else (_path(job_id), SNAPSHOT_DAYS)
+        query = {"id": job_id} if collector else {"format": "ndjson"}
+        if part:
+            query |= {"batch_size": str(batch_size), "part": str(part)}
+        tries = 0
         while True:
             try:
-                async with self._client.stream(
-                    "GET", f"/datasets/v3/snapshot/{snapshot_id}", params={"format": "ndjson"}
-                ) as response:
-                    if response.status_code != 200:
-                        await response.aread()
-                    if response.status_code == 429:
-                        await self._refused(response)
-                        continue
-                    self._refusals = 0
-                    if response.status_code == 202:
-                        raise NotReady(self._message(response), retry_after(response))
-                    if response.status_code >= 500 and lost < _MOST_LOST:
-                        lost += 1
-                        await asyncio.sleep(self._wait(lost))
-                        continue
-                    if response.status_code in (400, 404):
-                        raise NoSnapshot(self._error(response))
-                    if response.status_code != 200:
-                        raise self._error(response)
-                    async for row in _split(response, self._count, orjson.loads, orjson.dumps):
-                        yield row
-                    return
+                async with self._account.stream("GET", path, query) as response:
+                    if response.status_code == 200:
+                        yield self._paced(response)
+                        return
+                    answer = await self._account.read(path, response)
             except httpx.HTTPError as error:
                 raise LostAnswer(error_reason(error)) from error
+            if answer.status == 429:
+                await self._account.refused(answer)
+            elif answer.status == 202:
+                raise NotReady(self._account.message(answer), answer.wait)
+            elif answer.status in (400, 404):
+                raise NoSnapshot(self._gone(answer, days))
+            elif answer.status < 500:
+                raise self._account.error(answer)
+            else:
+                tries += 1
+                if tries > _MOST_TRIES:
+                    raise Unavailable(self._account.error(answer))
+                await asyncio.sleep(self._account.wait(tries))
 
-    def _count(self, size: int) -> None:
-        self.bytes += size
+    async def _paced(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """The body as it comes. A service that sends next to nothing counts as gone.
 
-    async def _get(self, path: str, query: Mapping[str, str], accept: Sequence[int] = ()) -> httpx.Response:
-        """A call that costs nothing, made again after a lost answer or a busy service."""
+        Only the time spent waiting for it counts, not what is done with the rows.
+        """
         import httpx
 
-        lost = 0
+        received, waited, got = 0, 0.0, 0
+        chunks = response.aiter_bytes()
         while True:
+            began = time.monotonic()
             try:
-                response = await self._client.get(path, params=dict(query))
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                lost += 1
-                if lost > _MOST_LOST or isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-                    raise no_answer(self._base_url, error) from error
-                await asyncio.sleep(self._wait(lost))
-                continue
-            if response.status_code == 429:
-                await self._refused(response)
-                continue
-            self._refusals = 0
-            if response.status_code >= 500 and lost < _MOST_LOST:
-                lost += 1
-                await asyncio.sleep(self._wait(lost))
-                continue
-            if response.is_success or response.status_code in accept:
-                return response
-            raise self._error(response)
+                chunk = await anext(chunks, None)
+            except httpx.HTTPError as error:
+                raise LostAnswer(error_reason(error)) from error
+            self.bytes += response.num_bytes_downloaded - received
+            received = response.num_bytes_downloaded
+            if chunk is None:
+                return
+            waited += time.monotonic() - began
+            got += len(chunk)
+            if waited > self._account.patience:
+                if got < waited * _SLOWEST:
+                    raise LostAnswer("it sends next to nothing")
+                waited, got = 0.0, 0
+            yield chunk
 
-    def _wait(self, attempt: int) -> float:
-        return min(self._pause * 2.0 ** (attempt - 1), _LONGEST_WAIT)
+    def message(self, body: Mapping[str, Any]) -> str:
+        """What a body says that stands where rows should be, without the key."""
+        return self._account.message(Answer("", 200, json.dumps(dict(body)).encode()))
 
-    async def _refused(self, response: httpx.Response) -> None:
-        """Wait after a 429, or stop."""
-        self._refusals += 1
-        asked = retry_after(response)
-        if self._refusals >= _MOST_REFUSALS or (asked or 0) > _LONGEST_WAIT:
-            raise ServiceError(
-                "Bright Data has too much to do for you",
-                self._message(response),
-                "Wait until running jobs have ended, then resume; asking on would block your address",
+    def _gone(self, answer: Answer, days: int) -> FtuiError:
+        """Why there are no rows; how long they are kept explains most of it."""
+        why = self._account.message(answer)
+        if "empty" in why.casefold():
+            return ServiceError("The snapshot holds no records", why, "Check the input, then start it again")
+        if "expired" in why.casefold():
+            return ServiceError(
+                _EXPIRED,
+                f"Bright Data keeps rows for {days} days ({why})",
+                "Collect from the source again; this is a new job and costs anew",
             )
-        await asyncio.sleep(self._wait(self._refusals) if asked is None else asked)
-
-    def _error(self, response: httpx.Response) -> FtuiError:
-        """The error that an answer stands for."""
-        status, why = response.status_code, self._message(response)
-        if status in (401, 403):
-            return CredentialError(
-                "Bright Data does not accept the key", why, "Check it at brightdata.com/cp/setting/users, then save it"
-            )
-        if status in (400, 422) and response.url.path.endswith("/trigger"):
-            return InputError("Bright Data does not accept the job", why, "Correct the input, then start it again")
-        return ServiceError("Bright Data says no", why, "Look at the job at brightdata.com/cp")
-
-    def _message(self, response: httpx.Response) -> str:
-        """What an answer says, from JSON or plain text, without the key."""
-        body = _json(response)
-        parts: list[str] = []
-        if isinstance(body, Mapping):
-            for name in ("error", "message", "error_message", "validation_errors", "errors"):
-                if value := body.get(name):
-                    parts.append(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        text = ": ".join(parts) or response.headers.get("x-brd-error", "") or response.text
-        text = " ".join(text.split())[:400] or status_reason(response.status_code)
-        return text.replace(self._token, "…") if self._token else text
+        return ServiceError(
+            "Bright Data does not have the rows",
+            f"{why}; they are kept for {days} days",
+            "Look at the job at brightdata.com/cp",
+        )
 
 
-def _json(response: httpx.Response) -> Any:
-    try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None
+_JSON = {"Content-Type": "application/json"}
 
 
-async def _split(
-    response: httpx.Response,
-    count: Callable[[int], None],
-    loads: Callable[[bytes], Any],
-    dumps: Callable[[Any], bytes],
-) -> AsyncGenerator[bytes, None]:
-    """Rows of a body that is either lines of JSON or one JSON array."""
-    rest = b""
-    is_array: bool | None = None
-    received = 0
-    whole = bytearray()
-    async for chunk in response.aiter_bytes():
-        count(response.num_bytes_downloaded - received)
-        received = response.num_bytes_downloaded
-        if is_array is None and (start := chunk.lstrip(b"\xef\xbb\xbf \t\r\n")):
-            is_array = start.startswith(b"[")
-        if is_array:
-            whole += chunk
-            continue
-        # Only a line feed ends a row: texts hold other line separators.
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield line.strip()
-    if rest.strip():
-        yield rest.strip()
-    if is_array:
-        try:
-            rows = loads(bytes(whole))
-        except ValueError as error:
-            raise ServiceError("The snapshot cannot be read", f"it is not JSON: {error}", "Start it again") from error
-        for row in rows:
-            yield dumps(row)
+def _path(snapshot_id: str) -> str:
+    return f"/datasets/v3/snapshot/{quote(snapshot_id, safe='')}"
+
+
+def _body(query: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Inputs as JSON. Where each of them is limited, the limit stands beside them too."""
+    plain: Any = [dict(row) for row in rows]
+    if "limit_per_input" in query:
+        plain = {"input": plain, "limit_per_input": int(query["limit_per_input"])}
+    return json.dumps(plain, ensure_ascii=False).encode()
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Inputs as CSV with a heading."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: str(value).lower() if isinstance(value, bool) else value for name, value in row.items()})
+    return text.getvalue().encode()
+
+
+def _snapshot(row: Mapping[str, Any], dataset_id: str) -> Snapshot:
+    def number(*names: str) -> float | None:
+        values = (row.get(name) for name in names)
+        return next((value for value in values if isinstance(value, int | float) and not isinstance(value, bool)), None)
+
+    records, size = number("dataset_size", "records"), number("file_size", "size")
+    return Snapshot(
+        id=str(row["id"]),
+        dataset_id=str(row.get("dataset_id") or dataset_id),
+        status=str(row.get("status") or "unknown"),
+        created=str(row.get("created") or ""),
+        records=None if records is None else int(records),
+        bytes=None if size is None else int(size),
+        cost=number("cost"),
+    )

@@ -3,80 +3,125 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections import Counter
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ftui.collect import rows
-from ftui.collect.brightdata_api import Api, LostAnswer, NoSnapshot, NotReady
-from ftui.errors import FtuiError, NetworkError, ServiceError
-from ftui.events import Checkpoint, Event, Failure, Note, Progress, Record, Result
+from ftui.collect.brightdata_api import Api, NoSnapshot, NotReady, Snapshot
+from ftui.collect.brightdata_download import ENDED_BADLY, Download, Taken, failed
+from ftui.collect.brightdata_http import LostAnswer, Told
+from ftui.errors import FtuiError, MoneyError, NetworkError, ServiceError
+from ftui.events import Checkpoint, Event, Note, Result
+from ftui.units import duration
 
 if TYPE_CHECKING:
     from ftui.collect.brightdata_settings import BrightData
 
-_ENDED_BADLY = frozenset({"failed", "error", "cancelled", "canceled"})
+_CANCELLED = ("cancelled", "canceled")
 _LOOKS = 3
 _CLOCK_TOLERANCE = 2.0
-_ROWS_PER_CHECKPOINT = 1000
-_ROWS_PER_PROGRESS = 100
-_MOST_CUTS = 10
+# Larger ones come in parts, each of which can be had again by itself.
+_ROWS_A_PART = 20_000
+_WIND_UP_SECONDS = 60.0
+
+
+class Unclear(Exception):
+    """It is not known whether a job was started, and nothing here can tell."""
 
 
 @dataclass
 class Job:
-    """One job and what is known of it; `state` is what a checkpoint keeps."""
+    """One job and what is known of it; `state` is what a checkpoint keeps.
+
+    `state` holds `intent` once the job is about to be started, `snapshot_id` once it has an
+    id, `ready` when its rows are there, `batch` and `parts` when they come in parts,
+    `unclear` when only the person can say whether it was started.
+    """
 
     config: BrightData
     api: Api
     state: dict[str, Any]
-    total: int | None = None
-    reasons: Counter[str] = field(default_factory=Counter)
+    ledger: Sequence[Mapping[str, Any]] = ()
+    rows: Download = field(init=False)
 
-    @property
-    def snapshot(self) -> str:
-        return str(self.state["snapshot_id"])
+    def __post_init__(self) -> None:
+        try:
+            most: float | None = self.config.cost_at_most() or None
+        except MoneyError:
+            most = None
+        identifier = str(self.state.get("snapshot_id", ""))
+        self.rows = Download(self.config, self.api, identifier, Taken.of(self.ledger, identifier), most)
+        self.rows.total = self.state.get("records")
 
     def _checkpoint(self, **more: Any) -> Checkpoint:
         self.state |= more
+        if "snapshot_id" in more:
+            self.state.pop("unclear", None)
+            self.rows.job_id = str(more["snapshot_id"])
+            self.rows.taken = Taken.of(self.ledger, self.rows.job_id)
         return Checkpoint(dict(self.state))
 
     def _forget(self) -> Checkpoint:
-        """Nothing will come of this snapshot: started again, the job is a new one."""
+        """Nothing will come of this job: started again, it is a new one."""
         self.state.clear()
         return Checkpoint({})
 
-    def _progress(self, text: str) -> Progress:
-        return Progress(
-            done=self.state.get("done", 0),
-            total=self.total,
-            unit="records",
-            failed=self.state.get("failed", 0),
-            bytes=self.api.bytes,
-            text=text,
-        )
+    async def run(self) -> AsyncGenerator[Event, None]:
+        """The whole job, from wherever it was cut off."""
+        for step in (self._obtain, self._wait, self._download):
+            async with aclosing(step()) as events:
+                async for event in events:
+                    yield event
 
-    async def obtain(self) -> AsyncGenerator[Event, None]:
-        """Make sure that there is one snapshot, and only one."""
-        if "snapshot_id" in self.state:
+    async def _obtain(self) -> AsyncGenerator[Event, None]:
+        """Make sure that there is one job, and only one."""
+        if "snapshot_id" in self.state or "answered" in self.state:
+            return
+        if self.config.snapshot_id:
+            yield self._checkpoint(snapshot_id=self.config.snapshot_id, started=time.time())
             return
         fresh = "intent" not in self.state
         if fresh:
-            # The list costs nothing, proves the key and gives the time at the service.
-            _, now = await self.api.snapshots(self.config.dataset_id, limit=1)
-            yield self._checkpoint(intent={"query": self.config.query(), "input": list(self.config.inputs), "at": now})
-        else:
+            self.config.check_inputs()
+            # Raises where nothing bounds the cost, or it could pass its limit.
+            self.config.cost_at_most()
+            now = time.time()
+            if not self.config.is_collector:
+                # The list costs nothing, proves the key and gives the time at the service.
+                _, now = await self.api.snapshots(self.config.dataset_id, limit=1)
+            intent = {"query": self.config.query(), "input": [dict(row) for row in self.config.inputs], "at": now}
+            yield self._checkpoint(intent=intent, started=time.time())
+        try:
+            async with aclosing(self._start(fresh)) as events:
+                async for event in events:
+                    yield event
+        except Unclear as unclear:
+            yield self._checkpoint(unclear=True)
+            raise ServiceError(
+                "It is not known whether the job was started",
+                str(unclear),
+                "Look at brightdata.com/cp; then give its id, or start it again. Nothing was started twice",
+            ) from unclear
+
+    async def _start(self, fresh: bool) -> AsyncGenerator[Event, None]:
+        if not fresh:
             yield Note("The job was cut off while it was started: looking for it at Bright Data", "warn")
             if found := await self._find():
                 yield self._checkpoint(snapshot_id=found)
                 return
         for _ in range(2):
+            identifier = ""
             try:
-                identifier = await self.api.trigger(self.config.query(), self.config.inputs)
+                if self.config.sync:
+                    async with aclosing(self._scrape()) as events:
+                        async for event in events:
+                            yield event
+                    return
+                intent = self.state["intent"]
+                identifier = await self.api.trigger(intent["query"], intent["input"], self.config.input_format)
             except LostAnswer as lost:
                 yield Note(f"The answer to the trigger was lost ({lost}): looking for the job at Bright Data", "warn")
                 fresh = False
@@ -96,144 +141,175 @@ class Job:
             "Look at brightdata.com/cp, then start it again",
         )
 
+    async def _scrape(self) -> AsyncGenerator[Event, None]:
+        """The call that waits for its rows, and hands over to a snapshot where it takes too long."""
+        yield self.rows.progress("Bright Data: waiting for the rows")
+        intent = self.state["intent"]
+        async with self.api.scrape(intent["query"], intent["input"]) as answer:
+            if isinstance(answer, str):
+                yield self._checkpoint(snapshot_id=answer)
+                yield Note(f"It takes Bright Data longer than a minute: going on with snapshot {answer}")
+                return
+            async with aclosing(self.rows.take(answer, "downloading")) as events:
+                async for event in events:
+                    yield event
+        taken = self.rows.taken
+        yield self._checkpoint(answered={"done": taken.done, "failed": taken.failed})
+
     async def _find(self) -> str:
-        """The id of our own snapshot in the list of the service, or ""."""
+        """The id of our own job in the list of the service, or "".
+
+        Raises:
+            Unclear: there is no list, or it does not tell which one is ours.
+        """
+        if self.config.is_collector:
+            raise Unclear("the answer was lost, and Bright Data has no list of the jobs of a collector")
         intent = self.state["intent"]
         earliest = float(intent["at"]) - _CLOCK_TOLERANCE
         day = datetime.fromtimestamp(earliest - 86_400, UTC).strftime("%Y-%m-%d")
         for look in range(_LOOKS):
             if look:
                 await asyncio.sleep(self.config.poll_seconds)
-            listed, _ = await self.api.snapshots(self.config.dataset_id, day)
+            listed, _ = await self.api.snapshots(self.config.dataset_id, since=day)
             untold: list[str] = []
-            for row in sorted((row for row in listed if _created(row) >= earliest and row.get("id")), key=_created):
-                theirs = await self.api.input_of(str(row["id"]))
+            for snapshot in sorted((one for one in listed if _created(one) >= earliest), key=_created):
+                theirs = await self.api.input_of(snapshot.id)
                 if theirs is None:
-                    untold.append(str(row["id"]))
+                    untold.append(snapshot.id)
                 elif _same_input(intent["input"], theirs):
-                    return str(row["id"])
+                    return snapshot.id
             if len(untold) > 1:
-                raise ServiceError(
-                    "It is not clear which job at Bright Data is this one",
-                    f"these were started at the same time: {', '.join(untold)}",
-                    "Look at them at brightdata.com/cp; nothing was started again",
-                )
+                raise Unclear(f"these were started at the same time: {', '.join(untold)}")
             if untold:
                 return untold[0]
+        if self.config.sync:
+            raise Unclear("the answer was lost, and Bright Data does not list every call that waits for its rows")
         return ""
 
-    async def wait(self) -> AsyncGenerator[Event, None]:
-        """Until the service says that the snapshot is ready."""
+    async def _wait(self) -> AsyncGenerator[Event, None]:
+        """Until the service says that the rows are there. Of a collector only the download tells."""
+        if self.config.is_collector or "answered" in self.state:
+            return
         while not self.state.get("ready"):
             try:
-                answer = await self.api.progress(self.snapshot)
+                answer = await self.api.progress(self.rows.job_id)
             except NoSnapshot as gone:
                 yield self._forget()
                 raise gone.error from None
             status = str(answer.get("status", "unknown"))
-            if status in _ENDED_BADLY:
-                yield self._forget()
-                raise ServiceError(
-                    f"The collection at Bright Data ended as {status}",
-                    str(answer.get("error_message") or answer.get("error") or answer.get("message") or self.snapshot),
-                    "Check the input, then start it again as a new job",
-                )
-            if status == "ready":
-                count = answer.get("records")
-                self.total = count if isinstance(count, int) and count > 0 else None
-                yield self._checkpoint(ready=True)
+            records = answer.get("records")
+            if status == "ready" or status in _CANCELLED:
+                if status in _CANCELLED:
+                    yield Note("The job was cancelled at Bright Data: taking what had arrived", "warn")
+                self.rows.total = records if isinstance(records, int) and records > 0 else None
+                yield self._checkpoint(ready=True, records=self.rows.total)
                 return
-            yield self._progress(f"Bright Data: {status}")
+            if status in ENDED_BADLY:
+                yield self._forget()
+                words = (answer.get("error_message"), answer.get("error"), answer.get("message"), self.rows.job_id)
+                raise failed(status, str(next(word for word in words if word)))
+            yield self.rows.progress(self._waiting(status, records))
             await asyncio.sleep(self.config.poll_seconds)
 
-    async def download(self) -> AsyncGenerator[Event, None]:
-        """The rows. A cut connection or a restart goes on behind the last row taken."""
-        cuts = 0
-        while True:
+    def _waiting(self, status: str, records: Any) -> str:
+        parts = [f"Bright Data: {status}"]
+        if isinstance(records, int) and records > 0:
+            parts.append(f"{records:,} records so far")
+        if "started" in self.state:
+            parts.append(f"for {duration(time.time() - float(self.state['started']))}")
+        return ", ".join([*parts, f"next look in {duration(self.config.poll_seconds)}"])
+
+    async def _download(self) -> AsyncGenerator[Event, None]:
+        """The rows and the end of the job."""
+        taken = self.rows.taken
+        if "answered" in self.state:
+            taken.done, taken.failed = self.state["answered"]["done"], self.state["answered"]["failed"]
+        else:
+            if "parts" not in self.state:
+                yield await self._divide()
             try:
-                async with aclosing(self._rows()) as events:
+                async with aclosing(self.rows.run(self.state["batch"], self.state["parts"])) as events:
                     async for event in events:
                         yield event
-                break
-            except NoSnapshot as gone:
+            except Told as gone:
                 yield self._forget()
                 raise gone.error from None
-            except NotReady as error:
-                yield self._progress(f"Bright Data: {error}")
-                await asyncio.sleep(self.config.poll_seconds if error.wait is None else error.wait)
-            except LostAnswer as error:
-                cuts += 1
-                if cuts > _MOST_CUTS:
-                    raise NetworkError(
-                        "The download breaks off again and again",
-                        str(error),
-                        "Resume it later; nothing is lost, and nothing is paid twice",
-                    ) from error
-                yield Note(f"The download broke off ({error}): fetching it again", "warn")
-                await asyncio.sleep(self.config.poll_seconds)
-        done, failed = self.state.get("done", 0), self.state.get("failed", 0)
-        yield self._progress("")
-        yield self._checkpoint() if done else self._forget()
-        if not done:
-            most = ", most often: " + self.reasons.most_common(1)[0][0] if self.reasons else ""
+        yield self.rows.progress("")
+        if self.rows.total and taken.done + taken.failed < self.rows.total:
+            came = taken.done + taken.failed
+            yield Note(f"Bright Data told of {self.rows.total:,} records, {came:,} came", "warn")
+        if not taken.done:
+            yield self._forget()
+            most = ", most often: " + self.rows.reasons.most_common(1)[0][0] if self.rows.reasons else ""
             raise ServiceError(
-                "The snapshot holds no records", f"{failed} rows with errors{most}", "Check the input and the failures"
+                "The snapshot holds no records",
+                f"{taken.failed:,} rows with errors{most}",
+                "Check the input and the failures",
             )
-        cost = round(done * self.config.price, 6)
-        yield Result(
-            {"done": done, "failed": failed, "bytes": self.api.bytes, "snapshot_id": self.snapshot, "cost": cost}
+        yield self._result()
+
+    async def _divide(self) -> Checkpoint:
+        """Whether the rows come in parts: then what breaks off costs little, and what is missing has a name."""
+        rows = self.config.batch_size or _ROWS_A_PART
+        large = (self.rows.total or 0) > 2 * rows or bool(self.config.batch_size)
+        parts = 0
+        if large and not self.config.is_collector:
+            parts = await self.api.parts(self.rows.job_id, rows)
+        return self._checkpoint(batch=rows, parts=parts if parts > 1 else 0)
+
+    def _result(self) -> Result:
+        taken = self.rows.taken
+        return Result(
+            {
+                "done": taken.done,
+                "failed": taken.failed,
+                "bytes": self.api.bytes,
+                "snapshot_id": self.rows.job_id,
+                "cost": self.rows.cost,
+            }
         )
 
-    async def _rows(self) -> AsyncGenerator[Event, None]:
-        """One download. Rows that were taken before are only compared with what came then."""
-        taken, seal = self.state.get("rows", 0), self.state.get("seal", "")
-        hasher, number = hashlib.blake2b(digest_size=16), 0
-        keys: set[str] = set()
-        async with aclosing(self.api.rows(self.snapshot)) as lines:
-            async for line in lines:
-                number += 1
-                hasher.update(line + b"\n")
-                event = _event(line, number, keys)
-                if number <= taken:
-                    if number == taken and hasher.hexdigest() != seal:
-                        break
-                    continue
-                self.state |= {"rows": number, "seal": hasher.hexdigest()}
-                counter = "failed" if isinstance(event, Failure) else "done"
-                self.state[counter] = self.state.get(counter, 0) + 1
-                if isinstance(event, Failure):
-                    self.reasons[event.reason] += 1
-                yield event
-                if number % _ROWS_PER_CHECKPOINT == 0:
-                    yield self._checkpoint()
-                if number % _ROWS_PER_PROGRESS == 0:
-                    yield self._progress("downloading")
-        if taken and (number < taken or (number == taken and hasher.hexdigest() != seal)):
-            # Not the rows of last time, so none of them may be passed over; keys keep them single.
-            self.state |= {"rows": 0, "seal": "", "done": 0, "failed": 0}
-            raise LostAnswer("the rows came in another order")
+    async def wind_up(self) -> AsyncGenerator[Event, None]:
+        """After a person stopped it: cancel it at the service, and take what has arrived."""
+        if "intent" not in self.state or "answered" in self.state:
+            # Nothing was started from here: an earlier snapshot is not ours to cancel.
+            return
+        if "snapshot_id" not in self.state:
+            try:
+                found = await self._find()
+            except Unclear as unclear:
+                yield self._checkpoint(unclear=True)
+                yield Note(f"It is not known whether the job was started: {unclear}", "warn")
+                return
+            if not found:
+                yield Note("Bright Data lists no such job: it was not started")
+                return
+            yield self._checkpoint(snapshot_id=found)
+        if self.state.get("ready"):
+            yield Note("The rest of the rows stays at Bright Data; resume to take it, at no cost")
+            yield self._result()
+            return
+        if self.config.is_collector:
+            yield Note("The job of a collector is stopped at brightdata.com/cp; taking what is there", "warn")
+            self.rows.give_up_at = time.monotonic()
+        else:
+            told = await self.api.cancel(self.rows.job_id)
+            yield Note(f"Cancelled at Bright Data{f' ({told})' if told else ''}: taking what has arrived")
+            self.rows.give_up_at = time.monotonic() + _WIND_UP_SECONDS
+        try:
+            async with aclosing(self.rows.run()) as events:
+                async for event in events:
+                    yield event
+        except (Told, NotReady) as nothing:
+            why = nothing.error.why if isinstance(nothing, Told) else str(nothing)
+            yield Note(f"No more rows can be had of it now: {why}", "warn")
+        yield self._result()
 
 
-def _event(line: bytes, number: int, keys: set[str]) -> Record | Failure:
-    """The event for one row; `keys` are those taken by the rows before it."""
-    import orjson
-
-    try:
-        row = orjson.loads(line)
-    except ValueError:
-        return Failure(f"row {number:,}", "not valid JSON")
-    key = rows.key_of(row) if isinstance(row, Mapping) else ""
-    if not key or key in keys:
-        # Two rows of one product (another shop, another seller) are two records.
-        key = f"{key}#{rows.digest(line)}"
-    keys.add(key)
-    return rows.to_event(row, key, f"row {number:,}")
-
-
-def _created(row: Mapping[str, Any]) -> float:
+def _created(snapshot: Snapshot) -> float:
     """When a snapshot was asked for, Unix seconds; 0 when the list does not say."""
     try:
-        moment = datetime.fromisoformat(str(row.get("created")))
+        moment = datetime.fromisoformat(snapshot.created)
     except ValueError:
         return 0.0
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -86,6 +86,13 @@ def test_counts_follow_what_is_stored_and_deleted(store: Store) -> None:
     assert (store.records.count(first), store.records.count(second), store.records.count()) == (0, 2, 2)
 
 
+def test_records_of_some_kilobytes_take_little_more_than_their_size(store: Store) -> None:
+    source = store.sources.add("shop", "brightdata", {}).id
+    store.records.put(source, [record(str(number), text="x" * 2200) for number in range(2000)])
+    store.database.connection.execute("PRAGMA bulk.wal_checkpoint(TRUNCATE)")
+    assert (store.data_folder / "records.db").stat().st_size < 1.25 * 2000 * 2200
+
+
 def test_a_list_leaves_out_what_is_gone(store: Store) -> None:
     source = store.sources.add("site", "crawl", {}).id
     store.records.put(source, [record("a", text="x"), record("b")])

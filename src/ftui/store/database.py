@@ -26,6 +26,7 @@ _NETWORK_MOUNTS = {
     "9p",
 }
 BUSY_SECONDS = 10.0
+BULK_PAGE = 16384
 _MAKES = re.compile(r"(CREATE (TABLE|INDEX)|ALTER TABLE|INSERT INTO) ")
 
 
@@ -50,6 +51,8 @@ class Database:
         try:
             self.connection.row_factory = sqlite3.Row
             self.connection.execute("ATTACH DATABASE ? AS bulk", (str(bulk),))
+            # For a new file. A record of some KB fills little more than half of a page of the usual 4 KB.
+            self.connection.execute(f"PRAGMA bulk.page_size = {BULK_PAGE}")
             for name in ("main", "bulk"):
                 self.connection.execute(f"PRAGMA {name}.journal_mode = {journal}")
                 self.connection.execute(f"PRAGMA {name}.synchronous = NORMAL")

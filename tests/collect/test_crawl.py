@@ -13,7 +13,6 @@ from collect.gather import Said, listen
 from ftui.collect.crawl import Crawl, crawl
 from ftui.collect.past import Past
 from ftui.errors import InputError, NetworkError, ServiceError
-from ftui.events import Checkpoint
 from servers.serve import refused_port, serve
 from servers.website import Reply, Website, moved, page
 
@@ -236,7 +235,7 @@ async def test_a_storm_of_429_stops_the_crawl_and_keeps_the_pages_for_later(site
     assert said.failures == []
 
     website.replies.update({link: page(link, TEXT) for link in links})
-    again = await listen(crawl(settings(url, retries=1), past=Past(said.states[-1])))
+    again = await listen(crawl(settings(url, retries=1), past=Past(ledger=said.ledger)))
     assert {key.removeprefix(url) for key in again.records} == set(links)
     assert website.hits["/"] == 1
 
@@ -250,39 +249,6 @@ async def test_a_long_retry_after_is_not_waited_for(site: tuple[Website, str]) -
     said = await listen(crawl(settings(url)))
     assert said.reasons == {f"{url}/busy": "503 service unavailable"}
     assert website.hits["/busy"] == 1
-
-
-async def test_a_crawl_goes_on_after_each_of_its_checkpoints(site: tuple[Website, str]) -> None:
-    website, url = site
-    links = [f"/{n}" for n in range(8)]
-    website.replies = {"/": page("Home", TEXT, links), **{link: page(link, TEXT, links) for link in links}}
-    whole = await listen(crawl(settings(url)))
-    assert len(whole.states) >= len(whole.records)
-    for stop in range(len(whole.states) - 1):
-        website.hits.clear()
-        said = Said()
-        events = crawl(settings(url, concurrency=2))
-        async for event in events:
-            said.take(event)
-            if isinstance(event, Checkpoint) and len(said.states) > stop:
-                break
-        await events.aclose()
-        stored = dict(said.records)
-        said = await listen(crawl(settings(url, concurrency=2), past=Past(said.states[-1])))
-        assert {**stored, **said.records}.keys() == whole.records.keys()
-        assert not stored.keys() & said.records.keys()
-        pages = [count for path, count in website.hits.items() if path != "/robots.txt"]
-        # Only what was under way when it was cut off is fetched a second time.
-        assert sum(pages) - len(pages) <= 2
-        assert said.progress[-1].done == 9
-
-
-async def test_state_is_small(site: tuple[Website, str]) -> None:
-    website, url = site
-    links = [f"/a-page-with-a-rather-long-address-{n:04}" for n in range(500)]
-    website.replies = {"/": page("Home", TEXT, links)}
-    said = await listen(crawl(settings(url, max_pages=500, concurrency=8)))
-    assert len(json.dumps(said.states[-1])) < 8000
 
 
 async def test_no_answer_at_all_is_a_network_error() -> None:
@@ -316,7 +282,7 @@ async def test_a_start_page_that_is_missing_is_an_error_and_can_be_tried_again(s
         await listen(crawl(settings(url)), said)
     assert "404 not found" in error.value.why
     website.replies = {"/": page("Home", TEXT)}
-    again = await listen(crawl(settings(url), past=Past(said.states[-1])))
+    again = await listen(crawl(settings(url), past=Past(ledger=said.ledger)))
     assert set(again.records) == {f"{url}/"}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -30,6 +30,10 @@ class Reply:
     wait: float = 0.0
     drip: float = 0.0
     cut: bool = False
+
+    def with_headers(self, **more: str) -> Reply:
+        """The same with more headers."""
+        return replace(self, headers={**self.headers, **more})
 
     @property
     def content(self) -> bytes:
@@ -59,12 +63,14 @@ class Website:
         hits: how often each path (with its query) was asked for.
         most_at_once: requests that were under way at the same time.
         agents: the User-Agent headers seen.
+        asked: the headers of the last request for each path.
     """
 
     replies: dict[str, Reply | list[Reply]]
     hits: Counter[str] = field(default_factory=Counter)
     most_at_once: int = 0
     agents: set[str] = field(default_factory=set)
+    asked: dict[str, dict[str, str]] = field(default_factory=dict)
     _at_once: int = 0
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
@@ -72,7 +78,8 @@ class Website:
             raise NotImplementedError(scope["type"])
         query = scope["query_string"].decode()
         path = scope["path"] + (f"?{query}" if query else "")
-        self.agents.add(dict(scope["headers"]).get(b"user-agent", b"").decode())
+        self.asked[path] = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
+        self.agents.add(self.asked[path].get("user-agent", ""))
         found = self.replies.get(path, Reply("nothing here", status=404))
         replies = found if isinstance(found, list) else [found]
         reply = replies[min(self.hits[path], len(replies) - 1)]
@@ -90,6 +97,8 @@ class Website:
         headers = {"content-type": reply.kind, "content-length": str(len(content) + (1000 if reply.cut else 0))}
         if not reply.kind:
             del headers["content-type"]
+        if reply.status == 304:
+            del headers["content-length"]
         headers |= reply.headers
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": reply.status, "headers": raw})

@@ -1,27 +1,36 @@
 """A crawl: from start addresses or a sitemap to the text of the pages of the same sites.
 
-Every page becomes a `Record` whose data are `markdown title description lang jsonld
-links status fetched_at`. A checkpoint holds the addresses still to fetch and a short
-digest of each one seen, and comes after every page of a small site, after every few of
-a large one; what was under way when a crawl was cut off is fetched again.
+Every page becomes a `Record` whose data are `markdown title description lang published
+canonical meta jsonld links status etag last_modified fetched_at`. Every page that is
+settled is in the ledger together with the addresses it led to; what was under way when
+a crawl was cut off, and nothing else, is fetched again.
+
+A guest's manners: robots.txt, Crawl-delay, Request-rate and Retry-After are obeyed. A
+page marked `noindex` or `noai` is not kept, its links are followed; links marked
+`nofollow` are not. A page that names another address for itself (`rel=canonical`) which
+differs in the query alone is left for that one. On a later run a page is asked for only
+if it has changed, as far as its site can tell.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from ftui.collect import fields
-from ftui.collect.crawler import Crawler
+from ftui.collect.brightdata_api import BASE_URL
+from ftui.collect.crawler import MOST_SITEMAPS, Crawler
 from ftui.collect.fetch import Fetcher
-from ftui.collect.frontier import Frontier
 from ftui.collect.http import USER_AGENT, is_loopback
 from ftui.collect.past import NOTHING, Past
+from ftui.collect.patterns import normal_pattern
+from ftui.collect.readers import Readers
 from ftui.collect.site import MOST_RUNNING, normalise
-from ftui.errors import InputError
+from ftui.collect.unlocker import Unlocker
+from ftui.errors import CredentialError, InputError, MoneyError
 from ftui.events import Event
 
 
@@ -39,6 +48,12 @@ class Crawl(fields.Settings):
         timeout: seconds that one page may take.
         retries: how often a page is asked for again after 429, 5xx or no answer.
         backoff: seconds before the first of these, doubled each time.
+        include: patterns such as `/docs/*`: only found pages that match one are fetched, () for all.
+        exclude: found pages that match one of these are not fetched.
+        max_depth: links to follow from a start page or the page of a sitemap, 0 for none, -1 for no limit.
+        unlocker: the Web Unlocker zone at Bright Data through which pages are fetched, "" for plain fetches.
+        country: two letters from where the Web Unlocker looks, "" for anywhere.
+        price_per_request: US dollars for one successful request of the Web Unlocker.
         user_agent: how the crawler names itself; robots.txt is read for the word before the slash.
     """
 
@@ -52,6 +67,12 @@ class Crawl(fields.Settings):
     retries: int = 3
     backoff: float = 0.5
     user_agent: str = USER_AGENT
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_depth: int = -1
+    unlocker: str = ""
+    country: str = ""
+    price_per_request: float = 0.0
 
     def __post_init__(self) -> None:
         self._set("start", tuple(_address(url) for url in fields.texts("start", self.start)))
@@ -67,13 +88,44 @@ class Crawl(fields.Settings):
         fields.whole("retries", self.retries, 0, 10)
         self._set("backoff", fields.number("backoff", self.backoff, 0, 60))
         self._set("user_agent", fields.text("user_agent", self.user_agent) or USER_AGENT)
+        for name in ("include", "exclude"):
+            patterns = fields.texts(name, getattr(self, name))
+            self._set(name, tuple(dict.fromkeys(normal_pattern(pattern) for pattern in patterns)))
+        fields.whole("max_depth", self.max_depth, -1, 1000)
+        self._set("unlocker", fields.text("unlocker", self.unlocker))
+        self._set("country", fields.text("country", self.country).lower())
+        if self.country and not (len(self.country) == 2 and self.country.isascii() and self.country.isalpha()):
+            raise InputError(f"{self.country!r} is no country", "it takes two letters, such as de", "Correct it")
+        self._set("price_per_request", fields.number("price_per_request", self.price_per_request, 0, 10))
+
+    def requests_at_most(self) -> int:
+        """Requests that one collection sends successfully: pages, robots.txt and sitemaps."""
+        sitemaps = 0 if self.sitemap == "none" else MOST_SITEMAPS
+        return self.max_pages + len(self.start) + 1 + sitemaps
+
+    def cost_at_most(self) -> float:
+        """US dollars that one collection can cost.
+
+        Raises:
+            MoneyError: the price of the Web Unlocker is not known.
+        """
+        if not self.unlocker:
+            return 0.0
+        if not self.price_per_request:
+            raise MoneyError(
+                "The price of the Web Unlocker is not known",
+                "Bright Data names it for your zone and plan",
+                "Give `price_per_request` in US dollars",
+            )
+        return self.requests_at_most() * self.price_per_request
 
     def describe(self) -> str:
         """One line for lists."""
         sources = self.start or (self.sitemap,)
         hosts = list(dict.fromkeys(urlsplit(url).netloc for url in sources))
         more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
-        return f"crawl of {hosts[0]}{more}, at most {self.max_pages:,} pages"
+        through = f" through {self.unlocker}" if self.unlocker else ""
+        return f"crawl of {hosts[0]}{more}{through}, at most {self.max_pages:,} pages"
 
 
 def _address(url: str) -> str:
@@ -84,46 +136,62 @@ def _address(url: str) -> str:
     return address
 
 
-async def crawl(config: Crawl, past: Past = NOTHING) -> AsyncGenerator[Event, None]:
+async def crawl(
+    config: Crawl, past: Past = NOTHING, *, token: str = "", base_url: str = BASE_URL
+) -> AsyncGenerator[Event, None]:
     """Fetch pages and yield what they hold.
 
     Args:
-        past: of a crawl that was cut off, to go on from there.
+        past: its ledger, to go on after a crawl that was cut off; the records of earlier
+            ones; and, with `only`, the addresses to try again: these are fetched, and
+            what they link to without having a record.
+        token: the key for the Web Unlocker, which is used where the settings name a zone.
+        base_url: the address that this key was saved for.
 
     Raises:
         NetworkError: no site answered, or one stopped to answer.
         ServiceError: a site refuses to be read.
-        InputError: not one page had any text.
+        InputError: not one page had any text; or the zone of the Web Unlocker is refused.
+        CredentialError: the key of the Web Unlocker is missing or refused.
     """
-    state: Mapping[str, Any] = past.state
-    if state and not state.get("done") and not state.get("pending"):
-        state = {}  # It came to its end with nothing: begin anew, or it would do so again at once.
-    async with Fetcher(config.timeout, config.retries, config.backoff, config.user_agent) as fetcher:
-        run = Crawler(config, fetcher, Frontier(state))
-        try:
-            for event in await run.open_sites():
+    async with AsyncExitStack() as stack:
+        fetcher = await stack.enter_async_context(_fetcher(config, token, base_url))
+        readers = await stack.enter_async_context(Readers((config.concurrency + 1) // 2))
+        run = Crawler(config, fetcher, readers, past)
+        stack.push_async_callback(run.abandon)
+        for event in await run.open_sites():
+            yield event
+        if not run.frontier.seeded:
+            async for event in run.seed():
                 yield event
-            if not run.frontier.seeded:
-                for event in await run.seed():
-                    yield event
-                yield run.checkpoint()
-            for event in run.start_fetches():
+        run.start_fetches()
+        while run.tasks:
+            finished, _ = await asyncio.wait(run.tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in finished:
+                run.settle(task)
+            run.start_fetches()
+            for event in (*run.flush(), *run.progress()):
                 yield event
-            while run.tasks:
-                finished, _ = await asyncio.wait(run.tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in finished:
-                    for event in run.settle(task):
-                        yield event
-                for event in run.start_fetches():
-                    yield event
-                if run.checkpoint_is_due or run.stopped:
-                    yield run.checkpoint()
-                yield run.progress()
-                if run.stopped:
-                    raise run.stopped
-            for event in run.finish():
-                yield event
-        finally:
-            for task in run.tasks:
-                task.cancel()
-            await asyncio.gather(*run.tasks, return_exceptions=True)
+            if run.stopped:
+                raise run.stopped
+        for event in run.finish():
+            yield event
+        yield run.result()
+
+
+def _fetcher(config: Crawl, token: str, base_url: str) -> Fetcher:
+    if not config.unlocker:
+        return Fetcher(config.timeout, config.retries, config.backoff, config.user_agent)
+    if not token:
+        raise CredentialError(
+            "There is no key for Bright Data", "the Web Unlocker needs one", "Save it in Connect, then start it again"
+        )
+    return Unlocker(
+        config.unlocker,
+        config.country,
+        token,
+        base_url,
+        timeout=config.timeout,
+        retries=config.retries,
+        backoff=config.backoff,
+    )

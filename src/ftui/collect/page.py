@@ -12,18 +12,27 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import orjson
+
+from ftui.collect.site import normalise
 
 _BLOCKS = "article blockquote details div dl figure form h1 h2 h3 h4 h5 h6 hr li ol p pre section table ul"
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _MAIN = "//main | //article | //*[@role='main']"
 _HAS_BLOCK = " or ".join(f"self::{tag}" for tag in _BLOCKS.split())
+# Needs no more than the site in front of it, and most links are like that.
+_PLAIN_PATH = re.compile(r"/(?![/.])(?:(?!/\.)[!-;=?-~])*\Z")
 _META_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([a-zA-Z0-9_.:-]+)""", re.IGNORECASE)
+# What a page says of itself beyond its description: names, or how they begin.
+_META = ("og:", "article:", "product:", "author", "keywords", "date", "dc.", "dcterms.", "citation_")
+_MOST_META = 60
+_LONGEST_META = 1000
+_PUBLISHED = ("article:published_time", "datepublished", "date", "dc.date", "dcterms.created", "citation_date")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -37,15 +46,23 @@ class Page:
         description: the page's own summary, or "".
         lang: the language the page declares, or "".
         jsonld: every JSON-LD object, `@graph` opened.
-        links: absolute addresses of all links, in order, without repeats.
+        links: absolute addresses of all links that a guest may follow, in order, without repeats.
+        published: the date the page gives for itself, as it is written there, or "".
+        canonical: the address that the page prefers for itself, or "".
+        meta: what else it says about itself (OpenGraph, author, dates), by name in lower case.
+        robots: the words of its robots tags, in lower case ("noindex", "noai").
     """
 
-    markdown: str
-    title: str
-    description: str
-    lang: str
-    jsonld: list[Any]
-    links: list[str]
+    markdown: str = ""
+    title: str = ""
+    description: str = ""
+    lang: str = ""
+    jsonld: list[Any] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    published: str = ""
+    canonical: str = ""
+    meta: dict[str, str] = field(default_factory=dict)
+    robots: list[str] = field(default_factory=list)
 
 
 def decode(body: bytes, charset: str = "") -> str:
@@ -79,13 +96,23 @@ def read_page(body: bytes, url: str, charset: str = "") -> Page:
     """
     import trafilatura
 
-    tree: Any = trafilatura.load_html(decode(body, charset))
+    # XML knows no NUL, and libxml2 ends there.
+    tree: Any = trafilatura.load_html(decode(body, charset).replace("\0", ""))
     if tree is None:
-        return Page("", "", "", "", [], [])
-    title = _first(tree, "//head/title//text()") or _first(tree, "//h1//text()")
-    description = _first(tree, "//meta[@name='description' or @property='og:description']/@content")
-    lang = _first(tree, "/html/@lang")
-    jsonld, links = list(_jsonld(tree)), _links(tree, url)
+        return Page()
+    meta = _meta(tree)
+    robots = sorted({word.strip() for word in meta.get("robots", "").lower().split(",") if word.strip()})
+    page = Page(
+        title=_first(tree, "//head/title//text()") or _first(tree, "//h1//text()"),
+        description=meta.get("description", "") or meta.get("og:description", ""),
+        lang=_first(tree, "/html/@lang"),
+        jsonld=(jsonld := list(_jsonld(tree))),
+        links=[] if {"nofollow", "none"} & set(robots) else _links(tree, url),
+        published=_published(meta, jsonld),
+        canonical=normalise(_first(tree, "//head/link[@rel='canonical']/@href"), url),
+        meta={name: text for name, text in meta.items() if name.startswith(_META)},
+        robots=robots,
+    )
     _tidy(tree)
     text = trafilatura.extract(
         tree,
@@ -96,7 +123,7 @@ def read_page(body: bytes, url: str, charset: str = "") -> Page:
         # Anything but precision gives up the headings of a page below 250 characters.
         favor_precision=True,
     )
-    return Page((text or "").strip(), title, description, lang, jsonld, links)
+    return replace(page, markdown=(text or "").strip())
 
 
 def _first(tree: Any, path: str) -> str:
@@ -104,12 +131,41 @@ def _first(tree: Any, path: str) -> str:
     return next((clean for found in tree.xpath(path) if (clean := " ".join(str(found).split()))), "")
 
 
+def _meta(tree: Any) -> dict[str, str]:
+    """The first text for each name of a `<meta>`, names in lower case."""
+    found: dict[str, str] = {}
+    for element in tree.iter("meta"):
+        name = (element.get("name") or element.get("property") or element.get("itemprop") or "").strip().lower()
+        text = " ".join((element.get("content") or "").split())[:_LONGEST_META]
+        if name and text:
+            found.setdefault(name, text)
+            if len(found) >= _MOST_META:
+                break
+    return found
+
+
+def _published(meta: Mapping[str, str], jsonld: list[Any]) -> str:
+    for name in _PUBLISHED:
+        if name in meta:
+            return meta[name]
+    dates = (item.get("datePublished") for item in jsonld if isinstance(item, dict))
+    return next((date for date in dates if isinstance(date, str)), "")
+
+
 def _links(tree: Any, url: str) -> list[str]:
     base = urljoin(url, _first(tree, "//base/@href"))
+    parts = urlsplit(base)
+    root = f"{parts.scheme}://{parts.netloc}"
     found: dict[str, None] = {}
-    for href in tree.xpath("//a/@href | //area/@href"):
+    for element in tree.iter("a", "area"):
+        href = element.get("href")
+        if href is None or "nofollow" in (element.get("rel") or ""):
+            continue
+        if _PLAIN_PATH.match(href):
+            found[root + href] = None
+            continue
         try:
-            found[urljoin(base, str(href).strip())] = None
+            found[urljoin(base, href.strip())] = None
         except ValueError:  # `http://[` and its like
             continue
     return list(found)

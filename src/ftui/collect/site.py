@@ -1,15 +1,14 @@
-"""One web site as a guest sees it: what robots.txt allows, how fast, and its sitemaps."""
+"""Addresses, and one web site as a guest sees it: what robots.txt allows and how fast."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
-from xml.etree import ElementTree
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, urldefrag, urljoin, urlsplit, urlunsplit
 
 from ftui.errors import FtuiError
 
@@ -18,28 +17,79 @@ if TYPE_CHECKING:
 
 MOST_RUNNING = 32
 """Requests of one crawl at the same time, over all sites."""
+LONGEST_ADDRESS = 2000
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_LARGEST_SITEMAP = 50 * 2**20
+_SAFE = "%/:@!$&'()*+,;=~[]|"
+# They say where a visitor came from, and never change the page.
+_TRACKING = ("utm_", "gclid", "fbclid", "msclkid", "mc_cid", "mc_eid", "phpsessid", "jsessionid")
 
 
 def normalise(url: str, base: str = "") -> str:
-    """An address as the key of its page, without fragment; "" when it is not a web address."""
+    """An address as the key of its page, without fragment; "" when it is not a web address.
+
+    Host names beyond ASCII, spaces and the like come out in the form that is sent.
+    """
+    return _normalise(urljoin(base, url.strip()) if base else url)
+
+
+@lru_cache(maxsize=8192)
+def _normalise(url: str) -> str:
     try:
-        parts = urlsplit(urldefrag(urljoin(base, url.strip())).url)
+        parts = urlsplit(urldefrag(url.strip()).url)
         port = parts.port
+        host = (parts.hostname or "").rstrip(".")
+        if parts.scheme not in _DEFAULT_PORTS or not host:
+            return ""
+        if not host.isascii():
+            host = _ascii_host(host)
     except ValueError:
-        return ""
-    host = (parts.hostname or "").rstrip(".")
-    if parts.scheme not in _DEFAULT_PORTS or not host:
         return ""
     host = f"[{host}]" if ":" in host else host
     netloc = host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
-    return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
+    path = quote(parts.path or "/", safe=_SAFE, errors="replace")
+    return urlunsplit((parts.scheme, netloc, path, quote(parts.query, safe=_SAFE + "?", errors="replace"), ""))
+
+
+def _ascii_host(host: str) -> str:
+    import httpx
+
+    try:
+        return httpx.URL(f"http://{host}/").raw_host.decode("ascii")
+    except httpx.InvalidURL as error:
+        raise ValueError(host) from error
+
+
+def tidied(url: str) -> str:
+    """A normalised address with its parameters in order and without those that only track a visitor.
+
+    `?b=1&a=2` and `?a=2&b=1` are one page. A query that is not made of `name=value` is left alone.
+    """
+    head, mark, query = url.partition("?")
+    pairs = query.split("&")
+    if not mark or not all("=" in pair for pair in pairs):
+        return url
+    kept = sorted((pair for pair in pairs if not pair.lower().startswith(_TRACKING)), key=lambda p: p.split("=")[0])
+    return f"{head}?{'&'.join(kept)}" if kept else head
 
 
 def site_of(url: str) -> str:
     """The site an address belongs to: its host and port, `www.` and the scheme aside."""
-    return urlsplit(url).netloc.removeprefix("www.")
+    start = url.find("//") + 2
+    end = url.find("/", start)
+    return url[start : end if end > 0 else None].partition("?")[0].removeprefix("www.")
+
+
+class Waiting(NamedTuple):
+    """An address to fetch.
+
+    Attributes:
+        depth: links between it and a start page.
+        via: the addresses that were redirected to it, the first of them first.
+    """
+
+    url: str
+    depth: int = 0
+    via: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -48,23 +98,26 @@ class Site:
 
     Attributes:
         home: scheme and host of the first address seen of it.
-        pending: addresses to fetch, each with those that were redirected to it.
+        pending: addresses to fetch, those of less depth first.
         running: fetches under way.
         delay: seconds between two requests.
         closed: why no page of it is fetched at all, or None.
         closed_reason: the same for the list of failures.
-        held: (address, redirected from, reason) of pages in a row that it refused or did not answer.
+        held: pages in a row that it refused or did not answer, each with the reason.
         sitemaps: the addresses that its robots.txt names.
+        network: the private network on which it answered first, "" for the public one,
+            None before the first answer.
     """
 
     home: str
-    pending: deque[tuple[str, tuple[str, ...]]] = field(default_factory=deque)
+    pending: deque[Waiting] = field(default_factory=deque)
     running: int = 0
     delay: float = 0.0
     closed: FtuiError | None = None
     closed_reason: str = ""
-    held: list[tuple[str, tuple[str, ...], str]] = field(default_factory=list)
+    held: list[tuple[Waiting, str]] = field(default_factory=list)
     sitemaps: tuple[str, ...] = ()
+    network: str | None = None
     _robots: Protego | None = None
     _next: float = 0.0
 
@@ -73,7 +126,9 @@ class Site:
         from protego import Protego
 
         self._robots = Protego.parse(text)
-        self.delay = max(delay, float(self._robots.crawl_delay(agent) or 0.0))
+        rate = self._robots.request_rate(agent)
+        slowest = rate.seconds / rate.requests if rate and rate.requests else 0.0
+        self.delay = max(delay, float(self._robots.crawl_delay(agent) or 0.0), float(slowest))
         self.sitemaps = tuple(self._robots.sitemaps)
 
     def allows(self, url: str, agent: str) -> bool:
@@ -90,30 +145,3 @@ class Site:
     def pause(self, seconds: float) -> None:
         """Send nothing for a while, because the site asked for it."""
         self._next = max(self._next, time.monotonic() + seconds)
-
-
-def read_sitemap(body: bytes) -> tuple[list[str], list[str]]:
-    """The addresses of a sitemap: (pages, further sitemaps). Accepts gzip.
-
-    Raises:
-        ValueError: it is not a sitemap.
-    """
-    if body.startswith(b"\x1f\x8b"):
-        try:
-            body = zlib.decompressobj(31).decompress(body, _LARGEST_SITEMAP)
-        except zlib.error as error:
-            raise ValueError("broken compression") from error
-    try:
-        root = ElementTree.fromstring(body)
-    except ElementTree.ParseError as error:
-        raise ValueError("not XML") from error
-    found: dict[str, list[str]] = {"url": [], "sitemap": []}
-    for entry in root:
-        kind = _local(entry)
-        if kind in found:
-            found[kind] += [child.text.strip() for child in entry if _local(child) == "loc" and child.text]
-    return found["url"], found["sitemap"]
-
-
-def _local(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]

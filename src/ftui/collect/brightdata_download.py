@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ftui.collect.brightdata_api import Api, NoSnapshot, NotReady, Unavailable
+from ftui.collect.brightdata_block import START, Block, Changed, Place
 from ftui.collect.brightdata_http import LostAnswer, Told
-from ftui.collect.brightdata_rows import START, Block, Changed, Place, blocks, event_of
+from ftui.collect.brightdata_rows import blocks, event_of
 from ftui.errors import NetworkError, ServiceError
 from ftui.events import Batch, Entry, Event, Failure, Note, Progress
 

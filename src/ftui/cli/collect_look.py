@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from typing import Any
 
-from ftui import collect
+from ftui import collect, credentials
 from ftui.cli.common import find_source, one_line, open_store, print_json, print_table
+from ftui.connect import checks
 from ftui.errors import InputError
 from ftui.store.records import TAGS
 
@@ -31,6 +33,9 @@ def configure(parser: argparse.ArgumentParser, actions: Any) -> None:
 
     datasets = _action(actions, "datasets", "datasets of Bright Data by name, with what they ask for", _datasets)
     datasets.add_argument("words", nargs="*", metavar="WORD", help="only those with all these words")
+
+    snapshots = _action(actions, "snapshots", "earlier snapshots of a dataset at Bright Data", _snapshots)
+    snapshots.add_argument("dataset", metavar="gd_…")
 
 
 def _action(actions: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
@@ -150,4 +155,32 @@ def _datasets(options: argparse.Namespace) -> int:
             names = ", ".join(field.name if field.required else f"[{field.name}]" for field in form.fields)
             print(f"{'':<24}    {form.discover_by or 'each input a page'}: {names}")
     print(f"{len(found):,} datasets; others can be used by their id")
+    return 0
+
+
+def _snapshots(options: argparse.Namespace) -> int:
+    from ftui.collect import brightdata
+
+    address = checks.brightdata_url()
+    found = credentials.find("brightdata", address, address)
+    if found is None:
+        raise checks.no_brightdata_token()
+    listed = asyncio.run(brightdata.list_snapshots(options.dataset, found.key, base_url=address))
+    lines = [
+        {
+            "id": one.id,
+            "created": one.created,
+            "status": one.status,
+            "records": one.records,
+        }
+        for one in listed
+    ]
+    if options.json:
+        for line in lines:
+            print_json(line)
+    elif lines:
+        print_table([tuple(lines[0]), *[tuple(line.values()) for line in lines]], right=(3,))
+        print("Take one over: ftui collect brightdata --snapshot ID")
+    else:
+        print(f"No snapshot of {options.dataset} is kept at Bright Data")
     return 0

@@ -10,10 +10,10 @@ checkpoints and entries of a ledger, and get it back as `Past`.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
-from ftui.collect.brightdata import BrightData, collect_dataset, config_for
-from ftui.collect.brightdata_api import BASE_URL
+from ftui.collect.brightdata import BASE_URL, BrightData, collect_dataset, config_for, wind_up_dataset
 from ftui.collect.crawl import Crawl, crawl
 from ftui.collect.files import Files, read_files
 from ftui.collect.past import NOTHING
@@ -60,7 +60,7 @@ def cost_at_most(kind: str, config: Mapping[str, Any], only: Sequence[str] = ())
         MoneyError: nothing bounds it.
     """
     settings = source(kind, config)
-    return settings.cost_at_most() if isinstance(settings, BrightData) else 0.0
+    return settings.cost_at_most(only) if isinstance(settings, BrightData) else 0.0
 
 
 def needs_key(kind: str, config: Mapping[str, Any]) -> bool:
@@ -131,7 +131,10 @@ async def wind_up(
     credentials: Mapping[str, str],
     brightdata_url: str = BASE_URL,
 ) -> AsyncGenerator[Event, None]:
-    """What remains to be done when a person has stopped a collection: see each collector's own."""
-    nothing: tuple[Event, ...] = ()
-    for event in nothing:
-        yield event
+    """After a person has stopped a collection: cancel what runs for money at Bright Data, take what has come."""
+    settings = source(kind, config)
+    if isinstance(settings, BrightData):
+        token = credentials.get("brightdata", "")
+        async with aclosing(wind_up_dataset(settings, token, base_url=brightdata_url, past=past)) as events:
+            async for event in events:
+                yield event

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from ftui.collect.brightdata_api import BASE_URL, Api
+from ftui.collect.brightdata_api import BASE_URL as BASE_URL
+from ftui.collect.brightdata_api import Api
 from ftui.collect.brightdata_api import Snapshot as Snapshot
 from ftui.collect.brightdata_http import PATIENCE
 from ftui.collect.brightdata_job import Job

@@ -15,8 +15,9 @@ from typing import Literal
 
 import orjson
 
+from ftui.collect.read_array import LISTS
 from ftui.collect.read_bytes import LONGEST, NotData, Stream
-from ftui.collect.read_json import LISTS, Row
+from ftui.collect.read_json import Row
 
 Format = Literal["json", "jsonl", "csv", "parquet", "html", "markdown", "text", "vtt", "srt", "pdf"]
 SUFFIXES: dict[str, Format] = {
@@ -134,7 +135,7 @@ def read(stream: Stream, how: Look) -> Iterator[Row]:
 
             return read_lines(stream)
         case "json":
-            from ftui.collect.read_json import read_document
+            from ftui.collect.read_array import read_document
 
             return read_document(stream)
         case "csv":
@@ -176,8 +177,8 @@ def _encoding(head: bytes, is_whole: bool) -> str:
             # Text of the West has a zero in every second byte.
             if low.count(0) > 0.7 * len(low) and sample.count(0) < 0.6 * len(sample):
                 return name
-        printable = sum(byte >= 32 or byte in b"\0\t\r\n\f" for byte in sample)
-        if printable < len(sample) or sample.count(0) > len(sample) // 2:
+        # Zeros alone can stand among text and behind it: a file that was cut by a crash ends in them.
+        if any(byte < 32 and byte not in b"\0\t\r\n\f" for byte in sample) or sample.startswith(b"\0"):
             raise NotData("a binary file")
     elif sum(byte < 32 and byte not in b"\t\r\n\f\b\x1b" for byte in sample) > len(sample) // 20:
         raise NotData("a binary file")

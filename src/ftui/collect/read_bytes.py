@@ -175,9 +175,10 @@ class _Unpacker:
         while True:
             if self._member is None and not self._begin_next():
                 return b""
+            is_end = False
             if not self._input and getattr(self._member, "needs_input", True):
                 self._input = self._raw.read(PIECE // 4)
-            is_end = not self._input
+                is_end = not self._input
             try:
                 piece: bytes = self._member.decompress(self._input, PIECE)
             except self._trouble as error:

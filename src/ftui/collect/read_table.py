@@ -44,11 +44,10 @@ def read_table(stream: Stream, delimiter: str) -> Iterator[Row]:
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
             if "limit" in str(error):
                 problem = TOO_LONG
-            elif line.count('"') % 2:
-                problem = "a quote that is never closed"
             else:
-                # A quote within a cell, which is understood without being strict.
-                cells = next(csv.reader([line], delimiter=delimiter))
+                # A quote within a cell is understood without being strict; one that is open takes the line feed in.
+                cells = next(csv.reader([line.rstrip("\r\n") + "\n"], delimiter=delimiter))
+                problem = "a quote that is never closed" if cells[-1].endswith("\n") else ""
         yield from lines.dropped()
         if not problem and not any(cells):
             continue

@@ -119,7 +119,8 @@ def _collect(store: Store, *, collecting: bool) -> None:
     )
     running = store.tasks.add("collect", support.name, {"source": support.id}, support.id)
     store.tasks.start(running)
-    store.tasks.save_progress(running, Progress(312, 480, "pages", failed=4, skipped=11, bytes=2_100_000))
+    now = Progress(312, 480, "pages", failed=4, skipped=11, bytes=2_100_000, text="fetching /products/305")
+    store.tasks.save_progress(running, now)
     _at(store, running, started=NOW - 17.3)
     store.tasks.add_failures(
         running,
@@ -132,28 +133,81 @@ def _collect(store: Store, *, collecting: bool) -> None:
         store.tasks.finish(running, "done", result={})
         _at(store, running, finished=NOW - 3)
 
-    sellers = store.sources.add(
-        "best sellers",
-        "brightdata",
-        {
-            "dataset_id": "gd_l7q7dkf244hwjntr0",
-            "inputs": [{"category_url": "https://www.amazon.com/best-sellers/kitchen"}],
-            "discover_by": "best_sellers_url",
-            "limit_per_input": 50,
-        },
+    sellers = store.sources.add("best sellers", "brightdata", _dataset("category_url", "best_sellers_url"))
+    store.records.put(sellers.id, [_kettle(number) for number in range(48)])
+    _done(
+        store,
+        sellers.id,
+        sellers.name,
+        Progress(48, 50, "records", failed=2, bytes=71_400, cost=0.05, cost_at_most=0.05),
+        [Failure(f"https://example.com/dp/B0GONE{n}", "dead_page: 4XX page") for n in range(2)],
+        {"cost": 0.05},
     )
-    rows = [
-        Record(f"B0LUM{n:05}", f"https://example.com/dp/B0LUM{n:05}", f"Lumora kettle {n}", {"title": f"Kettle {n}"})
-        for n in range(48)
-    ]
-    store.records.put(sellers.id, rows)
-    _done(store, sellers.id, sellers.name, Progress(48, 50, "records", failed=2), [Failure("row 7", "dead page")] * 2)
 
     files = store.sources.add("transcripts", "files", {"paths": ["~/lumora/transcripts.jsonl"]})
-    store.records.put(files.id, [Record(f"row {n}", "", f"Call {n}", {"text": "Hello"}) for n in range(1, 49)])
-    _done(store, files.id, files.name, Progress(48, 48, "records"), [])
+    store.records.put(files.id, [_call(number) for number in range(1, 49)])
+    broken = [Failure(f"transcripts.jsonl:{line}", "the line is cut off") for line in (17, 52, 53)]
+    _done(store, files.id, files.name, Progress(48, 51, "rows", failed=3, bytes=19_300), broken, {})
     store.money.reserve("Collecting best sellers", "collect-2", 0.05)
     store.money.settle("collect-2", 0.05)
+    if collecting:
+        _at_the_vendor(store)
+    with store.database.write() as connection:
+        connection.execute("UPDATE bulk.records SET time = ?", (NOW - 20,))
+
+
+def _at_the_vendor(store: Store) -> None:
+    """A job of Bright Data that runs there."""
+    reviews = store.sources.add("kettle reviews", "brightdata", _dataset("url", "category_url"))
+    task = store.tasks.add("collect", reviews.name, {"source": reviews.id}, reviews.id)
+    store.tasks.start(task)
+    text = "Bright Data: running, snapshot s_m4x7c0de"
+    store.tasks.save_progress(task, Progress(0, 1_200, "records", text=text, cost=0.0, cost_at_most=1.2))
+    _at(store, task, started=NOW - 130)
+
+
+def _dataset(field: str, way: str) -> dict[str, Any]:
+    return {
+        "dataset_id": "gd_l7q7dkf244hwjntr0",
+        "inputs": [{field: "https://www.amazon.com/best-sellers/kitchen"}],
+        "discover_by": way,
+        "limit_per_input": 50 if way == "best_sellers_url" else 1_200,
+    }
+
+
+def _kettle(number: int) -> Record:
+    """An invented product with the fields of a shop's dataset, not all of them filled."""
+    url = f"https://example.com/dp/B0LUM{number:05}"
+    data: dict[str, Any] = {
+        "title": f"Lumora kettle K{number + 3}, {1 + number % 3 * 0.5:g} litres",
+        "asin": f"B0LUM{number:05}",
+        "brand": "Lumora" if number % 6 else "Lumora Home",
+        "final_price": round(24.9 + number * 1.5, 2) if number % 8 else None,
+        "currency": ("EUR", "USD", "EUR", "GBP")[number % 4],
+        "rating": round(3.4 + number % 15 / 10, 1),
+        "reviews_count": number * 37 % 900,
+        "availability": ("In stock", "In stock", "Only 3 left", "")[number % 4],
+        "categories": ["Kitchen", "Kettles"],
+        "description": f"Boils a litre in {number % 4 + 2} minutes and keeps it warm for an hour."
+        if number % 3
+        else None,
+        "discount": "-15 %" if number % 10 == 0 else None,
+        "input": {"url": url},
+        "url": url,
+    }
+    return Record(f"B0LUM{number:05}", url, str(data["title"]), data)
+
+
+def _call(number: int) -> Record:
+    """An invented call to the support."""
+    _, _, title, questions, answer = FACTS[number % len(FACTS)]
+    data = {
+        "agent": ("Mara", "Tom", "Ines")[number % 3],
+        "minutes": 2 + number % 7,
+        "text": f"Caller: {questions[0]}\nAgent: {answer}\nCaller: Thank you!",
+        "source": {"file": "transcripts.jsonl", "line": number},
+    }
+    return Record(f"transcripts.jsonl:{number}", "", f"Call {number}: {title}", data)
 
 
 def _page(title: str, text: str) -> dict[str, Any]:
@@ -170,12 +224,14 @@ def _page(title: str, text: str) -> dict[str, Any]:
     }
 
 
-def _done(store: Store, source: int, name: str, progress: Progress, failures: list[Failure]) -> None:
+def _done(
+    store: Store, source: int, name: str, progress: Progress, failures: list[Failure], result: dict[str, Any]
+) -> None:
     task = store.tasks.add("collect", name, {"source": source}, source)
     store.tasks.start(task)
     store.tasks.save_progress(task, progress)
     store.tasks.add_failures(task, failures)
-    store.tasks.finish(task, "done", result={})
+    store.tasks.finish(task, "done", result=result)
     _at(store, task, started=NOW - 600, finished=NOW - 530)
 
 

@@ -1,17 +1,15 @@
-"""Collect: sources and their progress, new sources, stop, pause, retry, records."""
+"""Collect: sources and their progress, stop, pause, retry, tags."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from ftui import credentials, guide, settings
+from ftui import guide, worker
+from ftui.errors import ServiceError
 from ftui.store import Store, create_project
-from servers.brightdata import TOKEN, BrightDataServer
 from servers.serve import refused_port, serve
 from servers.website import Reply, Website, page
 from ui.conftest import NOON
@@ -47,15 +45,30 @@ async def test_progress_rate_time_left_and_reasons(monkeypatch: pytest.MonkeyPat
     fixed_data.make()
     async with Driver(size=size) as driver:
         await driver.press("2")
-        for text in ("312 of 480 pages", "18/s", "9 s left", "404 not found"):
+        for text in ("312 of 480 pages", "18/s", "9 s left", "fetching /products/305", "17 s ago", "404 not found"):
             assert text in driver.screen
         await golden(driver.app, f"collect-{size[0]}x{size[1]}")
-        await driver.press("s", "enter")
-        assert "127.0.0.1:8765/old/2" in driver.screen
-        await driver.press("escape", "escape", "j", "j", "enter")
-        assert "transcripts · 48 records" in driver.screen
-        await driver.press("enter")
-        assert '"text": "Hello"' in driver.screen
+
+
+@SIZES
+async def test_a_snapshot_at_the_vendor_says_its_state_since_when_and_the_money(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    import fixed_data
+
+    monkeypatch.setattr(guide, "time", SimpleNamespace(time=lambda: NOON))
+    fixed_data.make()
+    async with Driver(size=size) as driver:
+        await driver.press("2", "j", "j", "j")
+        for text in ("Bright Data: running, snapshot s_m4x7c0de", "2 m 10 s ago", "$0.00 so far, at most $1.20"):
+            assert text in driver.screen
+        await golden(driver.app, f"collect-vendor-{size[0]}x{size[1]}")
+        await driver.press("k")
+        assert "the line is cut off" in driver.screen
+        assert "r collect again" in driver.footer, "a line that is cut off stays so"
+        await driver.press("k")
+        assert "$0.05" in driver.screen
+        assert "r retry failed" in driver.footer
 
 
 @SIZES
@@ -74,7 +87,7 @@ async def test_a_website_is_crawled_by_the_worker(store: Store) -> None:
             await driver.until_shown("done in")
             await driver.until_shown("5 records")
             assert "404" in driver.screen
-            await driver.until(lambda: "r again" in driver.lines[-1] and "ctrl+x" not in driver.lines[-1])
+            await driver.until(lambda: "r retry failed" in driver.footer and "ctrl+x" not in driver.footer)
             assert [source.kind for source in store.sources.all()] == ["crawl"]
             await driver.press("enter")
             assert "Page 3" in driver.screen
@@ -120,48 +133,65 @@ async def test_a_refused_address_fails_in_words(store: Store) -> None:
         assert "Traceback" not in driver.screen
 
 
-async def test_settings_that_cannot_be_used_stay_in_the_form(store: Store) -> None:
-    async with Driver() as driver:
-        await driver.press("2", "n", "c")
-        await driver.fill(start="ftp://somewhere/", max_pages="many")
-        await driver.press("enter")
-        await driver.until_shown("'many' is not a number of pages")
-        await driver.fill(max_pages="5")
-        await driver.press("enter")
-        await driver.until(lambda: "is not a number" not in driver.screen and "✗" in driver.screen)
-    assert store.sources.all() == []
-
-
-async def test_files(store: Store, tmp_path: Path) -> None:
-    file = tmp_path / "my calls.jsonl"
-    file.write_text("".join(json.dumps({"question": f"Q{n}", "answer": f"A{n}"}) + "\n" for n in range(7)))
-    async with Driver() as driver:
-        await driver.press("2", "n", "f")
-        await driver.fill(paths=f"'{file}'")
-        await driver.press("enter")
-        await driver.until_shown("7 records")
-
-
-async def test_bright_data_starts_only_after_the_cost_is_confirmed(store: Store) -> None:
-    server = BrightDataServer()
-    with serve(server.app) as address:
-        settings.save_config({"brightdata": {"base_url": address}})
-        credentials.save("brightdata", address, TOKEN)
+async def test_r_retries_only_what_failed_and_then_collects_again(store: Store) -> None:
+    website = site()
+    with serve(website) as address:
         async with Driver() as driver:
-            await driver.press("2", "n", "b")
-            await driver.fill(inputs="https://shop.test/best-sellers/kettles", limit="40")
+            await driver.press("2", "n", "c")
+            await driver.fill(start=f"{address}/")
             await driver.press("enter")
-            await driver.until_shown("at most")
-            assert "left of budget" in driver.screen
-            await driver.press("enter")
-            assert store.tasks.all() == []
-            await driver.press("n", "b", "enter")
-            await driver.until_shown("at most")
-            await driver.press("y")
-            await driver.until(lambda: bool(store.tasks.all()) and store.tasks.all()[0].state == "running")
-            assert "best_sellers_url" in json.dumps(dict(store.sources.all()[0].config))
-            await driver.press("ctrl+x")
-            await driver.until(lambda: not store.tasks.all()[0].open)
+            await driver.until_shown("done in")
+            await driver.until(lambda: "r retry failed" in driver.footer)
+            before = website.hits.copy()
+            website.replies["/gone"] = page("Found", TEXT)
+            await driver.press("r")
+            await driver.until(lambda: store.records.count() == 6)
+            await driver.until(lambda: "r collect again" in driver.footer)
+            assert set(website.hits - before) - {"/robots.txt", "/sitemap.xml"} == {"/gone"}
+
+
+async def test_a_lost_start_of_a_collector_asks_what_became_of_it(store: Store) -> None:
+    source = store.sources.add("mine", "brightdata", {"dataset_id": "c_abc", "inputs": [{"url": "https://a.test"}]})
+    task = store.tasks.add("collect", "mine", {"source": source.id}, source.id)
+    store.tasks.start(task)
+    store.tasks.save_checkpoint(task, {"unclear": True})
+    store.tasks.finish(task, "failed", error=ServiceError("Nobody knows", "the answer was lost", "Look"))
+    store.leases.take(worker.fingerprint())  # no worker: what it would do is not asked here
+    async with Driver() as driver:
+        await driver.press("2")
+        assert "r what became of it" in driver.footer
+        await driver.press("r", "escape")
+        assert store.tasks.get(task).state == "failed"
+        await driver.press("r", "i")
+        await driver.fill(job="j_ 1")
+        await driver.press("enter")
+        await driver.until_shown("is no id of a job")
+        await driver.fill(job="j_m4x7c0de")
+        await driver.press("enter")
+        await driver.until(lambda: store.tasks.get(task).state == "queued")
+        assert store.tasks.get(task).checkpoint == {"snapshot_id": "j_m4x7c0de"}
+
+
+async def test_a_source_is_tagged_and_says_so(store: Store) -> None:
+    source = store.sources.add("talk", "files", {"paths": ["/talk"]})
+    async with Driver() as driver:
+        await driver.press("2", "t")
+        assert store.sources.get(source.id).tag == "general"
+        assert "general" in driver.lines[2]
+        assert "t takes it back" in driver.bottom
+        await driver.press("t")
+        assert store.sources.get(source.id).tag == "domain"
+
+
+async def test_keys_that_cannot_work_say_why(store: Store) -> None:
+    store.sources.add("talk", "files", {"paths": ["/talk"]})
+    async with Driver() as driver:
+        await driver.press("2", "z")
+        assert "not being collected" in driver.bottom
+        await driver.press("s")
+        assert "Nothing failed" in driver.bottom
+        await driver.press("ctrl+g")
+        assert "r collects it" in driver.bottom
 
 
 async def test_a_source_is_deleted_only_after_y(store: Store) -> None:
@@ -172,17 +202,3 @@ async def test_a_source_is_deleted_only_after_y(store: Store) -> None:
         await driver.press("d", "y")
         assert driver.bottom.startswith("deleted old files")
     assert store.sources.all() == []
-
-
-async def test_what_a_page_calls_itself_is_only_text(store: Store) -> None:
-    from ftui.events import Record
-
-    source = store.sources.add("[red]odd[/red]\x1b[31m", "files", {"paths": ["/x"]})
-    store.records.put(source.id, [Record("1", "", "[b]bold?[/b]\x1b]0;title\x07", {"text": "[link=x]y[/link]"})])
-    async with Driver() as driver:
-        await driver.press("2")
-        assert "[red]odd[/red]␛[31m" in driver.screen
-        await driver.press("enter")
-        assert "[b]bold?[/b]␛]0;title␇" in driver.screen
-        await driver.press("enter")
-        assert "[link=x]y[/link]" in driver.screen

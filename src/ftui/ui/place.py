@@ -22,6 +22,14 @@ class Refusing(Protocol):
         """Why a key's action cannot work now, one sentence; "" when it can."""
 
 
+@runtime_checkable
+class Wording(Protocol):
+    """What has keys that do one thing now and another later."""
+
+    def wording(self, action: str) -> str:
+        """What the key of an action does now, "" where its description says it."""
+
+
 class Place(Vertical):
     """One of the six places: made on the first visit, then only hidden and shown.
 

@@ -13,7 +13,9 @@ from ftui.store.records import Source
 from ftui.store.tasks import Task
 from ftui.ui import clock
 from ftui.ui.place import Place
-from ftui.ui.places.progress import KINDS, progress_rows, reason_row, source_row
+from ftui.ui.places import again
+from ftui.ui.places.progress import KINDS, Reasons, progress_rows, reason_row, source_row
+from ftui.ui.places.records import RecordsView
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.text import Row, plain, plural, row
 from ftui.ui.widgets.rows import Lines, RowList, entitle
@@ -33,21 +35,28 @@ class CollectPlace(Place):
         Binding("n", "new", "new source", id="collect.new"),
         Binding("z", "pause", "pause", id="collect.pause"),
         Binding("ctrl+x", "stop", "stop", id="collect.stop"),
-        Binding("r", "retry", "again", id="collect.retry"),
+        Binding("r", "retry", "collect again", id="collect.retry"),
+        Binding("enter", "open", "records", priority=True, id="collect.open"),
         Binding("p", "prepare", "make pairs", id="collect.prepare"),
+        Binding("t", "tag", "tag", id="collect.tag"),
         Binding("s", "switch", "details", id="collect.switch"),
         Binding("d", "delete", "delete", id="collect.delete"),
-        Binding("escape", "back", show=False),
+        Binding("ctrl+g", "again", "collect all again", id="collect.again"),
+        Binding("escape", "back", show=False, id="collect.back"),
     ]
     DEFAULT_CSS = """
     CollectPlace {
+        & > Horizontal { height: 1fr; }
         & #sources { width: 9fr; }
         & #how { width: 13fr; padding: 0 1 0 0; }
         & #progress { padding: 0 0 0 1; }
-        & #reasons { height: 1fr; margin-top: 1; }
-        &.-narrow Horizontal { layout: vertical; }
-        &.-narrow #sources { width: 1fr; height: 2fr; }
-        &.-narrow #how { width: 1fr; height: 3fr; }
+        & #reasons-head { height: auto; margin-top: 1; padding: 0 0 0 1; }
+        & #reasons { height: 1fr; min-height: 3; }
+        &.-narrow > Horizontal { layout: vertical; }
+        &.-narrow #sources { width: 1fr; height: 1fr; }
+        &.-narrow #how { width: 1fr; height: 2fr; }
+        &.-narrow #reasons-head { display: none; }
+        &.-records > Horizontal { display: none; }
     }
     """
 
@@ -56,14 +65,14 @@ class CollectPlace(Place):
         self._sources: list[Source] = []
         self._tasks: dict[int, Task] = {}
         self._counts: dict[int, int] = {}
-        self._reasons: list[tuple[str, str, int]] = []
+        self._reasons = Reasons()
 
     def compose(self) -> ComposeResult:
         with Horizontal():
-            sources = RowList(self._source_row, empty=_EMPTY, id="sources", classes="pane")
-            yield sources
+            yield RowList(self._source_row, empty=_EMPTY, id="sources", classes="pane")
             with Vertical(id="how", classes="pane"):
                 yield Lines(id="progress")
+                yield Lines(id="reasons-head")
                 yield RowList(self._reason_row, id="reasons")
 
     def refresh_view(self) -> None:
@@ -80,6 +89,8 @@ class CollectPlace(Place):
             entitle(rows, f"Sources · {plural(sum(self._counts.values()), 'record')}")
             rows.update(len(self._sources))
             self._show_how()
+            if self._records is not None:
+                self._records.refresh_view()
 
     @property
     def _source(self) -> Source | None:
@@ -90,10 +101,14 @@ class CollectPlace(Place):
     def _latest(self) -> Task | None:
         return self._tasks.get(self._source.id) if self._source else None
 
+    @property
+    def _records(self) -> RecordsView | None:
+        """The records of a source, when they are open."""
+        return next(iter(self.query(RecordsView)), None)
+
     def _show_how(self) -> None:
-        source, task = self._source, self._latest
         with self.app.trying():
-            self._show(source, task)
+            self._show(self._source, self._latest)
 
     def _show(self, source: Source | None, task: Task | None) -> None:
         pane, lines, reasons = (
@@ -105,16 +120,19 @@ class CollectPlace(Place):
         if source is None:
             return
         entitle(pane, f"{source.name} · {KINDS[source.kind]}")
-        self._reasons = self.app.store.tasks.failures(task.id) if task else []
-        lines.show(progress_rows(source, task, self._counts[source.id], clock.now(), lines.size.width))
-        reasons.update(len(self._reasons))
+        self._reasons.look(self.app.store, task)
+        width, sentence = lines.size.width - 1, again.WORDS[self._meaning]
+        lines.show(progress_rows(source, task, self._counts[source.id], clock.now(), width, sentence))
+        head = [row(("failed, and left out on purpose   ", "dim"), ("enter", "key"), (" shows which", "dim"))]
+        self.query_one("#reasons-head", Lines).show(head if self._reasons.groups else [])
+        reasons.update(len(self._reasons.groups))
 
     def _source_row(self, index: int, width: int) -> Row:
         source = self._sources[index]
         return source_row(source, self._tasks.get(source.id), self._counts[source.id], width)
 
     def _reason_row(self, index: int, width: int) -> Row:
-        return reason_row(*self._reasons[index], width)
+        return reason_row(*self._reasons.groups[index], width)
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
@@ -126,43 +144,81 @@ class CollectPlace(Place):
             self.app.look_again()
 
     def on_row_list_selected(self, event: RowList.Selected) -> None:
-        from ftui.ui.screens.listing import records_screen, subjects_screen
+        self.action_open()  # by the mouse
 
-        source, task = self._source, self._latest
+    # The records
+
+    def _open(self, view: str, row: int) -> None:
+        source = self._source
         if source is None:
             return
-        if event.rows.id == "reasons" and task is not None:
-            self.app.push_screen(subjects_screen(self.app.store, task.id, self._reasons[event.index][1]))
+        records = RecordsView(self.app.store, source)
+        self.add_class("-records")
+        self.mount(records)
+        # It has no size before it is laid out, and what is hidden cannot have the focus.
+        self.call_after_refresh(records.show_view, view, row)
+
+    async def on_records_view_left(self) -> None:
+        if self._records is not None:
+            await self._records.remove()
+        self.remove_class("-records")
+        self.focus_first()
+        self._show_how()
+
+    def focus_first(self) -> None:
+        if self._records is not None:
+            self._records.focus_first()
         else:
-            self.app.push_screen(records_screen(self.app.store, source.id, source.name))
+            self.query_one("#sources").focus()
 
     # Keys
 
+    @property
+    def _meaning(self) -> str:
+        """What `r` does to the source."""
+        source = self._source
+        return again.meaning(self.app.store, source, self._latest, self._reasons) if source else "collect"
+
+    def wording(self, action: str) -> str:
+        task = self._latest
+        if action == "retry":
+            return self._meaning
+        return "go on" if action == "pause" and task and task.state == "paused" else ""
+
     def refusal(self, action: str) -> str:
         source, task = self._source, self._latest
-        state = task.state if task else ""
+        if action == "back":
+            return ""
+        if self._records is not None and action in ("new", "delete", "switch", "open"):
+            return "These are the records of one source · esc goes back to all"
         if action == "prepare":
             return "" if any(self._counts.values()) else "There are no records to make pairs from"
-        if action == "new" or action == "back":
+        if action == "new":
             return ""
         if source is None:
             return "There is no source yet · n adds one"
-        if action == "pause" and state not in ("running", "queued", "paused"):
+        return self._refusal(action, source, task)
+
+    def _refusal(self, action: str, source: Source, task: Task | None) -> str:
+        """Why a key does nothing to the chosen source."""
+        is_open = task is not None and task.open
+        if action in ("pause", "stop") and not is_open:
             return f"{source.name} is not being collected"
-        if action == "stop" and (task is None or not task.open):
-            return f"{source.name} is not being collected"
-        if action == "retry" and task is not None and task.open:
+        if action in ("retry", "again") and is_open:
             return f"{source.name} is being collected already"
-        if action == "switch" and not self._reasons:
+        if action == "again" and self._meaning != "retry failed":
+            return f"{again.WORDS[self._meaning]} here"
+        if action == "switch" and not self._reasons.groups:
             return "Nothing failed and nothing was left out"
-        if action == "delete" and task is not None and task.open:
+        if action == "delete" and is_open:
             return f"{source.name} is being collected · ctrl+x stops it"
         return ""
 
     def action_new(self) -> None:
         from ftui.ui.places import new_source
 
-        new_source.choose(self.app, self._started)
+        if self.can("new"):
+            new_source.choose(self.app, self._started)
 
     def _started(self, name: str) -> None:
         self.refresh_view()
@@ -170,6 +226,19 @@ class CollectPlace(Place):
             (index for index, source in enumerate(self._sources) if source.name == name), default=0
         )
         self.app.say(f"{name} is being collected")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the records `enter` is the list's, or the filter's."""
+        return not (action == "open" and self._records is not None)
+
+    def action_open(self) -> None:
+        if not self.can("open"):
+            return
+        reasons = self.query_one("#reasons", RowList)
+        if reasons.has_focus and self._reasons.groups:
+            self._open("failed", reasons.cursor)
+        else:
+            self._open("records", 0)
 
     def action_pause(self) -> None:
         task = self._latest
@@ -197,18 +266,13 @@ class CollectPlace(Place):
 
     def action_retry(self) -> None:
         source = self._source
-        if not self.can("retry") or source is None:
-            return
-        from ftui.ui.places import new_source
+        if self.can("retry") and source is not None:
+            again.act(self.app, source, self._latest, self._meaning)
 
-        new_source.confirm_cost(self.app, source.kind, source.config, lambda: self._again(source))
-
-    def _again(self, source: Source) -> None:
-        from ftui import queue
-
-        with self.app.trying():
-            queue.collect_again(self.app.store, source.id)
-            self.app.say(f"{source.name} is being collected again")
+    def action_again(self) -> None:
+        source = self._source
+        if self.can("again") and source is not None:
+            again.collect_again(self.app, source)
 
     def action_prepare(self) -> None:
         if not self.can("prepare"):
@@ -218,6 +282,17 @@ class CollectPlace(Place):
         with self.app.trying():
             queue.prepare(self.app.store)
             self.app.say("pairs are being made · 3 shows them")
+
+    def action_tag(self) -> None:
+        source = self._source
+        if not self.can("tag") or source is None:
+            return
+        with self.app.trying():
+            tag = "general" if source.tag == "domain" else "domain"
+            self.app.store.sources.set_tag(source.id, tag)
+            self.refresh_view()
+            what = {"domain": "teaches the subject", "general": "keeps up what the model knows already"}[tag]
+            self.app.say(f"{source.name} is {tag} now: it {what} · t takes it back")
 
     def action_switch(self) -> None:
         if self.can("switch"):

@@ -1,4 +1,4 @@
-"""A small form. `esc` leaves it and keeps what was typed for the next time."""
+"""A form. `esc` leaves it and keeps what was typed for the next time."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters
+from textual import events, getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Input, Select
+from textual.widgets import Input, Label, Select
 
 from ftui.errors import FtuiError, describe
-from ftui.ui.text import Row, Span, plain, row
+from ftui.ui.text import Row, Span, cut, plain, row
 from ftui.ui.text import wrapped as wrapped
 from ftui.ui.widgets.rows import Lines, entitle
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Values = dict[str, str]
 Save = Callable[[Values], Awaitable[None]]
+
+MANY = 5
+"""From so many fields on, or where one is chosen, each takes one line with its label beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class FormScreen(ModalScreen[Values | None]):
 
     Args:
         title: stands in the border; drafts are kept by it.
-        fields: the lines, from the top.
+        fields: the lines, from the top. Those that a terminal has no room for scroll.
         save: called with the values. What it raises is shown in the form, which
             stays open with all that was typed.
         lead: lines above the fields.
@@ -63,14 +66,24 @@ class FormScreen(ModalScreen[Values | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", priority=True),
         Binding("ctrl+s", "submit", "save", show=False),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "field(1)", "next field", priority=True, show=False),
+        Binding("up", "field(-1)", "field before", priority=True, show=False),
     ]
-    DEFAULT_CSS = """
+    # The screen's own stylesheet, because fields have a border in the app's.
+    CSS = """
     FormScreen {
-        & Input, & Select { height: 3; border-title-color: $text-muted; }
-        & #lead { margin: 0 1; }
-        & #foot { margin: 0 1; }
+        & #form-fields { height: auto; scrollbar-size-vertical: 1; }
+        & #form-fields > Input, & #form-fields > Select { height: 3; border-title-color: $text-muted; }
+        & #lead, & #foot { margin: 0 1; }
+        & .lines { width: 84; }
+        & .line { height: 1; margin: 0 1; }
+        & .line > Label { width: 22; color: $text-muted; }
+        & .line > Input { width: 1fr; height: 1; border: none; padding: 0; background: $surface; }
+        & .line > Input:focus { border: none; background: $block-cursor-blurred-background; }
+        & .line > Select { width: 1fr; height: 1; border: none; }
+        & .line > Select > SelectCurrent { background: $surface; }
+        & .line > Select:focus > SelectCurrent { background: $block-cursor-blurred-background; }
+        & .lines > #foot { margin-top: 1; }
     }
     """
 
@@ -91,32 +104,74 @@ class FormScreen(ModalScreen[Values | None]):
         self._title, self._fields, self._save = title, tuple(fields), save
         self._lead, self._busy, self._save_label = tuple(lead), busy, save_label
 
+    @property
+    def _lines(self) -> bool:
+        return len(self._fields) >= MANY or any(field.choices for field in self._fields)
+
     def compose(self) -> ComposeResult:
-        draft = self.app.drafts.get(self._title, {})
-        with Vertical(classes="dialog") as dialog:
+        with Vertical(classes="dialog lines" if self._lines else "dialog") as dialog:
             entitle(dialog, self._title)
             if self._lead:
                 yield Lines(id="lead")
-            for field in self._fields:
-                value = draft.get(field.name, field.value)
-                widget: Widget
-                if field.choices:
-                    widget = Select(field.choices, value=value, allow_blank=False, id=field.name)
-                else:
-                    widget = Input(value, placeholder=field.hint, password=field.secret, id=field.name)
-                entitle(widget, field.label)
-                yield widget
+            with VerticalScroll(id="form-fields", can_focus=False):
+                for field in self._fields:
+                    yield from self._line(field)
             yield Lines(id="foot")
+
+    def _line(self, field: Field) -> ComposeResult:
+        value = self.app.drafts.get(self._title, {}).get(field.name, field.value)
+        widget: Widget
+        if field.choices:
+            known = value in (choice for _, choice in field.choices)
+            chosen = value if known else field.choices[0][1]
+            widget = Select(field.choices, value=chosen, allow_blank=False, compact=self._lines, id=field.name)
+        else:
+            widget = Input(value, placeholder=field.hint, password=field.secret, compact=self._lines, id=field.name)
+        if self._lines:
+            yield Horizontal(Label(plain(field.label, 21), markup=False), widget, classes="line")
+        else:
+            entitle(widget, field.label)
+            yield widget
 
     def on_mount(self) -> None:
         if self._lead:
             self.query_one("#lead", Lines).show(self._lead)
         self._show_foot([])
+        self.query("#form-fields Input, #form-fields Select").first().focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leave the fields the lines that the foot, the lead and the border do not need."""
+        foot = len(self.query_one("#foot", Lines).rows) + (1 if self._lines else 0)
+        most = self.size.height * 9 // 10 - 2 - len(self._lead) - foot
+        self.query_one("#form-fields").styles.max_height = max(most, 3)
+        self.call_after_refresh(self._cut_hints)
+
+    def _cut_hints(self) -> None:
+        """Textual cuts a placeholder without a word; the last cell is the cursor's."""
+        for field in self._fields:
+            if not field.choices:
+                widget = self.query_one(f"#{field.name}", Input)
+                widget.placeholder = cut(field.hint, widget.content_size.width - 1) or field.hint
 
     def _show_foot(self, above: Sequence[Row]) -> None:
         keys = row(("enter ", "key"), (f"{self._save_label}   ", "dim"), ("tab ", "key"), ("next field   ", "dim"))
         keys += row(("esc ", "key"), ("back, keeps what you typed", "dim"))
         self.query_one("#foot", Lines).show([*above, keys])
+        self._fit()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Inside an open list of choices the arrows and `esc` belong to the list."""
+        open_list = any(select.expanded for select in self.query(Select))
+        return not (open_list and action in ("field", "leave"))
+
+    def action_field(self, step: int) -> None:
+        if step > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
 
     def values(self) -> Values:
         """What the fields hold now."""

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from ftui.ui.place import Place
+from ftui.ui.place import Place, Wording
 from ftui.ui.text import Row, cut, fit, row
 from ftui.ui.widgets.footer import key_name
 from ftui.ui.widgets.rows import Lines, RowList
@@ -97,7 +97,8 @@ def keys_of(screen: Screen[object]) -> list[Key]:
         if (twin := found.get((binding.action, binding.description))) is not None:
             found[binding.action, binding.description] = twin._replace(name=f"{twin.name} {name}")
             continue
-        does = _WORDS.get(binding.action, binding.description)
+        said = node.wording(binding.action) if isinstance(node, Wording) else ""
+        does = said or _WORDS.get(binding.action, binding.description)
         found[binding.action, binding.description] = Key(name, does, where, binding.key)
     order = {"list": 1, "everywhere": 2}
     return sorted(found.values(), key=lambda key: order.get(key.where, 0))
@@ -108,4 +109,11 @@ _WORDS = {
     "app.focus_previous": "field or pane before",
     "screen.copy_text": "copy the selected text",
 }
-_WHERE = {"RowList": "list", "Input": "text field", "TextArea": "text field", "ChatPane": "chat", "Transcript": "chat"}
+_WHERE = {
+    "RowList": "list",
+    "Input": "text field",
+    "TextArea": "text field",
+    "ChatPane": "chat",
+    "Transcript": "chat",
+    "RecordsView": "records",
+}

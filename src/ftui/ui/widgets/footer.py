@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from ftui.errors import FtuiError
 from ftui.ui import clock
-from ftui.ui.place import Refusing
+from ftui.ui.place import Refusing, Wording
 from ftui.ui.text import Row, Span, cut, plain, width_of
 from ftui.ui.widgets.rows import Lines, Toned
 
@@ -134,7 +134,7 @@ class Footer(Toned):
             if isinstance(node, Refusing) and self._refused(node, action):
                 continue
             seen.add((binding.action, binding.description))
-            entry = (key_name(binding), binding.description, binding.key)
+            entry = (key_name(binding), self._says(node, action) or binding.description, binding.key)
             if action in _LAST:
                 last[action] = entry
             else:
@@ -147,6 +147,13 @@ class Footer(Toned):
         with self.app.trying():
             why = node.refusal(action)
         return why != ""
+
+    def _says(self, node: object, action: str) -> str:
+        said = ""
+        if isinstance(node, Wording):
+            with self.app.trying():
+                said = node.wording(action)
+        return said
 
     def row(self, width: int) -> Row:
         """The line in `width` cells; keys that do not fit are left out from the right, `? keys` never."""

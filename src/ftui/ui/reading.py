@@ -1,0 +1,94 @@
+"""Long reads of the store, in a thread beside the screen's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from textual.widget import Widget
+from textual.worker import Worker
+
+from ftui.errors import describe
+from ftui.store import Store
+
+if TYPE_CHECKING:
+    from ftui.ui.app import FtuiApp
+
+T = TypeVar("T")
+
+
+class Reader:
+    """Reads one thing at a time; a new read ends the one before, and so does the end of the widget.
+
+    Args:
+        widget: what the reads are for.
+        group: names them among the widget's other workers.
+    """
+
+    def __init__(self, widget: Widget, group: str) -> None:
+        self._widget = widget
+        self._group = group
+        self._worker: Worker[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being read."""
+        return self._worker is not None and not self._worker.is_finished
+
+    def read(self, what: Callable[[Store], T], then: Callable[[T], None], rest: float = 0.0) -> None:
+        """Call `what` in a thread with a store of its own, then `then` with what it gave.
+
+        Args:
+            rest: seconds without another read before this one begins: for what follows a key held down.
+        """
+        self._worker = self._widget.run_worker(
+            self._run(what, then, rest), group=self._group, exclusive=True, exit_on_error=False
+        )
+
+    def stop(self) -> None:
+        """End what is being read; its `then` is not called."""
+        if self._worker is not None:
+            self._worker.cancel()
+
+    async def _run(self, what: Callable[[Store], T], then: Callable[[T], None], rest: float) -> None:
+        app: FtuiApp = self._widget.app  # type: ignore[assignment]
+        if rest:
+            await asyncio.sleep(rest)
+        attempt = _Attempt(app.store.name, what)
+        try:
+            found = await asyncio.to_thread(attempt.run)
+        except asyncio.CancelledError:
+            attempt.end()
+            raise
+        except Exception as error:
+            app.fail(describe(error))
+            return
+        with app.trying():
+            then(found)
+
+
+class _Attempt(Generic[T]):
+    """One read in its thread, which another thread can end."""
+
+    def __init__(self, project: str, what: Callable[[Store], T]) -> None:
+        self._project = project
+        self._what = what
+        self._store: Store | None = None
+        self._ended = False
+
+    def run(self) -> T:
+        with Store(self._project) as store:
+            self._store = store
+            if self._ended:
+                raise InterruptedError
+            return self._what(store)
+
+    def end(self) -> None:
+        self._ended = True
+        if self._store is not None:
+            # It may be at its end just now, with the connection closed.
+            with contextlib.suppress(sqlite3.Error):
+                self._store.database.connection.interrupt()

@@ -1,0 +1,134 @@
+"""Earlier snapshots of a dataset, as Bright Data lists them: what was paid for can be taken again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from ftui.errors import FtuiError, describe
+from ftui.ui.text import Row, Tone, count, fit, plain, row, size
+from ftui.ui.text import wrapped as wrap
+from ftui.ui.widgets.rows import Lines, RowList, entitle
+
+if TYPE_CHECKING:
+    from ftui.collect.brightdata_api import Snapshot
+    from ftui.ui.app import FtuiApp
+
+_SYMBOLS: dict[str, tuple[str, Tone]] = {"ready": ("✓", "ok"), "failed": ("✗", "bad"), "cancelled": ("!", "warn")}
+
+
+class SnapshotsScreen(ModalScreen[str | None]):
+    """Gives the id of the chosen snapshot, None after `esc`.
+
+    Args:
+        dataset_id: `gd_…`.
+        name: the dataset as a person calls it.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "look", "look again"),
+        Binding("escape", "leave", "back"),
+    ]
+    CSS = """
+    SnapshotsScreen {
+        & .dialog { width: 92; }
+        & RowList { height: 1fr; }
+        & #trouble { margin: 0 1; }
+    }
+    """
+
+    if TYPE_CHECKING:
+        app = getters.app(FtuiApp)
+
+    def __init__(self, dataset_id: str, name: str) -> None:
+        super().__init__()
+        self._dataset, self._name = dataset_id, name
+        self._found: Sequence[Snapshot] = ()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog high") as dialog:
+            entitle(dialog, f"Earlier snapshots of {self._name}")
+            yield Lines(id="head")
+            yield RowList(self._row)
+            yield Lines(id="trouble")
+            yield Lines(id="foot")
+
+    def on_mount(self) -> None:
+        columns = fit("  snapshot", 25) + fit("status", 11) + fit("asked for", 17) + fit("records", 10, "right")
+        self.query_one("#head", Lines).show([row((" " + columns + fit("size", 9, "right"), "dim"))])
+        keys = row(("enter ", "key"), ("take it, costs nothing   ", "dim"), ("r ", "key"), ("look again   ", "dim"))
+        self.query_one("#foot", Lines).show([keys + row(("esc ", "key"), ("back", "dim"))])
+        self.query_one(RowList).focus()
+        # What is said then is wrapped to the width that the first layout gives.
+        self.call_after_refresh(self.action_look)
+
+    def action_look(self) -> None:
+        self._show((), f"asking Bright Data for the snapshots of {self._name} …")
+        self.run_worker(self._look(), exclusive=True, exit_on_error=False)
+
+    async def _look(self) -> None:
+        try:
+            found = await list_snapshots(self._dataset)
+        except Exception as error:
+            self._show((), "", describe(error))
+            return
+        self._show(found, "Bright Data has none of the last 30 days.")
+
+    def _show(self, found: Sequence[Snapshot], empty: str, error: FtuiError | None = None) -> None:
+        self._found = found
+        trouble: list[Row] = []
+        if error is not None:
+            width = max(self.query_one(RowList).row_width - 4, 20)
+            trouble = [row(("✗ ", "bad"), (plain(error.what, width), "bold"))]
+            trouble += [row("  " + line) for line in wrap(error.why, width)]
+            trouble += [row(("→ " if not n else "  ", "accent"), line) for n, line in enumerate(wrap(error.do, width))]
+        self.query_one("#trouble", Lines).show(trouble)
+        self.query_one(RowList).update(len(found), empty=[row(f" {plain(empty)}")])
+
+    def _row(self, index: int, width: int) -> Row:
+        item = self._found[index]
+        symbol, tone = _SYMBOLS.get(item.status, ("▸", "accent"))
+        records = count(item.records) if item.records is not None else ""
+        held = size(item.bytes) if item.bytes is not None else ""
+        return row(
+            (f"{symbol} ", tone),
+            fit(plain(item.id), 22) + " ",
+            fit(plain(item.status), 10) + " ",
+            (fit(plain(item.created[:16].replace("T", " ")), 17), "dim"),
+            fit(records, 10, "right") + fit(held, 9, "right"),
+        )
+
+    def on_row_list_selected(self, event: RowList.Selected) -> None:
+        item = self._found[event.index]
+        if item.status == "failed":
+            self._show(self._found, "", FtuiError(f"{item.id} failed", "it holds no records", "Choose another"))
+        else:
+            self.dismiss(item.id)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+async def list_snapshots(dataset_id: str) -> Sequence[Snapshot]:
+    """The snapshots of a dataset, the newest first. The call costs nothing.
+
+    Raises:
+        FtuiError: no key, or the service does not answer.
+    """
+    from ftui import credentials
+    from ftui.collect.brightdata_api import Api
+    from ftui.connect import checks
+
+    address = checks.brightdata_url()
+    found = credentials.find("brightdata", address, address)
+    if found is None:
+        raise checks.no_brightdata_token()
+    async with Api(found.key, address) as api:
+        listed, _ = await api.snapshots(dataset_id)
+    return sorted(listed, key=lambda item: item.created, reverse=True)

@@ -1,0 +1,79 @@
+"""One line to type words into, which a list follows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input
+
+from ftui.ui.text import Span
+from ftui.ui.widgets.rows import Lines
+
+
+class _Words(Input):
+    """The words; its `enter` is named, so that the footer shows it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "keep the filter")]
+
+
+class FilterLine(Horizontal):
+    """Posts `Changed` while one types, `Left` when one is done. `placeholder` says what is looked through."""
+
+    DEFAULT_CSS = """
+    FilterLine {
+        height: 1;
+        & > Lines { width: 2; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave(False)", "show all")]
+
+    class Changed(Message):
+        """The list should show what holds all of these words."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
+
+    class Left(Message):
+        """The line is done with: the filter stays, or goes away."""
+
+        def __init__(self, keep: bool) -> None:
+            super().__init__()
+            self.keep = keep
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__()
+        self._placeholder = placeholder
+
+    def compose(self) -> ComposeResult:
+        yield Lines()
+        field = _Words(placeholder=self._placeholder, compact=True)
+        # One line has no room for the border that fields have elsewhere.
+        field.styles.border = ("none", "transparent")
+        field.styles.height, field.styles.width = 1, "1fr"
+        yield field
+
+    def on_mount(self) -> None:
+        self.query_one(Lines).show([(Span("/ ", "key"),)])
+
+    def open(self, words: str) -> None:
+        """Start from the filter as it is."""
+        field = self.query_one(Input)
+        with field.prevent(Input.Changed):
+            field.value = words
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed(event.value.strip()))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_leave(True)
+
+    def action_leave(self, keep: bool) -> None:
+        self.post_message(self.Left(keep))

@@ -208,7 +208,7 @@ class _Run:
     def _note(self, stream: Stream, how: formats.Look) -> None:
         if formats.SUFFIXES.get(stream.suffix, how.format) != how.format:
             stream.notes.append(f"{stream.name} is not what its name says; it is read as {how.format.upper()}")
-        if how.encoding == "cp1252":
+        if how.encoding == "cp1252" and how.format != "html":
             stream.notes.append(f"{stream.name} is not UTF-8; it is read as Windows-1252")
 
     def _add(self, event: Record | Failure, subject: str = "", name: str = "") -> None:

@@ -17,7 +17,7 @@ def read_pdf(stream: Stream) -> Iterator[Row]:
     """One row for each page with text, in place of the line the number of the page.
 
     Raises:
-        NotData: it is encrypted, has no page with text, or no page at all can be found.
+        NotData: it is encrypted, or no page at all can be found.
         Cut, OSError: see `Stream.read`.
     """
     import pypdf

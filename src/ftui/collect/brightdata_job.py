@@ -144,6 +144,7 @@ class Job:
     async def _scrape(self) -> AsyncGenerator[Event, None]:
         """The call that waits for its rows, and hands over to a snapshot where it takes too long."""
         yield self.rows.progress("Bright Data: waiting for the rows")
+        self.rows.taken = Taken()
         intent = self.state["intent"]
         async with self.api.scrape(intent["query"], intent["input"]) as answer:
             if isinstance(answer, str):

@@ -119,7 +119,7 @@ def _collect(store: Store, *, collecting: bool) -> None:
     )
     running = store.tasks.add("collect", support.name, {"source": support.id}, support.id)
     store.tasks.start(running)
-    now = Progress(312, 480, "pages", failed=4, skipped=11, bytes=2_100_000, text="fetching /products/305")
+    now = Progress(312, 480, "pages", failed=4, skipped=11, bytes=2_100_000, text=f"{site}/products/305")
     store.tasks.save_progress(running, now)
     _at(store, running, started=NOW - 17.3)
     store.tasks.add_failures(
@@ -161,7 +161,8 @@ def _at_the_vendor(store: Store) -> None:
     reviews = store.sources.add("kettle reviews", "brightdata", _dataset("url", "category_url"))
     task = store.tasks.add("collect", reviews.name, {"source": reviews.id}, reviews.id)
     store.tasks.start(task)
-    text = "Bright Data: running, snapshot s_m4x7c0de"
+    store.tasks.save_checkpoint(task, {"snapshot_id": "s_m4x7c0de", "started": NOW - 130})
+    text = "Bright Data: running, 340 records so far, next look in 10 s"
     store.tasks.save_progress(task, Progress(0, 1_200, "records", text=text, cost=0.0, cost_at_most=1.2))
     _at(store, task, started=NOW - 130)
 

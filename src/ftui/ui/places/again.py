@@ -47,8 +47,8 @@ def act(app: FtuiApp, source: Source, task: Task | None, what: str) -> None:
     from ftui import queue
 
     store = app.store
-    if what == "what became of it":
-        _ask_what_became(app, source)
+    if what == "what became of it" and task is not None:
+        _ask_what_became(app, source, task)
     elif what == "go on":
         # It was paid for, or reserved, when it began.
         _say_after(app, lambda: queue.collect_again(store, source.id), f"{source.name} goes on")
@@ -89,28 +89,31 @@ def _say_after(app: FtuiApp, do: Callable[[], object], said: str) -> None:
         app.say(said)
 
 
-def _ask_what_became(app: FtuiApp, source: Source) -> None:
-    """A job was sent off, the answer was lost, and the vendor has no list to look in: a person has to."""
+def _ask_what_became(app: FtuiApp, source: Source, task: Task) -> None:
+    """A job was sent off, the answer was lost, and nothing here can tell what came of it: a person has to."""
     from ftui import queue
     from ftui.ui.screens.choose import Choice, ChooseScreen
     from ftui.ui.screens.form import Field, FormScreen, Values
-    from ftui.ui.text import row
+    from ftui.ui.text import row, wrapped
 
     async def save(values: Values) -> None:
         queue.answer_trigger(app.store, source.id, check_job(values["job"]))
 
     def chosen(way: str | None) -> None:
         if way == "started":
-            form = FormScreen("It was started", [Field("job", "Its id", hint="j_…")], save, save_label="take it up")
+            form = FormScreen(
+                "It was started", [Field("job", "Its id", hint="s_… or j_…")], save, save_label="take it up"
+            )
             app.push_screen(form, lambda values: app.say(f"{source.name} goes on") if values else None)
         elif way == "not started":
             said = f"{source.name} is being collected"
             _say_after(app, lambda: queue.answer_trigger(app.store, source.id, None), said)
 
+    why = task.error.why if task.error else ""
     lead = [
-        row(("Nobody knows whether this job runs.", "bold")),
-        row("The answer to the call that starts it was lost, and Bright Data"),
-        row("has no list of these jobs. brightdata.com/cp shows them:"),
+        row(("It is not known whether this job was started.", "bold")),
+        *map(row, wrapped(why, 66)),
+        row(("brightdata.com/cp shows what runs there:", "dim")),
     ]
     choices = (
         Choice("i", "it was started", "you give its id, nothing is paid twice", "started"),
@@ -129,6 +132,6 @@ def check_job(text: str) -> str:
 
     if not text or not text.replace("_", "").isalnum():
         raise InputError(
-            f"{text!r} is no id of a job", "it is a word like j_m4x7c0de", "Copy it from brightdata.com/cp"
+            f"{text!r} is no id of a job", "it is a word like s_m4x7c0de", "Copy it from brightdata.com/cp"
         )
     return text

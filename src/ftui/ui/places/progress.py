@@ -149,9 +149,13 @@ def _about(source: Source, task: Task | None, now: float, width: int) -> Iterato
     """What it does now, since when, what it costs, where the records come from: label and text."""
     if task is not None:
         if task.state == "running" and task.progress.text:
-            yield _labelled("now", task.progress.text, width)
-        if task.state == "running" and task.started:
-            yield _labelled("since", f"{_clock(task.started)}, {duration(now - task.started)} ago", width)
+            yield _labelled("now", _short(task.progress.text), width)
+        # A job at the vendor goes on while nobody looks at it: its own time counts.
+        since = task.checkpoint.get("started") or task.started
+        if task.state == "running" and isinstance(since, float):
+            yield _labelled("since", f"{_clock(since)}, {duration(now - since)} ago", width)
+        if task.checkpoint.get("snapshot_id"):
+            yield _labelled("job", f"{task.checkpoint['snapshot_id']} at Bright Data", width)
         cost = _cost(task)
         if cost:
             yield _labelled("cost", cost, width)

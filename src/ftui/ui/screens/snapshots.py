@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -74,11 +76,11 @@ class SnapshotsScreen(ModalScreen[str | None]):
 
     async def _look(self) -> None:
         try:
-            found = await list_snapshots(self._dataset)
+            found = await snapshots_of(self._dataset)
         except Exception as error:
             self._show((), "", describe(error))
             return
-        self._show(found, "Bright Data has none of the last 30 days.")
+        self._show(found, "Bright Data keeps none of it any more.")
 
     def _show(self, found: Sequence[Snapshot], empty: str, error: FtuiError | None = None) -> None:
         self._found = found
@@ -115,20 +117,19 @@ class SnapshotsScreen(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-async def list_snapshots(dataset_id: str) -> Sequence[Snapshot]:
+async def snapshots_of(dataset_id: str) -> Sequence[Snapshot]:
     """The snapshots of a dataset, the newest first. The call costs nothing.
 
     Raises:
         FtuiError: no key, or the service does not answer.
     """
     from ftui import credentials
-    from ftui.collect.brightdata_api import Api
     from ftui.connect import checks
 
     address = checks.brightdata_url()
     found = credentials.find("brightdata", address, address)
     if found is None:
         raise checks.no_brightdata_token()
-    async with Api(found.key, address) as api:
-        listed, _ = await api.snapshots(dataset_id)
-    return sorted(listed, key=lambda item: item.created, reverse=True)
+    brightdata = await asyncio.to_thread(importlib.import_module, "ftui.collect.brightdata")
+    listed: Sequence[Snapshot] = await brightdata.list_snapshots(dataset_id, found.key, base_url=address)
+    return listed

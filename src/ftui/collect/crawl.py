@@ -169,9 +169,10 @@ async def crawl(
             finished, _ = await asyncio.wait(run.tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in finished:
                 run.settle(task)
-            run.start_fetches()
+            # In the ledger before more is asked for: a kill repeats the requests under way and no other.
             for event in (*run.flush(), *run.progress()):
                 yield event
+            run.start_fetches()
             if run.stopped:
                 raise run.stopped
         for event in run.finish():

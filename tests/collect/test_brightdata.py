@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from collect.gather import Said, listen
 from collect.service import CATEGORY, Stage, job, past_of, run, stage
@@ -307,6 +307,27 @@ async def test_nothing_but_errors_and_nothing_at_all(service: tuple[BrightDataSe
     with pytest.raises(ServiceError) as error:
         await listen(run(url))
     assert error.value.why == "Snapshot is empty"
+
+
+async def test_a_job_that_is_not_seen_at_once_is_not_given_up(service: tuple[BrightDataServer, str]) -> None:
+    server, url = service
+    server.unseen = 2
+    assert len((await listen(run(url))).records) == 2
+    server.unseen = 3
+    said = Said()
+    with pytest.raises(ServiceError) as error:
+        await listen(run(url), said)
+    assert error.value.what == "Bright Data does not have the rows of s_test2"
+    assert said.states[-1] == {}
+
+
+async def test_an_empty_answer_does_not_end_a_job_that_was_paid_for(service: tuple[BrightDataServer, str]) -> None:
+    server, url = service
+    server.bodies = [Response(b"")]
+    said = Said()
+    with pytest.raises(NetworkError):
+        await listen(run(url), said)
+    assert said.states[-1]["snapshot_id"] == "s_test1"
 
 
 async def test_fewer_rows_than_announced_are_noticed(service: tuple[BrightDataServer, str]) -> None:

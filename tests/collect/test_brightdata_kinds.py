@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from collect.gather import Said, listen
 from collect.service import CATEGORY, PAGES, Stage, job, pages, past_of, run, stage
@@ -138,6 +138,28 @@ async def test_a_collector_from_trigger_to_records(service: tuple[BrightDataServ
     assert server.hits["snapshots"] == server.hits["progress"] == 0
     assert any("Dataset is not ready yet" in progress.text for progress in said.progress)
     assert said.progress[-1].cost_at_most == 0.015
+
+
+async def test_a_collector_that_has_just_begun_says_nothing_or_null(service: tuple[BrightDataServer, str]) -> None:
+    server, url = service
+    server.bodies = [Response(b""), Response(b"null"), JSONResponse({"status": "collecting"})]
+    said = await listen(run(url, collector()))
+    assert len(said.records) == 2
+    assert set(said.reasons.values()) == {"dead_page"}
+    server.rows = []
+    with pytest.raises(ServiceError) as error:
+        await listen(run(url, collector()))
+    assert error.value.what == "The snapshot holds no records"
+
+
+async def test_a_word_instead_of_the_rows_of_a_call_that_waits(service: tuple[BrightDataServer, str]) -> None:
+    server, url = service
+    server.scrape_faults = [JSONResponse({"status": "failed", "error_message": "Account is suspended"})]
+    said = Said()
+    with pytest.raises(ServiceError) as error:
+        await listen(run(url, pages(sync=True)), said)
+    assert error.value.why == "Account is suspended"
+    assert said.states[-1] == {}
 
 
 @pytest.mark.parametrize("fault", ["lose", "drop", 503])

@@ -80,6 +80,7 @@ class BrightDataServer:
         rows: what each job brings; a string is sent as it is.
         as_array: send one JSON array, not lines.
         statuses: answers of `progress` in turn, the last one stays.
+        unseen: how often `progress` does not know a job yet.
         not_ready: how often a download is answered with 202.
         cut_after: rows after which a download breaks off.
         orders: "reverse" turns the rows of a download around.
@@ -102,6 +103,7 @@ class BrightDataServer:
     rows: list[Any] = field(default_factory=lambda: [product(1), product(2), error_row(3)])
     as_array: bool = False
     statuses: list[Any] = field(default_factory=lambda: ["starting", "running", "ready"])
+    unseen: int = 0
     not_ready: int = 0
     cut_after: list[int] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
@@ -255,7 +257,8 @@ class BrightDataServer:
 
     async def _progress(self, request: Request) -> Response:
         job = self._find(request)
-        if job is None:
+        if job is None or self.unseen > 0:
+            self.unseen -= 1
             return PlainTextResponse("Snapshot does not exist", 404)
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         extra = status if isinstance(status, dict) else {"status": status}

@@ -17,13 +17,13 @@ from contextlib import aclosing
 
 from ftui.collect.brightdata_api import BASE_URL as BASE_URL
 from ftui.collect.brightdata_api import Api
-from ftui.collect.brightdata_api import Snapshot as Snapshot
 from ftui.collect.brightdata_http import PATIENCE
 from ftui.collect.brightdata_job import Job
 from ftui.collect.brightdata_retry import again
 from ftui.collect.brightdata_settings import AMAZON_PRODUCTS as AMAZON_PRODUCTS
 from ftui.collect.brightdata_settings import BrightData as BrightData
 from ftui.collect.brightdata_settings import config_for as config_for
+from ftui.collect.brightdata_snapshot import Snapshot as Snapshot
 from ftui.collect.past import NOTHING, Past
 from ftui.errors import CredentialError
 from ftui.events import Event, Note

@@ -9,13 +9,13 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ftui.collect.brightdata_http import BASE_URL as BASE_URL
 from ftui.collect.brightdata_http import PATIENCE, Account, Answer, LostAnswer, Told
+from ftui.collect.brightdata_snapshot import Snapshot, snapshot_of
 from ftui.collect.http import error_reason, no_answer
 from ftui.errors import FtuiError, ServiceError
 
@@ -57,26 +57,6 @@ class NoSnapshot(Told):
 
 class Unavailable(Told):
     """The service fails to hand over the rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """An earlier job, as the list of the service tells of it.
-
-    Attributes:
-        id, dataset_id: as the service calls them.
-        status: in the words of the service ("running", "ready", "failed", …).
-        created: when it was asked for, ISO 8601, or "".
-        records, bytes, cost: as far as the list tells them; cost in US dollars.
-    """
-
-    id: str
-    dataset_id: str
-    status: str
-    created: str
-    records: int | None = None
-    bytes: int | None = None
-    cost: float | None = None
 
 
 class Api:
@@ -177,7 +157,7 @@ class Api:
         rows = answer.json()
         if isinstance(rows, Mapping):
             rows = next((value for value in rows.values() if isinstance(value, list)), [])
-        listed = [_snapshot(row, dataset_id) for row in rows or () if isinstance(row, Mapping) and row.get("id")]
+        listed = [snapshot_of(row, dataset_id) for row in rows or () if isinstance(row, Mapping) and row.get("id")]
         try:
             now = parsedate_to_datetime(answer.date).timestamp()
         except ValueError:
@@ -200,7 +180,7 @@ class Api:
         path = f"/datasets/v3/progress/{quote(snapshot_id, safe='')}"
         answer = await self._account.call(path, {}, accept=(400, 404))
         if not answer.is_success:
-            raise NoSnapshot(self._gone(answer, SNAPSHOT_DAYS))
+            raise NoSnapshot(self._gone(answer, snapshot_id, SNAPSHOT_DAYS))
         body = answer.json()
         return body if isinstance(body, Mapping) else {}
 
@@ -252,7 +232,7 @@ class Api:
             elif answer.status == 202:
                 raise NotReady(self._account.message(answer), answer.wait)
             elif answer.status in (400, 404):
-                raise NoSnapshot(self._gone(answer, days))
+                raise NoSnapshot(self._gone(answer, job_id, days))
             elif answer.status < 500:
                 raise self._account.error(answer)
             else:
@@ -292,7 +272,7 @@ class Api:
         """What a body says that stands where rows should be, without the key."""
         return self._account.message(Answer("", 200, json.dumps(dict(body)).encode()))
 
-    def _gone(self, answer: Answer, days: int) -> FtuiError:
+    def _gone(self, answer: Answer, job_id: str, days: int) -> FtuiError:
         """Why there are no rows; how long they are kept explains most of it."""
         why = self._account.message(answer)
         if "empty" in why.casefold():
@@ -304,7 +284,7 @@ class Api:
                 "Collect from the source again; this is a new job and costs anew",
             )
         return ServiceError(
-            "Bright Data does not have the rows",
+            f"Bright Data does not have the rows of {job_id}",
             f"{why}; they are kept for {days} days",
             "Look at the job at brightdata.com/cp",
         )
@@ -334,20 +314,3 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> bytes:
     for row in rows:
         writer.writerow({name: str(value).lower() if isinstance(value, bool) else value for name, value in row.items()})
     return text.getvalue().encode()
-
-
-def _snapshot(row: Mapping[str, Any], dataset_id: str) -> Snapshot:
-    def number(*names: str) -> float | None:
-        values = (row.get(name) for name in names)
-        return next((value for value in values if isinstance(value, int | float) and not isinstance(value, bool)), None)
-
-    records, size = number("dataset_size", "records"), number("file_size", "size")
-    return Snapshot(
-        id=str(row["id"]),
-        dataset_id=str(row.get("dataset_id") or dataset_id),
-        status=str(row.get("status") or "unknown"),
-        created=str(row.get("created") or ""),
-        records=None if records is None else int(records),
-        bytes=None if size is None else int(size),
-        cost=number("cost"),
-    )

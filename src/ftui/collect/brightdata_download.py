@@ -40,6 +40,7 @@ class Taken:
         current: the part that `place` is in, None between two parts.
         missing: parts that could not be had.
         done, failed: rows in all; `part_done`, `part_failed`: of them in the current part.
+        bytes: received, as sent.
     """
 
     part: int = 0
@@ -50,6 +51,7 @@ class Taken:
     failed: int = 0
     part_done: int = 0
     part_failed: int = 0
+    bytes: int = 0
 
     def entry(self, job_id: str) -> Entry:
         place = [self.place.at, self.place.rows, self.place.seal]
@@ -86,6 +88,7 @@ class Download:
     give_up_at: float | None = None
     reasons: Counter[str] = field(default_factory=Counter)
     _told: float = 0.0
+    _counted: int = 0
 
     @property
     def cost(self) -> float:
@@ -94,16 +97,21 @@ class Download:
 
     def progress(self, text: str) -> Progress:
         taken, pays = self.taken, self.most_cost is not None
+        self._count()
         return Progress(
             done=taken.done,
             total=self.total,
             unit="records",
             failed=taken.failed,
-            bytes=self.api.bytes,
+            bytes=taken.bytes,
             text=text,
             cost=self.cost if pays else None,
             cost_at_most=self.most_cost,
         )
+
+    def _count(self) -> None:
+        self.taken.bytes += self.api.bytes - self._counted
+        self._counted = self.api.bytes
 
     async def run(self, batch_size: int = 0, parts: int = 0) -> AsyncGenerator[Event, None]:
         """Take the rows that were not taken before.
@@ -211,6 +219,7 @@ class Download:
             NotReady, Told: it is no rows, but a word about them.
             LostAnswer, Changed: see `brightdata_rows`.
         """
+        before = self.api.bytes
         async with aclosing(blocks(chunks, self.taken.place, last_try=last_try)) as found:
             async for block in found:
                 first = self.taken.place.rows + 1
@@ -221,12 +230,16 @@ class Download:
                 if time.monotonic() - self._told > _PROGRESS_SECONDS:
                     self._told = time.monotonic()
                     yield self.progress(text)
+        if self.config.is_collector and self.api.bytes == before:
+            # Seen of a collector that has just begun.
+            raise NotReady("nothing is there yet", None)
 
     def _batch(self, block: Block, first: int) -> Batch:
         items = [event_of(row, number) for number, row in enumerate(block.rows, first)]
         failures = [item for item in items if isinstance(item, Failure)]
         self.reasons.update(failure.reason for failure in failures)
         taken = self.taken
+        self._count()
         taken.place = block.place
         taken.failed += len(failures)
         taken.part_failed += len(failures)
@@ -244,6 +257,8 @@ class Download:
             body = orjson.loads(row)
         except ValueError:
             return
+        if body is None:
+            raise NotReady("nothing is there yet", None)
         if not isinstance(body, dict) or not body.keys() <= _STATUS_FIELDS or not {"status", "pending"} & body.keys():
             return
         status = str(body.get("status", "pending"))

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ftui.collect.brightdata_api import Api, NoSnapshot, NotReady, Snapshot
+from ftui.collect.brightdata_api import Api, NoSnapshot, NotReady
 from ftui.collect.brightdata_download import ENDED_BADLY, Download, Taken, failed
 from ftui.collect.brightdata_http import LostAnswer, Told
+from ftui.collect.brightdata_snapshot import Snapshot
 from ftui.errors import FtuiError, MoneyError, NetworkError, ServiceError
 from ftui.events import Checkpoint, Event, Note, Result
 from ftui.units import duration
@@ -122,7 +123,10 @@ class Job:
                     return
                 intent = self.state["intent"]
                 identifier = await self.api.trigger(intent["query"], intent["input"], self.config.input_format)
-            except LostAnswer as lost:
+            except Told as nothing:
+                yield self._forget()
+                raise nothing.error from None
+            except (LostAnswer, NotReady) as lost:
                 yield Note(f"The answer to the trigger was lost ({lost}): looking for the job at Bright Data", "warn")
                 fresh = False
                 identifier = await self._find()
@@ -191,10 +195,16 @@ class Job:
         """Until the service says that the rows are there. Of a collector only the download tells."""
         if self.config.is_collector or "answered" in self.state:
             return
+        unseen = 0
         while not self.state.get("ready"):
             try:
                 answer = await self.api.progress(self.rows.job_id)
             except NoSnapshot as gone:
+                unseen += 1
+                if unseen < _LOOKS and "intent" in self.state and not gone.for_good:
+                    # What has just been started is not everywhere yet, and it is paid for.
+                    await asyncio.sleep(self.config.poll_seconds)
+                    continue
                 yield self._forget()
                 raise gone.error from None
             status = str(answer.get("status", "unknown"))
@@ -239,6 +249,12 @@ class Job:
         if self.rows.total and taken.done + taken.failed < self.rows.total:
             came = taken.done + taken.failed
             yield Note(f"Bright Data told of {self.rows.total:,} records, {came:,} came", "warn")
+        if not taken.done and not taken.failed and self.rows.total:
+            raise NetworkError(
+                "Bright Data sent none of the records",
+                f"it told of {self.rows.total:,}",
+                "Resume it later; nothing is paid twice",
+            )
         if not taken.done:
             yield self._forget()
             most = ", most often: " + self.rows.reasons.most_common(1)[0][0] if self.rows.reasons else ""
@@ -252,9 +268,9 @@ class Job:
     async def _divide(self) -> Checkpoint:
         """Whether the rows come in parts: then what breaks off costs little, and what is missing has a name."""
         rows = self.config.batch_size or _ROWS_A_PART
-        large = (self.rows.total or 0) > 2 * rows or bool(self.config.batch_size)
+        may_be_large = self.rows.total is None or self.rows.total > 2 * rows or bool(self.config.batch_size)
         parts = 0
-        if large and not self.config.is_collector:
+        if may_be_large and not self.config.is_collector:
             parts = await self.api.parts(self.rows.job_id, rows)
         return self._checkpoint(batch=rows, parts=parts if parts > 1 else 0)
 
@@ -264,7 +280,7 @@ class Job:
             {
                 "done": taken.done,
                 "failed": taken.failed,
-                "bytes": self.api.bytes,
+                "bytes": taken.bytes,
                 "snapshot_id": self.rows.job_id,
                 "cost": self.rows.cost,
             }

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from ftui.collect.brightdata_http import BASE_URL as BASE_URL
 from ftui.collect.brightdata_http import PATIENCE, Account, Answer, LostAnswer, Told
-from ftui.collect.brightdata_snapshot import Snapshot, snapshot_of
+from ftui.collect.brightdata_snapshot import Snapshot as Snapshot
+from ftui.collect.brightdata_snapshot import snapshot_of
 from ftui.collect.http import error_reason, no_answer
 from ftui.errors import FtuiError, ServiceError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 import io
@@ -9,11 +10,14 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from collect.gather import Said, listen
 from ftui.collect.files import Files, read_files
@@ -338,3 +342,52 @@ async def test_ten_thousand_rows_lose_none(tmp_path: Path, form: str) -> None:
         assert (float(price) if isinstance(price, str) else price) == row["final_price"]
     assert said.progress[-1].done == said.progress[-1].total == 9800
     assert max(len(event.items) for event in said.order if isinstance(event, Batch)) <= 1000
+
+
+PIECES = [
+    b'"',
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b"\\",
+    b"\0",
+    b"\n",
+    b"\r",
+    b"\xff",
+    b"NaN",
+    b"1e999",
+    b"\\ud800",
+    b"<",
+    b"-->",
+]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_a_file_holds_reading_ends_and_says_what_it_was(tmp_path: Path, data: st.DataObject) -> None:
+    rows = [{"id": n, "text": f"row {n}", "in": [{"a": n}]} for n in range(9)]
+    texts = {"a.json": json.dumps(rows), "b.json": json.dumps({"x": 1, "data": rows}, indent=1), "a.jsonl": lines(rows)}
+    texts |= {
+        "a.csv": exported(rows),
+        "a.vtt": "WEBVTT\n\n00:01.000 --> 00:02.000\nHi\n\n00:02.000 --> 00:03.000\nyou\n",
+    }
+    name = data.draw(st.sampled_from(sorted(texts)))
+    body = bytearray(texts[name].encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(body)))
+        what = data.draw(st.sampled_from(PIECES)) * data.draw(st.sampled_from((1, 1, 3, 300)))
+        body[at : at + data.draw(st.sampled_from((0, 1, 1, 40)))] = what
+    said = Said()
+    with suppress(InputError):
+        asyncio.run(_listen(tmp_path / name, bytes(body), said))
+    # A result comes with a record; without one the file or each of its rows was refused.
+    assert bool(said.results) == bool(said.records)
+    for counts in said.results:
+        assert (counts["done"], counts["failed"]) == (len(said.records), len(said.failures))
+
+
+async def _listen(path: Path, content: bytes, said: Said) -> None:
+    path.write_bytes(content)
+    await listen(read_files(Files((str(path),))), said)

@@ -69,10 +69,10 @@ async def read_files(config: Files, past: Past = NOTHING) -> AsyncGenerator[Even
     run = _Run(files, frozenset(past.only))
     if past.state and not run.resume(past.state):
         yield Note("The files have changed since the last run: they are read from the beginning", "warn")
-    if not run.has_begun:
+    left_out = [one for one in left_out if not past.only or one.subject in past.only]
+    if left_out and not run.has_begun:
         run.skipped = len(left_out)
-        if left_out:
-            yield Batch(left_out)
+        yield Batch(left_out)
     async with aclosing(_ahead(run.steps())) as steps:
         async for step in steps:
             for note in step.notes:

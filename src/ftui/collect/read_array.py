@@ -179,6 +179,8 @@ class _Document:
             elif char == "{":
                 self._text.pass_over()
                 yield from self._object()
+            elif char in ",]}":
+                self._text.pass_over()
             else:
                 yield self._row()
 

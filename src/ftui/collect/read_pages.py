@@ -32,7 +32,11 @@ def read_html(stream: Stream) -> Iterator[Row]:
     body = stream.whole()
     saved = _SAVED_FROM.search(body[:4096]) or _CANONICAL.search(body[: 256 * 1024])
     url = html.unescape(saved[1].decode("utf-8", "replace")) if saved else ""
-    page = read_page(body, url)
+    try:
+        page = read_page(body, url)
+    except Exception:  # A broken page can fail in any way that Python can, and is the only one that does.
+        yield 0, None, "a page that cannot be taken apart"
+        return
     if not any(line.strip() and not line.startswith("#") for line in page.markdown.splitlines()):
         yield 0, None, _NO_TEXT
         return

@@ -14,6 +14,7 @@ _TIME = r"(?:\d+:)?[0-5]?\d:[0-5]\d[.,]\d{1,3}"
 _TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s|$)")
 _LIKE_TIMING = re.compile(r"\s*\S*\d\S*\s*-{1,2}>|.*-->")
 _SPEAKER = re.compile(r"<v[^\s>]*\s+([^>]+)>")
+_NO_TIMES = "a cue without times"
 _INNER_TIME = re.compile(r"<[\d:.]+>")
 
 
@@ -23,18 +24,23 @@ def read_transcript(stream: Stream, form: Literal["vtt", "srt"]) -> Iterator[Row
     Raises:
         NotData: no cue is whole.
     """
-    good: list[str] = []
+    good: list[tuple[int, str]] = []
     for line, block in _blocks(stream.whole().decode("utf-8", "replace")):
         at = next((number for number, text in enumerate(block) if _LIKE_TIMING.match(text)), None)
         if at is None:
             # A blank line within the text of a cue; a VTT file has comments and styles of its own.
             if form == "srt" and good:
-                good[-1] += "\n" + "\n".join(block)
+                good[-1] = (good[-1][0], "\n".join([good[-1][1], *block]))
         elif _TIMING.match(block[at]):
-            good.append("\n".join(block[at:]))
+            good.append((line + at, "\n".join(block[at:])))
         else:
-            yield line + at, None, "a cue without times"
-    cues = _cues(good, form)
+            yield line + at, None, _NO_TIMES
+    cues: list[dict[str, Any]] = []
+    for line, text in good:
+        try:
+            cues.append(_cue(text, form))
+        except ValueError:
+            yield line, None, _NO_TIMES
     if not cues:
         raise NotData("a transcript without a cue")
     said: list[str] = []
@@ -55,14 +61,16 @@ def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
             block = []
 
 
-def _cues(blocks: list[str], form: str) -> list[dict[str, Any]]:
+def _cue(block: str, form: str) -> dict[str, Any]:
+    """One cue, from its timing to the end of its text.
+
+    Raises:
+        ValueError: its times are no times.
+    """
     from pysubs2 import SSAFile
 
-    cues: list[dict[str, Any]] = []
-    for block in blocks:
-        speaker = _SPEAKER.search(block)
-        for event in SSAFile.from_string(f"{_INNER_TIME.sub('', block)}\n", format_=form).events[:1]:
-            text = "\n".join(" ".join(line.split()) for line in html.unescape(event.plaintext).split("\n"))
-            cue = {"start": event.start / 1000, "end": event.end / 1000, "text": text.strip()}
-            cues.append(cue | ({"speaker": speaker[1].strip()} if speaker else {}))
-    return cues
+    speaker = _SPEAKER.search(block)
+    (event, *_) = SSAFile.from_string(f"{_INNER_TIME.sub('', block)}\n", format_=form).events
+    text = "\n".join(" ".join(line.split()) for line in html.unescape(event.plaintext).split("\n"))
+    cue = {"start": event.start / 1000, "end": event.end / 1000, "text": text.strip()}
+    return cue | ({"speaker": speaker[1].strip()} if speaker else {})

@@ -29,7 +29,7 @@ def collect(store: Store, kind: str, config: Mapping[str, Any], name: str = "", 
     settings = dict(room.validate(kind, config))
     # One transaction: two that ask at once must not both find nothing there.
     with store.database.write():
-        source = store.sources.find(kind, settings)
+        source = next((one for one in store.sources.all() if one.kind == kind and _means(one, settings)), None)
         if source is None:
             source = store.sources.add(name or room.describe(kind, settings), kind, settings, tag)
         task = _collect_again(store, source)
@@ -106,6 +106,16 @@ def answer_trigger(store: Store, source_id: int, job_id: str | None) -> int:
         store.tasks.ask(latest.id, None)
     worker.ensure(store)
     return latest.id
+
+
+def _means(source: Source, settings: Mapping[str, Any]) -> bool:
+    """Whether a source has these settings; those that an earlier ftui did not know have their defaults."""
+    from ftui import collect as room
+
+    try:
+        return room.validate(source.kind, source.config) == settings
+    except InputError:
+        return False
 
 
 def _unclear(source: Source) -> InputError:

@@ -60,12 +60,15 @@ def cost_at_most(kind: str, config: Mapping[str, Any], only: Sequence[str] = ())
         MoneyError: nothing bounds it.
     """
     settings = source(kind, config)
-    return settings.cost_at_most(only) if isinstance(settings, BrightData) else 0.0
+    if isinstance(settings, BrightData):
+        return settings.cost_at_most(only)
+    return settings.cost_at_most() if isinstance(settings, Crawl) else 0.0
 
 
 def needs_key(kind: str, config: Mapping[str, Any]) -> bool:
     """Whether a collection goes through Bright Data."""
-    return isinstance(source(kind, config), BrightData)
+    settings = source(kind, config)
+    return isinstance(settings, BrightData) or (isinstance(settings, Crawl) and bool(settings.unlocker))
 
 
 def brightdata_config(
@@ -100,11 +103,12 @@ def collect(
         InputError: at once, for settings that cannot be used; all else while iterating.
     """
     settings = source(kind, config)
+    token = credentials.get("brightdata", "")
     if isinstance(settings, Crawl):
-        return crawl(settings, past)
+        return crawl(settings, past, token=token, base_url=brightdata_url)
     if isinstance(settings, Files):
         return read_files(settings, past)
-    return collect_dataset(settings, credentials.get("brightdata", ""), base_url=brightdata_url, past=past)
+    return collect_dataset(settings, token, base_url=brightdata_url, past=past)
 
 
 async def read_inputs(path: str) -> list[dict[str, Any]]:

@@ -90,14 +90,6 @@ class Sources:
     def all(self) -> list[Source]:
         return [_source(row) for row in self._database.connection.execute("SELECT * FROM sources ORDER BY id")]
 
-    def find(self, kind: str, config: Mapping[str, Any]) -> Source | None:
-        """The source with these settings, so that the same collection is not made twice."""
-        wanted = json.dumps(config)
-        row = self._database.connection.execute(
-            "SELECT * FROM sources WHERE kind = ? AND config = ?", (kind, wanted)
-        ).fetchone()
-        return _source(row) if row else None
-
     def set_tag(self, identifier: int, tag: str) -> None:
         """Say whether a source teaches the domain, or is there against forgetting the general."""
         if tag not in TAGS:

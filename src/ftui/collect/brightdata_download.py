@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ftui.collect.brightdata_api import Api, NoSnapshot, NotReady, Unavailable
 from ftui.collect.brightdata_block import START, Block, Changed, Place
 from ftui.collect.brightdata_http import LostAnswer, Told
-from ftui.collect.brightdata_rows import blocks, event_of
+from ftui.collect.brightdata_rows import blocks, events_of
 from ftui.errors import NetworkError, ServiceError
 from ftui.events import Batch, Entry, Event, Failure, Note, Progress
 
@@ -235,7 +235,7 @@ class Download:
             raise NotReady("nothing is there yet", None)
 
     def _batch(self, block: Block, first: int) -> Batch:
-        items = [event_of(row, number) for number, row in enumerate(block.rows, first)]
+        items = events_of(block.rows, first)
         failures = [item for item in items if isinstance(item, Failure)]
         self.reasons.update(failure.reason for failure in failures)
         taken = self.taken

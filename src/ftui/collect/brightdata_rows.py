@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from ftui.collect import rows as meaning
@@ -49,28 +49,29 @@ async def _from(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[byt
         yield chunk
 
 
-def event_of(row: bytes | Failure, number: int) -> Record | Failure:
-    """The event for one row.
+def events_of(rows: Sequence[bytes | Failure], first: int) -> list[Record | Failure]:
+    """The events for the rows of a block.
 
     Args:
-        number: of the row, from 1, for failures that name no input.
+        first: the number of its first row, from 1, for failures that name no input.
     """
     import orjson
 
-    if isinstance(row, Failure):
-        return row
-    try:
-        data = orjson.loads(row)
-    except ValueError:
-        return Failure(f"row {number:,}", NOT_JSON)
-    if not isinstance(data, dict) or not data or meaning.error_of(data):
-        return meaning.to_event(data, "", f"row {number:,}")
-    url = data.get("url")
-    # Two rows of one product (another shop, another seller) are two records.
-    return Record(
-        meaning.key_of(data) or f"#{meaning.digest(row)}",
-        url if isinstance(url, str) else "",
-        meaning.title_of(data),
-        data,
-        True,
-    )
+    events: list[Record | Failure] = []
+    for number, row in enumerate(rows, first):
+        if isinstance(row, Failure):
+            events.append(row)
+            continue
+        try:
+            data = orjson.loads(row)
+        except ValueError:
+            events.append(Failure(f"row {number:,}", NOT_JSON))
+            continue
+        if not isinstance(data, dict) or not data or meaning.error_of(data):
+            events.append(meaning.to_event(data, "", f"row {number:,}"))
+            continue
+        key = meaning.key_of(data) or f"#{meaning.digest(row)}"
+        url = data.get("url")
+        # Two rows of one product (another shop, another seller) are two records.
+        events.append(Record(key, url if isinstance(url, str) else "", meaning.title_of(data), data, True))
+    return events

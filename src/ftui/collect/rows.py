@@ -50,10 +50,19 @@ def error_of(row: Mapping[str, Any]) -> str:
 
 def key_of(row: Mapping[str, Any]) -> str:
     """What makes this the same record next time; "" when the row has no identity of its own."""
+    # Asked of every row of a snapshot: most rows lack most of the names, and a text needs no conversion.
     for name in _IDENTITIES:
         value = row.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
-            return str(value).strip()
+        if value is None:
+            continue
+        if isinstance(value, str):
+            key = value.strip()
+        elif isinstance(value, int) and not isinstance(value, bool):
+            key = str(value)
+        else:
+            continue
+        if key:
+            return key
     return ""
 
 

@@ -354,3 +354,13 @@ async def test_one_entry_for_all_kinds(tmp_path: Path) -> None:
         await listen(collect("brightdata", job, credentials={}))
     assert "no key for Bright Data" in error.value.what
     assert describe("crawl", {"start": ["x.test"]}) == "crawl of x.test, at most 500 pages"
+
+
+async def test_many_small_files_come_in_few_batches_and_say_no_more_than_is_read(tmp_path: Path) -> None:
+    for n in range(300):
+        write(tmp_path / f"{n:03}.txt", f"Für {n}".encode("cp1252"))
+    said = await read(tmp_path)
+    assert [record.title for record in said.records.values()] == [f"{n:03}" for n in range(300)]
+    assert sum(isinstance(event, Batch) for event in said.order) < 20
+    assert len(said.notes) == 101
+    assert said.notes[-1] == "200 more notes of this kind are left out"

@@ -16,7 +16,7 @@ from typing import Any
 from ftui.collect import fields, formats, rows
 from ftui.collect.named import Named, find
 from ftui.collect.past import NOTHING, Past
-from ftui.collect.read_bytes import Cut, NotData, Stream
+from ftui.collect.read_bytes import Cut, NotData, NotInstalled, Stream
 from ftui.errors import InputError
 from ftui.events import Batch, Checkpoint, Event, Failure, Note, Progress, Record, Result
 
@@ -25,6 +25,7 @@ _BYTES_AT_ONCE = 2 * 2**20
 _SECONDS_AT_ONCE = 0.5
 _ROWS_TO_CHECKPOINT = 5000
 _SECONDS_TO_CHECKPOINT = 1.0
+_MOST_NOTES = 100
 _COUNTS = ("file", "row", "done", "failed", "skipped")
 
 
@@ -82,6 +83,8 @@ async def read_files(config: Files, past: Past = NOTHING) -> AsyncGenerator[Even
             if step.state:
                 yield Checkpoint(step.state)
             yield step.progress
+    if run.notes > _MOST_NOTES:
+        yield Note(f"{run.notes - _MOST_NOTES} more notes of this kind are left out", "warn")
     if not run.done and not past.only:
         raise InputError(
             "There is nothing to use in what was named",
@@ -125,16 +128,17 @@ class _Run:
     Attributes:
         file: number of the file under way. row: rows of it that were taken.
         size: bytes of all files on disk.
+        notes: how many there were, also those beyond the most that are said.
     """
 
     def __init__(self, files: list[Named], only: frozenset[str]) -> None:
         self.file = self.row = self.done = self.failed = self.skipped = 0
-        self.size = sum(file.size for file in files)
+        self.size, self.notes = sum(file.size for file in files), 0
         self._files, self._only = files, only
         seal = "\n".join(f"{file.name} {file.size} {file.changed}" for file in files)
         self._seal = rows.digest(seal.encode("utf-8", "replace"))
         self._bytes, self._items, self._notes = 0, list[Record | Failure](), list[str]()
-        self._given = self._stepped = self._saved_rows = 0
+        self._given = self._saved_rows = 0
         self._stepped_at = self._saved_at = time.monotonic()
 
     @property
@@ -172,7 +176,7 @@ class _Run:
             except (NotData, OSError) as error:
                 reason = (error.strerror or str(error)) if isinstance(error, OSError) else f"it is {error}"
                 if len(self._files) == 1 and not self.done and not self.failed:
-                    do = f"What can be read is {formats.READABLE}"
+                    do = "Install it" if isinstance(error, NotInstalled) else f"What can be read is {formats.READABLE}"
                     raise InputError(f"{file.name} cannot be read", reason, do) from error
                 self._add(Failure(file.name, reason, kind="skipped"))
             self._bytes = before + file.size
@@ -183,26 +187,21 @@ class _Run:
             yield self._step(self._files[-1], None)
 
     def _rows(self, stream: Stream, file: Named) -> Generator[None, None, None]:
-        """Take the rows behind those taken, one at a time."""
+        """Go on by one row at a time; those that were taken before a resumption are passed over."""
         how = formats.look(stream)
         if not self.row:
             self._note(stream, how)
         place = formats.PLACES.get(how.format, "line")
-        taken = 0
+        name, taken = file.name, 0
         self._given = 0
         for line, row, problem in formats.read(stream, how):
             taken += 1
             if taken <= self.row:
+                yield
                 continue
-            name = file.name
-            subject = f"{name} {place} {line}" if line else name
-            event = (
-                Failure(subject, problem)
-                if problem
-                else rows.to_event(row, f"{name}:{line}" if line else name, subject)
-            )
             self.row = taken
-            self._add(event, subject, name)
+            key, subject = (f"{name}:{line}", f"{name} {place} {line}") if line else (name, name)
+            self._add(Failure(subject, problem) if problem else rows.to_event(row, key, subject), subject, name)
             yield
 
     def _note(self, stream: Stream, how: formats.Look) -> None:
@@ -212,6 +211,7 @@ class _Run:
             stream.notes.append(f"{stream.name} is not UTF-8; it is read as Windows-1252")
 
     def _add(self, event: Record | Failure, subject: str = "", name: str = "") -> None:
+        """Count an event and give it out, if it is asked for: all are, or those that answer an earlier failure."""
         if self._only:
             own = event.subject if isinstance(event, Failure) else event.url
             if self._only.isdisjoint((own, subject, name)):
@@ -240,7 +240,9 @@ class _Run:
         if taken - self._saved_rows >= _ROWS_TO_CHECKPOINT or now - self._saved_at >= _SECONDS_TO_CHECKPOINT:
             self._saved_rows, self._saved_at = taken, now
             state = {"files": self._seal, **{name: getattr(self, name) for name in _COUNTS}}
-        step = _Step(self._items, self._notes, state, self._progress(file.name))
+        said = self._notes[: max(0, _MOST_NOTES - self.notes)]
+        self.notes += len(self._notes)
+        step = _Step(self._items, said, state, self._progress(file.name))
         self._items, self._notes, self._stepped_at = [], [], now
         return step
 

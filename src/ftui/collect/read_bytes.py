@@ -34,6 +34,10 @@ class NotData(Exception):
     """A file that cannot be read; the message says what it is: `it is …`."""
 
 
+class NotInstalled(NotData):
+    """A file whose reader is a package of its own; the message names the command that installs it."""
+
+
 class Cut(Exception):
     """The rest of a file cannot be read; the message says why. What came before it is good."""
 
@@ -204,7 +208,7 @@ class _Unpacker:
     def _check(self, size: int) -> None:
         self._given += size
         if self._given > _FREE and self._given > MOST_TIMES * self._raw.tell():
-            raise Cut(f"it unpacks to more than {MOST_TIMES} times its size")
+            raise Cut(f"it unpacks to more than {MOST_TIMES} times its size; where that is right, unpack it first")
 
 
 def _gzip() -> tuple[Callable[[], Any], type[Exception]]:

@@ -8,16 +8,12 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ftui.collect.read_bytes import NotData, Stream
+from ftui.collect.read_bytes import NotData, NotInstalled, Stream
 from ftui.collect.read_json import Row, is_storable
 
 INSTALL = "pip install 'ftui[parquet]'"
 _ROWS_AT_ONCE = 1000
 _BYTES_AT_ONCE = 2 * 2**20
-
-
-class NotInstalled(NotData):
-    """Parquet needs a package that is not there."""
 
 
 def read_parquet(stream: Stream) -> Iterator[Row]:
@@ -26,13 +22,14 @@ def read_parquet(stream: Stream) -> Iterator[Row]:
     Times become text of ISO 8601, decimals and spans numbers, bytes text where they are UTF-8 and null elsewhere.
 
     Raises:
+        NotInstalled: pyarrow is not there.
         NotData: the end of the file, which describes all of it, is missing or damaged.
     """
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise NotInstalled(f"Parquet, which needs a package of 171 MB: {INSTALL}") from error
+        raise NotInstalled(f"Parquet, which needs a package of 171 MB more: {INSTALL}") from error
     with stream.seekable() as file:
         try:
             table = parquet.ParquetFile(file, pre_buffer=False, buffer_size=_BYTES_AT_ONCE // 2)

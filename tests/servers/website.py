@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,6 +60,7 @@ class Website:
     """The ASGI application. Change `replies` at any time.
 
     Attributes:
+        otherwise: gives the reply for a path that has none, or None.
         hits: how often each path (with its query) was asked for.
         most_at_once: requests that were under way at the same time.
         agents: the User-Agent headers seen.
@@ -67,6 +68,7 @@ class Website:
     """
 
     replies: dict[str, Reply | list[Reply]]
+    otherwise: Callable[[str], Reply | None] = lambda _: None
     hits: Counter[str] = field(default_factory=Counter)
     most_at_once: int = 0
     agents: set[str] = field(default_factory=set)
@@ -80,7 +82,7 @@ class Website:
         path = scope["path"] + (f"?{query}" if query else "")
         self.asked[path] = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
         self.agents.add(self.asked[path].get("user-agent", ""))
-        found = self.replies.get(path, Reply("nothing here", status=404))
+        found = self.replies.get(path) or self.otherwise(path) or Reply("nothing here", status=404)
         replies = found if isinstance(found, list) else [found]
         reply = replies[min(self.hits[path], len(replies) - 1)]
         self.hits[path] += 1

@@ -95,6 +95,8 @@ class Crawler:
             answer = await self._fetcher.get(
                 site, address, most=_LARGEST_ROBOTS, redirects=MOST_REDIRECTS, anywhere=True
             )
+            if answer.status >= 500:
+                raise NotFetched(status_reason(answer.status), True)
         except NotFetched as error:
             site.closed, site.closed_reason = error.as_error(site.home), error.reason
             return

@@ -61,7 +61,7 @@ class Finder:
         if self._frontier.saw(url):
             return True
         if self._frontier.site(url) is None:
-            if _leads_inside(site_of(url)) and self._frontier.leave_out(url):
+            if self.leads_inside(url) and self._frontier.leave_out(url):
                 self._report(url[:_LONGEST_SUBJECT], PRIVATE_NETWORK)
             return False
         if 0 <= self._max_depth < depth or not (via or self.patterns.wants(url)):
@@ -73,6 +73,11 @@ class Finder:
     def may_visit(self, url: str) -> bool:
         """Whether an address is of one of the sites that are crawled."""
         return self._frontier.site(url) is not None
+
+    def leads_inside(self, url: str) -> bool:
+        """Whether an address names a private network on which none of the sites is."""
+        network = _named_network(site_of(url))
+        return bool(network) and all(site.network != network for site in self._frontier.sites.values())
 
     def used(self) -> set[str]:
         """The patterns that have matched."""
@@ -92,5 +97,5 @@ class Finder:
 
 
 @lru_cache(maxsize=4096)
-def _leads_inside(site: str) -> bool:
-    return bool(named_network(urlsplit(f"//{site}").hostname or ""))
+def _named_network(site: str) -> str:
+    return named_network(urlsplit(f"//{site}").hostname or "")

@@ -28,7 +28,7 @@ def network_of(address: str) -> str:
     for network in _RANGES:
         if ip.version == network.version and ip in network:
             return str(network)
-    return "" if ip.is_global else "reserved"
+    return "" if ip.is_global and not ip.is_multicast else "reserved"
 
 
 def named_network(host: str) -> str:

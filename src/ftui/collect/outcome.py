@@ -10,8 +10,8 @@ from ftui.collect.fetch import Answer
 from ftui.collect.finder import Finder
 from ftui.collect.frontier import Outcome
 from ftui.collect.http import now_iso, status_reason
-from ftui.collect.network import PRIVATE_NETWORK, named_network
-from ftui.collect.site import Waiting, normalise, site_of, tidied
+from ftui.collect.network import PRIVATE_NETWORK
+from ftui.collect.site import Waiting, normalise, tidied
 from ftui.events import Record
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def _redirected(page: Waiting, location: str, finder: Finder) -> Settled:
     if not target:
         return Settled("failed", "redirect to no web address")
     if not finder.may_visit(target):
-        inside = named_network(site_of(target).rpartition(":")[0] or site_of(target))
-        return Settled("skipped", PRIVATE_NETWORK if inside else "redirect to another site")
+        return Settled("skipped", PRIVATE_NETWORK if finder.leads_inside(target) else "redirect to another site")
     if target in (page.url, *page.via):
         return Settled("failed", "redirect loop")
     if len(page.via) >= MOST_REDIRECTS:

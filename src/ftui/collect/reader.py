@@ -13,10 +13,7 @@ import sys
 
 import orjson
 
-from ftui.collect.readers import ANSWER, READY, REQUEST
-
-LONGEST_READING = 30.0
-"""Seconds that one page may take."""
+from ftui.collect.readers import ANSWER, LONGEST_READING, READY, REQUEST
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 Finding the text of a page costs more processor time than fetching it, and a page made
 for it can keep a parser busy forever or crash it. So pages are read in processes of
-their own: as many as there is work for, none that outlives the crawl.
+their own: first one, more as the crawl turns out to be long, none that outlives it.
 
 Such a process says `READY`. A request is two lengths, then `[url, charset]` as JSON, then
 the body; an answer is a length, then the fields of a `Page` as JSON, or `null`.
@@ -28,7 +28,11 @@ from ftui.errors import FtuiError
 READY = b"ready"
 REQUEST = struct.Struct(">II")
 ANSWER = struct.Struct(">I")
+LONGEST_READING = 30.0
+"""Seconds that one page may take; an alarm of its own ends the process then, even without its crawl."""
 _MOST = 8
+_PAGES_FOR_ANOTHER = 30
+"""A process costs as much to start as this many pages to read."""
 
 
 class Readers:
@@ -42,21 +46,30 @@ class Readers:
         self._most = max(1, min(most, _processors(), _MOST))
         self._idle: list[Process] = []
         self._all: set[Process] = set()
-        self._turn = asyncio.Semaphore(self._most)
+        self._first: asyncio.Task[Process] | None = None
+        self._allowed = 1
+        self._turn = asyncio.Semaphore(self._allowed)
+        self._count = 0
 
     async def __aenter__(self) -> Readers:
+        # It gets ready while the first page is fetched.
+        self._first = asyncio.create_task(self._start())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        if self._first is not None:
+            self._first.cancel()
+            await asyncio.gather(self._first, return_exceptions=True)
         await asyncio.gather(*(self._end(process) for process in list(self._all)))
 
     async def read(self, body: bytes, url: str, charset: str) -> dict[str, Any] | None:
         """The fields of the `Page` in `body`; None for a page that cannot be read."""
         async with self._turn:
-            process = self._idle.pop() if self._idle else await self._start()
+            process = await self._take()
             try:
-                answer = await self._exchange(process, body, orjson.dumps([url, charset]))
-            except (OSError, EOFError):
+                async with asyncio.timeout(LONGEST_READING + 5):
+                    answer = await self._exchange(process, body, orjson.dumps([url, charset]))
+            except (OSError, EOFError):  # TimeoutError is one of these
                 # The page has ended it.
                 await self._end(process)
                 return None
@@ -64,8 +77,18 @@ class Readers:
                 await self._end(process)
                 raise
             self._idle.append(process)
+        self._count += 1
+        if self._allowed < self._most and self._count >= self._allowed * _PAGES_FOR_ANOTHER:
+            self._allowed += 1
+            self._turn.release()
         page: dict[str, Any] | None = orjson.loads(answer)
         return page
+
+    async def _take(self) -> Process:
+        if self._idle:
+            return self._idle.pop()
+        first, self._first = self._first, None
+        return await (first or self._start())
 
     async def _start(self) -> Process:
         root = str(Path(ftui.__file__).parent.parent)

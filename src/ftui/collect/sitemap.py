@@ -63,16 +63,16 @@ def _read_xml(text: bytes, found: Sitemap) -> str:
         for event, element in ElementTree.iterparse(io.BytesIO(text), ("start", "end")):
             if root is None:
                 root = element
-            if event == "start":
-                continue
             name = str(element.tag).rpartition("}")[2]
+            if event == "start":
+                address = "" if name in _PLACES else address
+                continue
             if name in ("loc", "link") and not address:
                 address = (element.text or "").strip() or element.get("href", "").strip()
             if name in _PLACES:
                 wanted = found.further if name == "sitemap" else found.pages
                 if address:
                     wanted.append(address)
-                address = ""
                 # The tree would grow to many times the size of the file.
                 root.clear()
                 if len(wanted) >= MOST_IN_SITEMAP:

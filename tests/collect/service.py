@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 from collect.gather import Said
 from ftui.collect import Past
 from ftui.collect.brightdata import AMAZON_PRODUCTS, BrightData, collect_dataset
-from ftui.events import Event
+from ftui.events import Batch, Checkpoint, Event, Record
 from servers.brightdata import TOKEN, BrightDataServer
 from servers.serve import serve
 
@@ -57,3 +58,39 @@ def run(
 def past_of(said: Said) -> Past:
     """What a run that goes on is told."""
     return Past(said.states[-1] if said.states else {}, tuple(said.ledger))
+
+
+def replay(events: list[Event]) -> Said:
+    said = Said()
+    for event in events:
+        said.take(event)
+    return said
+
+
+def taken(said: Said) -> list[Record]:
+    """Every record, those under one key too."""
+    return [
+        item for event in said.order if isinstance(event, Batch) for item in event.items if isinstance(item, Record)
+    ]
+
+
+async def stop_at(events: AsyncGenerator[Event, None], name: str) -> Said:
+    """Listen until the checkpoint that holds a name."""
+    said = Said()
+    async for event in events:
+        said.take(event)
+        if isinstance(event, Checkpoint) and name in event.state:
+            break
+    await events.aclose()
+    return said
+
+
+def ndjson(*rows: Any) -> bytes:
+    return b"".join((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n" for row in rows)
+
+
+def collector(**more: Any) -> BrightData:
+    """A job of a collector of one's own."""
+    return BrightData(
+        **{"dataset_id": "c_kettles", "inputs": PAGES, "limit_per_input": 5, "poll_seconds": 0.01, **more}
+    )

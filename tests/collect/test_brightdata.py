@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from collect.gather import Said, listen
 from collect.service import CATEGORY, Stage, job, past_of, run, stage
 from ftui.collect import Past
-from ftui.collect.brightdata import AMAZON_PRODUCTS, collect_dataset
-from ftui.errors import CredentialError, FtuiError, InputError, MoneyError, NetworkError, ServiceError
+from ftui.collect.brightdata import AMAZON_PRODUCTS
+from ftui.errors import NetworkError, ServiceError
 from ftui.events import Checkpoint
-from servers.brightdata import TOKEN, BrightDataServer, error_row, product
-from servers.serve import refused_port, serve
+from servers.brightdata import BrightDataServer, error_row, product
 
 
 @pytest.fixture(scope="module")
@@ -229,72 +228,6 @@ async def test_a_snapshot_that_is_gone_or_expired_is_not_asked_for_for_ever(
     assert "30 days" in error.value.why
 
 
-async def test_a_few_429_are_waited_for_and_a_storm_stops() -> None:
-    server = BrightDataServer()
-    with serve(server.app) as url:
-        server.refusals.update({"trigger": 2, "progress": 2, "snapshot": 2})
-        said = await listen(run(url))
-        assert len(said.records) == 2
-        assert server.triggers == 1
-
-        server.hits.clear()
-        server.refusals["trigger"] = 1000
-        with pytest.raises(ServiceError) as error:
-            await listen(run(url))
-        assert "too many running jobs" in error.value.why
-        assert server.hits["trigger"] == 3
-        # Refused nine times by now: one more, and nothing is asked there any more.
-        for _ in range(3):
-            with pytest.raises(ServiceError):
-                await listen(run(url))
-        assert server.hits["trigger"] == 4
-        assert 1000 - server.refusals["trigger"] == 4
-        with pytest.raises(ServiceError) as error:
-            await listen(run(url))
-        assert "asks again in" in error.value.why
-
-
-async def test_a_service_that_asks_to_wait_for_long_is_left_alone() -> None:
-    server = BrightDataServer(retry_after="3600")
-    server.refusals["progress"] = 5
-    with serve(server.app) as url:
-        with pytest.raises(ServiceError):
-            await listen(run(url))
-    assert server.hits["progress"] == 1
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind", "why"),
-    [
-        (PlainTextResponse("No data to trigger", 400), InputError, "No data to trigger"),
-        (
-            JSONResponse(
-                {"error": "Invalid input provided", "errors": [["url", "This field must be a valid url"]]}, 400
-            ),
-            InputError,
-            "must be a valid url",
-        ),
-        (PlainTextResponse("Balance is empty", 402), MoneyError, "Balance is empty"),
-        (PlainTextResponse("dataset does not exist", 404), ServiceError, "dataset does not exist"),
-        (PlainTextResponse("", 418, {"x-brd-error": "no teapots"}), ServiceError, "no teapots"),
-        (PlainTextResponse("", 418), ServiceError, "418 i'm a teapot"),
-        (PlainTextResponse(f"Invalid credentials {TOKEN}", 401), CredentialError, "Invalid credentials …"),
-    ],
-)
-async def test_refused_triggers_say_why(
-    service: tuple[BrightDataServer, str], answer: Any, kind: type[FtuiError], why: str
-) -> None:
-    server, url = service
-    server.trigger_faults = [answer]
-    said = Said()
-    with pytest.raises(kind) as error:
-        await listen(run(url), said)
-    assert why in error.value.why
-    assert TOKEN not in str(error.value)
-    assert error.value.do
-    assert said.states[-1] == {}
-
-
 async def test_nothing_but_errors_and_nothing_at_all(service: tuple[BrightDataServer, str]) -> None:
     server, url = service
     server.rows = [error_row(1), error_row(2), error_row(3, "blocked")]
@@ -336,24 +269,3 @@ async def test_fewer_rows_than_announced_are_noticed(service: tuple[BrightDataSe
     server.rows = [product(n) for n in range(4)]
     said = await listen(run(url))
     assert said.notes == ["Bright Data told of 500 records, 4 came"]
-
-
-async def test_a_service_that_is_not_there() -> None:
-    with pytest.raises(NetworkError):
-        await listen(run(f"http://127.0.0.1:{refused_port()}"))
-
-
-async def test_the_key_is_not_carried_to_another_address(service: tuple[BrightDataServer, str]) -> None:
-    server, url = service
-    server.redirects = True
-    with pytest.raises(ServiceError) as error:
-        await listen(run(url))
-    assert "302" in error.value.why
-    assert server.hits.total() == 1
-
-
-async def test_without_a_key_nothing_is_asked(service: tuple[BrightDataServer, str]) -> None:
-    server, url = service
-    with pytest.raises(CredentialError):
-        await listen(collect_dataset(job(), "", base_url=url))
-    assert server.hits.total() == 0

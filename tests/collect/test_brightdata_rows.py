@@ -1,4 +1,4 @@
-"""Rows on their way in: lines, arrays, parts, and everything that breaks on the way."""
+"""Rows on their way in: what they hold, and everything that can be wrong with them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from collect.gather import Said, listen
-from collect.service import Stage, job, past_of, run, stage
-from ftui.collect import Past
+from collect.service import Stage, job, ndjson, past_of, run, stage, taken
 from ftui.collect.brightdata_block import CUT, MOST_ROW_BYTES, TOO_LONG
 from ftui.errors import NetworkError, ServiceError
-from ftui.events import Batch, Entry, Event, Record
-from servers.brightdata import BrightDataServer, error_row, product, trickle
+from servers.brightdata import BrightDataServer, error_row, product
+from servers.broken import trickle
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +28,6 @@ def place() -> Iterator[Stage]:
 def service(place: Stage) -> tuple[BrightDataServer, str]:
     place.server = BrightDataServer(statuses=["ready"])
     return place.server, place.url
-
-
-def lines(*rows: Any) -> bytes:
-    return b"".join((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n" for row in rows)
-
-
-def replay(events: list[Event]) -> Said:
-    said = Said()
-    for event in events:
-        said.take(event)
-    return said
-
-
-def taken(said: Said) -> list[Record]:
-    """Every record, those under one key too."""
-    return [
-        item for event in said.order if isinstance(event, Batch) for item in event.items if isinstance(item, Record)
-    ]
 
 
 @pytest.mark.parametrize("as_array", [False, True])
@@ -99,7 +79,7 @@ async def test_texts_numbers_and_names_as_they_come(service: tuple[BrightDataSer
 
 async def test_bad_lines_are_counted_and_the_good_ones_go_on(service: tuple[BrightDataServer, str]) -> None:
     server, url = service
-    body = lines(
+    body = ndjson(
         b"\xef\xbb\xbf" + json.dumps(product(1)).encode(),
         b'{"asin": "NUL\x00BYTE"}',
         b"",
@@ -115,138 +95,13 @@ async def test_bad_lines_are_counted_and_the_good_ones_go_on(service: tuple[Brig
     assert said.reasons == {f"row {n}": "not valid JSON" for n in (2, 4, 5)}
 
 
-async def test_a_download_that_breaks_off_goes_on_without_repeating_rows(
-    service: tuple[BrightDataServer, str],
-) -> None:
-    server, url = service
-    server.rows = [product(n) if n % 7 else error_row(n) for n in range(60)]
-    server.cut_after = [20, 5, 41]
-    said = await listen(run(url))
-    assert len(taken(said)) == len(said.records) == 51
-    assert len(said.failures) == 9
-    assert said.results[0] | {"bytes": 0} == {
-        "done": 51,
-        "failed": 9,
-        "bytes": 0,
-        "snapshot_id": "s_test1",
-        "cost": 0.051,
-    }
-    assert len(said.notes) == 3
-
-
-async def test_rows_in_another_order_are_read_again_rather_than_lost(service: tuple[BrightDataServer, str]) -> None:
-    server, url = service
-    server.rows = [product(n) for n in range(30)]
-    server.cut_after = [20]
-    server.orders = ["", "reverse", "reverse"]
-    said = await listen(run(url))
-    assert len(said.records) == 30
-    assert said.results[0]["done"] == 30
-
-
-@pytest.mark.parametrize("as_array", [False, True])
-async def test_rows_that_come_in_the_other_form_are_read_again(
-    service: tuple[BrightDataServer, str], as_array: bool
-) -> None:
-    server, url = service
-    rows = [product(n) for n in range(30)]
-    lined, listed = lines(*rows), json.dumps(rows).encode()
-    whole, part = (lined, listed[:4000]) if as_array else (listed, lined[:4000])
-    server.bodies = [Response(part), Response(whole), Response(whole)]
-    said = await listen(run(url))
-    assert len(said.records) == 30
-    assert said.results[0]["done"] == 30
-
-
-async def test_killed_at_any_moment_nothing_is_lost_or_taken_twice(service: tuple[BrightDataServer, str]) -> None:
-    server, url = service
-    server.rows = [product(n) if n % 50 else error_row(n) for n in range(3500)]
-    events = [event async for event in run(url)]
-    steps = [index for index, event in enumerate(events) if isinstance(event, Entry)]
-    assert len(steps) > 3
-    for step in steps:
-        # What the consumer had committed when the program died.
-        before = replay(events[: step + 1])
-        rest = await listen(run(url, past=past_of(before)))
-        assert len(taken(before)) + len(taken(rest)) == 3430
-        assert len(before.failures) + len(rest.failures) == 70
-        assert rest.results[0]["done"] == 3430
-        assert rest.results[0]["failed"] == 70
-    assert server.triggers == 1
-
-
-async def test_a_large_snapshot_comes_in_parts_each_of_them_once(service: tuple[BrightDataServer, str]) -> None:
-    server, url = service
-    server.rows = [product(n) for n in range(4500)]
-    config = job(batch_size=1000, limit=5000)
-    events = [event async for event in run(url, config)]
-    whole = replay(events)
-    assert server.parts == [1, 2, 3, 4, 5]
-    assert len(whole.records) == 4500
-    assert any(progress.text == "downloading part 1 of 5" for progress in whole.progress)
-    # Cut off in the fourth part: the three before it are not fetched again.
-    stop = next(index for index, event in enumerate(events) if isinstance(event, Entry) and event.data["part"] == 4)
-    before = replay(events[: stop + 1])
-    server.parts.clear()
-    rest = await listen(run(url, config, past_of(before)))
-    assert server.parts == [4, 5]
-    assert len(taken(before)) + len(taken(rest)) == 4500
-    assert rest.results[0]["done"] == 4500
-
-
-async def test_many_records_come_in_parts_by_themselves(service: tuple[BrightDataServer, str]) -> None:
-    server, url = service
-    server.statuses = [{"status": "ready", "records": 100_000}]
-    server.rows = [{"id": n} for n in range(41_000)]
-    said = await listen(run(url, job(limit=100_000)))
-    assert server.parts == [1, 2, 3]
-    assert said.results[0]["done"] == 41_000
-    assert max(len(event.items) for event in said.order if isinstance(event, Batch)) == 1000
-
-
-async def test_a_missing_part_is_tried_again_and_then_named(service: tuple[BrightDataServer, str]) -> None:
-    server, url = service
-    server.rows = [product(n) for n in range(3500)]
-    config = job(batch_size=1000, limit=5000)
-    server.missing_parts[2] = 1
-    said = await listen(run(url, config))
-    assert server.parts == [1, 3, 4, 2]
-    assert len(said.records) == 3500
-
-    server.parts.clear()
-    server.missing_parts.update({2: 2, 4: 2})
-    said = Said()
-    with pytest.raises(ServiceError) as error:
-        await listen(run(url, config), said)
-    assert error.value.what == "2 of 4 parts of the snapshot could not be had"
-    assert "part 2, 4 of 1,000 rows" in error.value.why
-    assert server.parts == [1, 3]
-    assert len(said.records) == 2000
-    # Later only these are fetched, and nothing is started.
-    rest = await listen(run(url, config, past_of(said)))
-    assert server.parts == [1, 3, 2, 4]
-    assert len(taken(rest)) == 1500
-    assert rest.results[0]["done"] == 3500
-    assert server.triggers == 2
-
-
-async def test_an_expired_snapshot_is_not_asked_for_part_by_part(service: tuple[BrightDataServer, str]) -> None:
-    server, url = service
-    server.rows = [product(n) for n in range(3500)]
-    server.expired = {"s_test1"}
-    with pytest.raises(ServiceError) as error:
-        await listen(run(url, job(batch_size=1000, limit=5000)))
-    assert error.value.what == "The snapshot has expired"
-    assert server.hits["snapshot"] == 1
-
-
 @pytest.mark.parametrize("as_array", [False, True])
 async def test_data_that_ends_in_the_middle(service: tuple[BrightDataServer, str], as_array: bool) -> None:
     server, url = service
     whole = (
-        b"[" + lines(product(1))[:-1] + b"," + lines(product(2))[:-1] + b"]"
+        b"[" + ndjson(product(1))[:-1] + b"," + ndjson(product(2))[:-1] + b"]"
         if as_array
-        else lines(product(1), product(2))
+        else ndjson(product(1), product(2))
     )
     server.rows, server.as_array = [product(1), product(2)], as_array
     server.bodies = [Response(whole[:-40])]
@@ -263,7 +118,7 @@ async def test_data_that_ends_in_the_middle(service: tuple[BrightDataServer, str
 
 async def test_an_array_that_is_not_json_from_some_row_on(service: tuple[BrightDataServer, str]) -> None:
     server, url = service
-    body = b"[" + lines(product(1))[:-1] + b"," + lines(product(2))[:-1] + b", oops]"
+    body = b"[" + ndjson(product(1))[:-1] + b"," + ndjson(product(2))[:-1] + b", oops]"
     server.bodies = [Response(body) for _ in range(3)]
     said = await listen(run(url))
     assert set(said.records) == {"B0TEST0001", "B0TEST0002"}
@@ -272,7 +127,7 @@ async def test_an_array_that_is_not_json_from_some_row_on(service: tuple[BrightD
 
 async def test_broken_compression_ends_with_what_came_before_it(service: tuple[BrightDataServer, str]) -> None:
     server, url = service
-    packed = bytearray(gzip.compress(lines(*(product(n, noise=hash(str(n))) for n in range(9000)))))
+    packed = bytearray(gzip.compress(ndjson(*(product(n, noise=hash(str(n))) for n in range(9000)))))
     half = len(packed) // 2
     packed[half : half + 64] = b"\xff" * 64
     broken = {"content-encoding": "gzip"}
@@ -284,7 +139,7 @@ async def test_broken_compression_ends_with_what_came_before_it(service: tuple[B
     assert 0 < len(said.records) < 9000
     assert said.states[-1]["snapshot_id"] == "s_test1"
     # Later it is whole. What came out of the broken place is not trusted: it is read from the start.
-    good = gzip.compress(lines(*(product(n, noise=hash(str(n))) for n in range(9000))))
+    good = gzip.compress(ndjson(*(product(n, noise=hash(str(n))) for n in range(9000))))
     server.bodies = [Response(good, headers=broken) for _ in range(2)]
     rest = await listen(run(url, job(limit=10_000), past_of(said)))
     assert len(said.records | rest.records) == 9000
@@ -294,7 +149,7 @@ async def test_broken_compression_ends_with_what_came_before_it(service: tuple[B
 
 async def test_compression_that_just_ends(service: tuple[BrightDataServer, str]) -> None:
     server, url = service
-    packed = gzip.compress(lines(*(product(n) for n in range(50))))[:-30]
+    packed = gzip.compress(ndjson(*(product(n) for n in range(50))))[:-30]
     server.bodies = [Response(packed, headers={"content-encoding": "gzip"}) for _ in range(9)]
     said = await listen(run(url))
     assert 0 < len(said.records) < 50
@@ -303,7 +158,7 @@ async def test_compression_that_just_ends(service: tuple[BrightDataServer, str])
 
 async def test_a_byte_at_a_time_counts_as_gone(service: tuple[BrightDataServer, str]) -> None:
     server, url = service
-    server.bodies = [trickle(lines(product(1)) * 50, 0.02)]
+    server.bodies = [trickle(ndjson(product(1)) * 50, 0.02)]
     said = await listen(run(url, patience=0.3))
     assert "next to nothing" in said.notes[0]
     assert len(said.records) == 2
@@ -359,7 +214,7 @@ async def test_a_row_of_50_mb_is_a_failure_and_needs_no_memory_of_its_own(
 
 async def test_a_long_last_line_and_a_cut_behind_a_long_line(service: tuple[BrightDataServer, str]) -> None:
     server, url = service
-    server.bodies = [Response(lines(product(1)) + b"x" * (MOST_ROW_BYTES + 10))]
+    server.bodies = [Response(ndjson(product(1)) + b"x" * (MOST_ROW_BYTES + 10))]
     said = await listen(run(url))
     assert said.reasons == {"row 2": TOO_LONG}
     assert len(said.records) == 1
@@ -386,11 +241,3 @@ async def test_ten_thousand_rows_in_three_languages_with_errors_among_them(
     assert said.notes == []
     assert said.records["B0TEST0002"].title == "電気ケトル 2 号"
     assert said.results[0]["cost"] == 9.0
-
-
-async def test_a_ledger_of_another_job_is_not_heeded(service: tuple[BrightDataServer, str]) -> None:
-    server, url = service
-    first = await listen(run(url))
-    server.start("gd_other", [{"url": "https://x.test"}])
-    said = await listen(run(url, past=Past({"snapshot_id": "s_test2"}, tuple(first.ledger))))
-    assert len(said.records) == 2

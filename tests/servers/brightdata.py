@@ -6,21 +6,22 @@ money at the real one.
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import email
 import io
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from servers.broken import Closed, Cut
 
 TOKEN = "token-of-the-test-server"
 
@@ -82,6 +83,7 @@ class BrightDataServer:
         statuses: answers of `progress` in turn, the last one stays.
         unseen: how often `progress` does not know a job yet.
         not_ready: how often a download is answered with 202.
+        says_when: whether a header then says how long to wait; else the text alone does.
         cut_after: rows after which a download breaks off.
         orders: "reverse" turns the rows of a download around.
         bodies: Responses that are sent instead of rows.
@@ -105,6 +107,7 @@ class BrightDataServer:
     statuses: list[Any] = field(default_factory=lambda: ["starting", "running", "ready"])
     unseen: int = 0
     not_ready: int = 0
+    says_when: bool = True
     cut_after: list[int] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
     bodies: list[Response] = field(default_factory=list)
@@ -302,7 +305,7 @@ class BrightDataServer:
             return JSONResponse(
                 {"status": "building", "message": "Snapshot is not ready yet, try again in 30s"},
                 202,
-                {"retry-after": "0"},
+                {"retry-after": "0"} if self.says_when else {},
             )
         rows = self.rows_when_cancelled if job.cancelled else self.rows
         if not rows:
@@ -351,36 +354,3 @@ def _refusal(rows: list[Any]) -> Response | None:
     return JSONResponse(
         {"error": "Invalid input provided", "code": "validation_error", "errors": [["url", "Required field"]]}, 400
     )
-
-
-class Closed(Response):
-    """Begins an answer and closes the connection, so that its content is lost."""
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
-        await send({"type": "http.response.body", "body": b"{", "more_body": True})
-
-
-class Cut(Response):
-    """Sends a part of what it announces and closes the connection."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self.headers["content-length"] = str(len(content) + 1000)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        # The rows shall have left before the connection is closed.
-        await asyncio.sleep(0.02)
-
-
-def trickle(content: bytes, seconds: float) -> Response:
-    """Sends a body one byte at a time."""
-
-    async def bytewise() -> AsyncIterator[bytes]:
-        for place in range(len(content)):
-            yield content[place : place + 1]
-            await asyncio.sleep(seconds)
-
-    return StreamingResponse(bytewise())

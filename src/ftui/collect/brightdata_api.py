@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ftui.collect.brightdata_http import BASE_URL as BASE_URL
-from ftui.collect.brightdata_http import PATIENCE, Account, Answer, LostAnswer, Told
+from ftui.collect.brightdata_http import LONGEST_WAIT, PATIENCE, Account, Answer, LostAnswer, Told
 from ftui.collect.brightdata_snapshot import Snapshot as Snapshot
 from ftui.collect.brightdata_snapshot import snapshot_of
 from ftui.collect.http import error_reason, no_answer
@@ -29,6 +30,7 @@ _SYNC_SECONDS = 150.0
 _SLOWEST = 1000.0
 _MOST_LISTED = 4000
 _MOST_TRIES = 4
+_AGAIN_IN = re.compile(r"again in (\d{1,6})\s*s")
 _EXPIRED = "The snapshot has expired"
 
 
@@ -231,7 +233,7 @@ class Api:
             if answer.status == 429:
                 await self._account.refused(answer)
             elif answer.status == 202:
-                raise NotReady(self._account.message(answer), answer.wait)
+                raise _not_ready(self._account.message(answer), answer.wait)
             elif answer.status in (400, 404):
                 raise NoSnapshot(self._gone(answer, job_id, days))
             elif answer.status < 500:
@@ -292,6 +294,13 @@ class Api:
 
 
 _JSON = {"Content-Type": "application/json"}
+
+
+def _not_ready(text: str, wait: float | None) -> NotReady:
+    """Where no header says how long to wait, the text may."""
+    if wait is None and (asked := _AGAIN_IN.search(text)):
+        wait = float(asked[1])
+    return NotReady(text, None if wait is None else min(wait, LONGEST_WAIT))
 
 
 def _path(snapshot_id: str) -> str:

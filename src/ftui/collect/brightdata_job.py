@@ -313,6 +313,8 @@ class Job:
             told = await self.api.cancel(self.rows.job_id)
             yield Note(f"Cancelled at Bright Data{f' ({told})' if told else ''}: taking what has arrived")
             self.rows.give_up_at = time.monotonic() + _WIND_UP_SECONDS
+        # Taken as a whole, also by whoever goes on with it.
+        yield self._checkpoint(batch=0, parts=0)
         try:
             async with aclosing(self.rows.run()) as events:
                 async for event in events:

@@ -261,6 +261,33 @@ async def test_an_empty_answer_does_not_end_a_job_that_was_paid_for(service: tup
     with pytest.raises(NetworkError):
         await listen(run(url), said)
     assert said.states[-1]["snapshot_id"] == "s_test1"
+    assert len((await listen(run(url, past=past_of(said)))).records) == 2
+    assert server.triggers == 1
+
+
+@pytest.mark.parametrize("more", [{}, {"input_format": "csv"}])
+async def test_our_own_job_is_known_though_its_inputs_look_different(
+    service: tuple[BrightDataServer, str], more: dict[str, Any]
+) -> None:
+    server, url = service
+    rows = [
+        {"url": "https://www.shop.test/a%20b/", "num": 5, "deep": True},
+        {"url": "https://shop.test/c", "num": 7, "deep": False},
+    ]
+    config = job(dataset_id="gd_shop", inputs=rows, discover_by="shop", **more)
+    server.trigger_faults = ["lose"]
+    server.told_input = [
+        {"url": "HTTPS://shop.test/c/", "num": "7", "deep": "false", "country": "US"},
+        {"url": "http://shop.test/a b", "num": "5", "deep": "true", "country": "US"},
+    ]
+    said = await listen(run(url, config))
+    assert said.results[0]["snapshot_id"] == "s_test1"
+    assert server.triggers == 1
+    # Other inputs are another job.
+    server.told_input[1]["num"] = "6"
+    server.trigger_faults = ["drop"]
+    said = await listen(run(url, config))
+    assert server.triggers == 2
 
 
 async def test_fewer_rows_than_announced_are_noticed(service: tuple[BrightDataServer, str]) -> None:

@@ -97,7 +97,7 @@ class BrightDataServer:
         missing_parts: how often each part is not there.
         expired: ids of jobs whose rows are kept no longer.
         rows_when_cancelled: what a cancelled job leaves.
-        tells_input: whether `/input` is there.
+        tells_input: whether `/input` is there. told_input: what it tells instead of what was sent.
         redirects: every call is sent on, without end.
         jobs: what was started. hits: calls by path. parts: parts that were fetched.
     """
@@ -120,6 +120,7 @@ class BrightDataServer:
     expired: set[str] = field(default_factory=set)
     rows_when_cancelled: list[Any] = field(default_factory=list)
     tells_input: bool = True
+    told_input: list[Any] = field(default_factory=list)
     redirects: bool = False
     jobs: list[Job] = field(default_factory=list)
     hits: Counter[str] = field(default_factory=Counter)
@@ -256,7 +257,7 @@ class BrightDataServer:
         job = self._find(request)
         if job is None or not self.tells_input:
             return PlainTextResponse("Snapshot does not exist", 404)
-        return JSONResponse([{**row, "discovery": True} for row in job.input])
+        return JSONResponse(self.told_input or [{**row, "discovery": True} for row in job.input])
 
     async def _progress(self, request: Request) -> Response:
         job = self._find(request)

@@ -128,6 +128,12 @@ class Download:
                 async with aclosing(self._part(0, 0)) as events:
                     async for event in events:
                         yield event
+                if self.total and not self.taken.done and not self.taken.failed:
+                    raise NetworkError(
+                        "Bright Data sent none of the records",
+                        f"it told of {self.total:,}",
+                        "Resume it later; nothing is paid twice",
+                    )
                 yield self._ended(0)
             return
         self.taken.part = max(self.taken.part, 1)

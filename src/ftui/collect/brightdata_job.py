@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ftui.collect.brightdata_api import Api, NoSnapshot, NotReady
 from ftui.collect.brightdata_download import ENDED_BADLY, Download, Taken, failed
 from ftui.collect.brightdata_http import LostAnswer, Told
-from ftui.collect.brightdata_snapshot import Snapshot
+from ftui.collect.brightdata_snapshot import same_input, when
 from ftui.errors import FtuiError, MoneyError, NetworkError, ServiceError
 from ftui.events import Checkpoint, Event, Note, Result
 from ftui.units import duration
@@ -47,6 +47,7 @@ class Job:
     state: dict[str, Any]
     ledger: Sequence[Mapping[str, Any]] = ()
     rows: Download = field(init=False)
+    _answered: bool = False
 
     def __post_init__(self) -> None:
         try:
@@ -131,7 +132,7 @@ class Job:
                 fresh = False
                 identifier = await self._find()
             except FtuiError:
-                if fresh:
+                if fresh and not self._answered:
                     # A clear no to the only call: nothing was started.
                     yield self._forget()
                 raise
@@ -155,6 +156,7 @@ class Job:
                 yield self._checkpoint(snapshot_id=answer)
                 yield Note(f"It takes Bright Data longer than a minute: going on with snapshot {answer}")
                 return
+            self._answered = True
             async with aclosing(self.rows.take(answer, "downloading")) as events:
                 async for event in events:
                     yield event
@@ -177,11 +179,11 @@ class Job:
                 await asyncio.sleep(self.config.poll_seconds)
             listed, _ = await self.api.snapshots(self.config.dataset_id, since=day)
             untold: list[str] = []
-            for snapshot in sorted((one for one in listed if _created(one) >= earliest), key=_created):
+            for snapshot in sorted((one for one in listed if when(one) >= earliest), key=when):
                 theirs = await self.api.input_of(snapshot.id)
                 if theirs is None:
                     untold.append(snapshot.id)
-                elif _same_input(intent["input"], theirs):
+                elif same_input(intent["input"], theirs):
                     return snapshot.id
             if len(untold) > 1:
                 raise Unclear(f"these were started at the same time: {', '.join(untold)}")
@@ -249,12 +251,6 @@ class Job:
         if self.rows.total and taken.done + taken.failed < self.rows.total:
             came = taken.done + taken.failed
             yield Note(f"Bright Data told of {self.rows.total:,} records, {came:,} came", "warn")
-        if not taken.done and not taken.failed and self.rows.total:
-            raise NetworkError(
-                "Bright Data sent none of the records",
-                f"it told of {self.rows.total:,}",
-                "Resume it later; nothing is paid twice",
-            )
         if not taken.done:
             yield self._forget()
             most = ", most often: " + self.rows.reasons.most_common(1)[0][0] if self.rows.reasons else ""
@@ -323,23 +319,3 @@ class Job:
             why = nothing.error.why if isinstance(nothing, Told) else str(nothing)
             yield Note(f"No more rows can be had of it now: {why}", "warn")
         yield self._result()
-
-
-def _created(snapshot: Snapshot) -> float:
-    """When a snapshot was asked for, Unix seconds; 0 when the list does not say."""
-    try:
-        moment = datetime.fromisoformat(snapshot.created)
-    except ValueError:
-        return 0.0
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _same_input(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Any]) -> bool:
-    """Whether each row asked for is there; the service may have added fields of its own."""
-    rest = [row for row in theirs if isinstance(row, Mapping)]
-    for row in ours:
-        match = next((other for other in rest if row.items() <= other.items()), None)
-        if match is None:
-            return False
-        rest.remove(match)
-    return not rest

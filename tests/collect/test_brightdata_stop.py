@@ -84,6 +84,15 @@ async def test_stopped_between_intent_and_answer_the_job_is_looked_for(service: 
     assert server.jobs[0].cancelled
 
 
+async def test_stopped_after_the_person_has_named_the_job_it_is_cancelled(
+    service: tuple[BrightDataServer, str],
+) -> None:
+    server, url = service
+    server.start(AMAZON_PRODUCTS, [{"category_url": CATEGORY}])
+    await listen(wind_up(url, job(), Past({"snapshot_id": "s_test1"})))
+    assert server.jobs[0].cancelled
+
+
 async def test_stopped_before_it_began_or_an_earlier_snapshot_nothing_is_cancelled(
     service: tuple[BrightDataServer, str],
 ) -> None:

@@ -284,8 +284,9 @@ class Job:
 
     async def wind_up(self) -> AsyncGenerator[Event, None]:
         """After a person stopped it: cancel it at the service, and take what has arrived."""
-        if "intent" not in self.state or "answered" in self.state:
-            # Nothing was started from here: an earlier snapshot is not ours to cancel.
+        started = "intent" in self.state or "snapshot_id" in self.state
+        if not started or self.config.snapshot_id or "answered" in self.state:
+            # Nothing runs from here: an earlier snapshot is not ours to cancel.
             return
         if "snapshot_id" not in self.state:
             try:

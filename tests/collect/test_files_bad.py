@@ -182,6 +182,28 @@ async def test_broken_values_of_an_array_cost_themselves_alone(tmp_path: Path) -
     }
 
 
+@pytest.mark.parametrize("indent", [None, 1, 4])
+@pytest.mark.parametrize(
+    ("damage", "repair"),
+    [('"in": [', '"in": '), ('"row 3"', '"row 3'), ('"row 3"', 'row 3"'), ('"row 3"', '"row\n3"'), ('"row 3"', "}")],
+)
+async def test_a_row_of_an_array_without_a_bracket_or_a_quote(
+    tmp_path: Path, damage: str, repair: str, indent: int | None
+) -> None:
+    rows = [{"id": n, "text": f"row {n}", "in": [n, {"a": [{"b": n}]}]} for n in range(9)]
+    if indent is None:
+        text = "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]"
+    else:
+        text = json.dumps(rows, indent=indent)
+    at = text.index(damage, text.index('"id": 3'))
+    said = await read(tmp_path / "a.json", text[:at] + repair + text[at + len(damage) :])
+    assert ids(said) == [0, 1, 2, 4, 5, 6, 7, 8]
+    assert said.reasons == {"a.json row 4": "not valid JSON"}
+    # Without indentation the parts of a row begin lines just as rows do; they are none.
+    said = await read(tmp_path / "a.json", json.dumps(rows, indent=0).replace('"row 3"', "row 3"))
+    assert ids(said) == [0, 1, 2, 4, 5, 6, 7, 8]
+
+
 @pytest.mark.parametrize("form", ["lines", "array"])
 async def test_odd_values_are_mended_and_noted(tmp_path: Path, form: str) -> None:
     odd = [

@@ -3,7 +3,7 @@
 The standard library's `raw_decode` takes the array apart, value by value, as its text arrives. A
 streaming parser (ijson) is as quick, but NaN, a number of 20 digits or a broken byte ends it, and
 all rows behind it would be lost. Here a value that is broken is passed over by
-its brackets, and the next one is read.
+its brackets, or up to the line that begins like its own, and the next one is read.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,9 @@ LISTS = ("data", "results", "items", "records", "rows", "entries", "products", "
 _BYTES = re.compile("[\udc80-\udcff]")
 # Up to the next bracket, comma or string that is not closed.
 _BETWEEN = re.compile(r'[^"\[\]{},]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{},]*+)*+', re.DOTALL)
+# The same where each row begins on a line of its own: there a string ends with its line at the latest.
+_BETWEEN_IN_LINES = re.compile(r'[^"\[\]{},]*+(?:"(?:[^"\\\n]++|\\.)*+"[^"\[\]{},]*+)*+')
+_ENDS_WELL = re.compile(r"\s*(?:,\s*(?:\{|\Z)|\]|\Z)")
 _LIST = re.compile(r"\[[ \t\r\n]*(?:(\{)|[^ \t\r\n])|[^\[]")
 _SPACE = re.compile(r"[ \t\r\n\ufeff\x00]*")
 
@@ -50,6 +54,7 @@ class _Text:
         # Broken bytes travel as surrogates to the row that they belong to.
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text, self._at, self._is_end = "", 0, False
+        self._line_start: str | None = None
 
     def more(self) -> bool:
         """Read on; False at the end. What lies before the place is forgotten."""
@@ -74,8 +79,10 @@ class _Text:
     def peek(self) -> str:
         """The next character that is no space, "" at the end."""
         while True:
-            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
+            begun, self._at = self._at, _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
             if self._at < len(self._text):
+                line = self._text.rfind("\n", begun, self._at)
+                self._line_start = None if line < 0 else self._text[line : self._at]
                 return self._text[self._at]
             if not self.more():
                 return ""
@@ -140,11 +147,18 @@ class _Text:
             self._at = len(self._text)
 
     def skip(self) -> None:
-        """Go behind the value at the place by its brackets alone, or to the end."""
-        depth = 0
+        """Go behind the value at the place by its brackets, to the next that begins a line like it, or to the end."""
+        depth, line_start = 0, self._line_start
+        if line_start == "\n" and self._text[self._at + 1 : self._at + 2] in ("\n", "\r"):
+            # Lines without indentation: the parts of a row begin like the row.
+            line_start = None
+        between = _BETWEEN if line_start is None else _BETWEEN_IN_LINES
         while True:
-            self._at = _BETWEEN.match(self._text, self._at).end()  # type: ignore[union-attr]
+            self._at = between.match(self._text, self._at).end()  # type: ignore[union-attr]
             char = self._text[self._at : self._at + 1]
+            if char == '"' and line_start is not None and (end := self._text.find("\n", self._at)) > 0:
+                self._at = end
+                continue
             if char in ("", '"'):
                 if char and len(self._text) - self._at > LONGEST:
                     self._shorten()
@@ -154,10 +168,15 @@ class _Text:
                 continue
             if depth == 0 and char in (",", "]"):
                 return
+            if depth > 0 and char == "{" and line_start and self._text.endswith(line_start, 0, self._at):
+                return
             self._at += 1
             depth += (char in "[{") - (char in "]}")
             if depth <= 0 and char != ",":
-                return
+                if line_start is None or _ENDS_WELL.match(self._text, self._at):
+                    return
+                # A bracket too many: only the line of the next row tells where this one ends.
+                depth = sys.maxsize
 
     def _shorten(self) -> None:
         """Forget the inside of a string that does not end."""

@@ -79,6 +79,14 @@ async def test_the_rate_that_robots_txt_asks_for(site: tuple[Website, str]) -> N
     assert website.most_at_once == 1
 
 
+async def test_a_site_that_wants_a_day_between_two_pages_is_left_alone(site: tuple[Website, str]) -> None:
+    website, url = site
+    website.replies = {"/robots.txt": Reply("User-agent: *\nCrawl-delay: 86400", kind=PLAIN), "/": page("Home", TEXT)}
+    with pytest.raises(ServiceError, match="asks for 86400 s between two pages"):
+        await listen(crawl(settings(url)))
+    assert website.hits["/"] == 0
+
+
 async def test_sitemaps_of_every_kind(site: tuple[Website, str]) -> None:
     website, url = site
     names = ("index", "index2", "plain.txt", "packed", "packed.txt", "rss", "atom", "bom", "bad", "cut", "bomb", "gone")

@@ -130,3 +130,11 @@ def test_the_date_of_structured_data_counts_where_there_is_no_other() -> None:
 def test_links_are_absolute(href: str, link: str) -> None:
     html = f'<html><body><main><p>Text <a href="{href}">x</a></p></main></body></html>'
     assert read_page(html.encode(), "https://x.test/a/page").links == [link]
+
+
+def test_links_are_bounded_and_a_page_may_send_on() -> None:
+    links = "".join(f'<a href="/{n}">x</a>' for n in range(20_000))
+    head = "<meta http-equiv='Refresh' content='0; URL=/next'>"
+    page = read_page(f"<html><head>{head}</head><body><main>{links}</main></body></html>".encode(), "https://x.test/a")
+    assert page.links[0] == "https://x.test/next"
+    assert len(page.links) == 10_000

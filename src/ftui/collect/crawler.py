@@ -17,7 +17,7 @@ from ftui.collect.past import Past
 from ftui.collect.readers import Readers
 from ftui.collect.site import MOST_RUNNING, Site, Waiting, normalise, site_of
 from ftui.collect.sitemap import LARGEST_SITEMAP, read_sitemap
-from ftui.errors import FtuiError, InputError
+from ftui.errors import FtuiError, InputError, ServiceError
 from ftui.events import Batch, Entry, Event, Failure, Note, Progress, Record, Result
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MOST_SITEMAPS = 50
 _LARGEST_ROBOTS = 500 * 2**10
 _REFUSALS_TO_STOP = 5
+_LONGEST_DELAY = 3600.0
 _BETWEEN_PROGRESS = 0.2
 
 
@@ -102,6 +103,10 @@ class Crawler:
             return
         text = answer.body.decode("utf-8", "replace").replace("\0", "") if answer.status == 200 else ""
         site.read_robots(text, self._agent, self.config.delay)
+        if site.delay > _LONGEST_DELAY:
+            asked = f"{site.delay:g} s between two pages"
+            site.closed = ServiceError(f"{site.home} asks for {asked}", "so says its robots.txt", "Ask its owner")
+            site.closed_reason = f"robots.txt: {asked}"
 
     async def seed(self) -> AsyncIterator[Event]:
         """Put the start addresses and those of the sitemaps on the list."""

@@ -67,8 +67,8 @@ class Frontier:
         self._note("new", [page.url, page.depth, *page.via])
         self._seen.add(hash(tidied(page.url)))
         pending = self.sites[site_of(page.url)].pending
-        # The target of a redirect is as deep as its origin, and depths stay in order.
-        if pending and pending[0].depth >= page.depth and page.via:
+        # The target of a redirect is as deep as its origin, and goes before what lies deeper.
+        if pending and pending[-1].depth > page.depth:
             pending.appendleft(page)
         else:
             pending.append(page)

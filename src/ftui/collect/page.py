@@ -25,6 +25,7 @@ _BLOCKS = "article blockquote details div dl figure form h1 h2 h3 h4 h5 h6 hr li
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _MAIN = "//main | //article | //*[@role='main']"
 _HAS_BLOCK = " or ".join(f"self::{tag}" for tag in _BLOCKS.split())
+_REFRESH = re.compile(r"""url\s*=\s*["']?([^"'\s]+)""", re.IGNORECASE)
 # Needs no more than the site in front of it, and most links are like that.
 _PLAIN_PATH = re.compile(r"/(?![/.])(?:(?!/\.)[!-;=?-~])*\Z")
 _META_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([a-zA-Z0-9_.:-]+)""", re.IGNORECASE)
@@ -32,6 +33,7 @@ _META_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([a-zA-Z0-9_.:-]
 _META = ("og:", "article:", "product:", "author", "keywords", "date", "dc.", "dcterms.", "citation_")
 _MOST_META = 60
 _LONGEST_META = 1000
+_MOST_LINKS = 10_000
 _PUBLISHED = ("article:published_time", "datepublished", "date", "dc.date", "dcterms.created", "citation_date")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
@@ -46,7 +48,8 @@ class Page:
         description: the page's own summary, or "".
         lang: the language the page declares, or "".
         jsonld: every JSON-LD object, `@graph` opened.
-        links: absolute addresses of all links that a guest may follow, in order, without repeats.
+        links: absolute addresses of the links that a guest may follow, in order, without
+            repeats, at most 10,000.
         published: the date the page gives for itself, as it is written there, or "".
         canonical: the address that the page prefers for itself, or "".
         meta: what else it says about itself (OpenGraph, author, dates), by name in lower case.
@@ -157,10 +160,12 @@ def _links(tree: Any, url: str) -> list[str]:
     parts = urlsplit(base)
     root = f"{parts.scheme}://{parts.netloc}"
     found: dict[str, None] = {}
-    for element in tree.iter("a", "area"):
-        href = element.get("href")
+    for element in tree.iter("a", "area", "meta"):
+        href = element.get("href") if element.tag != "meta" else _refresh(element)
         if href is None or "nofollow" in (element.get("rel") or ""):
             continue
+        if len(found) >= _MOST_LINKS:
+            break
         if _PLAIN_PATH.match(href):
             found[root + href] = None
             continue
@@ -169,6 +174,14 @@ def _links(tree: Any, url: str) -> list[str]:
         except ValueError:  # `http://[` and its like
             continue
     return list(found)
+
+
+def _refresh(element: Any) -> str | None:
+    """Where a page sends its reader on by itself (`<meta http-equiv="refresh">`)."""
+    if (element.get("http-equiv") or "").lower() != "refresh":
+        return None
+    found = _REFRESH.search(element.get("content") or "")
+    return found.group(1) if found else None
 
 
 def _jsonld(tree: Any) -> Iterator[Any]:

@@ -69,8 +69,13 @@ class Readers:
             try:
                 async with asyncio.timeout(LONGEST_READING + 5):
                     answer = await self._exchange(process, body, orjson.dumps([url, charset]))
-            except (OSError, EOFError):  # TimeoutError is one of these
+            except TimeoutError:
+                await self._end(process)
+                return None
+            except (OSError, EOFError):
                 # The page has ended it.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), 1.0)
                 await self._end(process)
                 return None
             except BaseException:
@@ -118,8 +123,9 @@ class Readers:
 
     async def _end(self, process: Process) -> None:
         self._all.discard(process)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         await process.wait()
 
 

@@ -209,6 +209,8 @@ async def test_pdfs_that_are_locked_damaged_or_pictures(tmp_path: Path) -> None:
         with pytest.raises(InputError) as error:
             await read(tmp_path / "a.pdf", content)
         assert error.value.why == why
+    said = await read(tmp_path / "a.jsonl", '{"text": "%PDF-1.7"}\n{"text": "b"}\n')
+    assert len(said.records) == 2
     # A table of contents that points nowhere is made anew, and an empty password opens a file.
     at = body.rindex(b"startxref")
     for content in (body[:at] + b"startxref\n7\n%%EOF\n", pdf("One page.", "Another.", password=" ")):

@@ -97,7 +97,9 @@ def look(stream: Stream) -> Look:
         raise NotData("empty" if not head.strip() else "nothing but NUL bytes")
     if head.startswith(b"PAR1"):
         return Look("parquet")
-    if b"%PDF-" in head[:1024]:
+    named = SUFFIXES.get(stream.suffix)
+    # Some programs write a line or two in front of it.
+    if head.lstrip().startswith(b"%PDF-") or (named == "pdf" and b"%PDF-" in head[:1024]):
         return Look("pdf")
     for magic, name in _MAGIC:
         if head.startswith(magic):
@@ -105,7 +107,6 @@ def look(stream: Stream) -> Look:
     encoding = _encoding(head, is_whole)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head, is_whole)
     start = text.lstrip(" \t\r\n\0\ufeff")
-    named = SUFFIXES.get(stream.suffix)
     found = _structured(start, named, is_whole) or _marked_up(start, named)
     if found:
         return Look(found, encoding)

@@ -209,8 +209,6 @@ async def test_pdfs_that_are_locked_damaged_or_pictures(tmp_path: Path) -> None:
         with pytest.raises(InputError) as error:
             await read(tmp_path / "a.pdf", content)
         assert error.value.why == why
-    said = await read(tmp_path / "a.jsonl", '{"text": "%PDF-1.7"}\n{"text": "b"}\n')
-    assert len(said.records) == 2
     # A table of contents that points nowhere is made anew, and an empty password opens a file.
     at = body.rindex(b"startxref")
     for content in (body[:at] + b"startxref\n7\n%%EOF\n", pdf("One page.", "Another.", password=" ")):
@@ -278,3 +276,10 @@ async def test_parquet_without_its_package_names_the_command(tmp_path: Path, mon
     with pytest.raises(InputError) as error:
         await read(tmp_path / "t.parquet", table({"a": [1]}))
     assert "pip install 'ftui[parquet]'" in error.value.why
+
+
+async def test_what_only_speaks_of_a_pdf_is_none(tmp_path: Path) -> None:
+    said = await read(tmp_path / "a.jsonl", '{"text": "begins with %PDF-1.7"}\n{"text": "b"}\n')
+    assert len(said.records) == 2
+    said = await read(tmp_path / "mail.pdf", b"X-Sent: now\n" + pdf("One page."))
+    assert said.records["mail.pdf:1"].data["markdown"] == "One page."

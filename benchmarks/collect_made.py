@@ -68,7 +68,8 @@ def _lines() -> Iterator[bytes]:
 
 def _row(number: int, source: random.Random, texts: list[str]) -> dict[str, Any]:
     """About 2 KB with the field names of a product row of the Web Scraper API."""
-    asin, price = f"B{number:09}", source.randrange(500, 90000) / 100
+    # Each id once and in no order, as they come: an index over them is written all over.
+    asin, price = f"B{number * 618_033_989 % 10**9:09}", source.randrange(500, 90000) / 100
     url = f"https://shop.test/dp/{asin}"
     one, two, three, four, five = source.choices(texts, k=5)
     return {

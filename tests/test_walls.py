@@ -12,7 +12,7 @@ import pytest
 import ftui
 
 ROOT = Path(ftui.__file__).parent
-SMALL = {"errors", "events", "paths", "settings", "credentials", "process", "chatfile"}
+SMALL = {"errors", "events", "paths", "settings", "credentials", "process", "chatfile", "units"}
 """Small modules that every room may use."""
 ROOMS = ["store", "connect", "collect", "prepare", "train", "compare", "chat"]
 """In the order in which data flows: a room imports only from those before it."""

@@ -8,7 +8,7 @@ from ftui.ui.text import row
 _WAYS = (
     Choice("d", "the demo", "no account, about ten minutes", "demo"),
     Choice("k", "I have a key", "OpenAI, a compatible service, Bright Data", "key"),
-    Choice("f", "I have data", "JSON, JSONL or CSV files, or a website", "data"),
+    Choice("f", "I have data", "files of nearly any kind, or a website", "data"),
 )
 
 

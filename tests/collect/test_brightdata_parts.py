@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from collect.gather import Said, listen
 from collect.service import Stage, job, ndjson, past_of, replay, run, stage, taken
 from ftui.collect import Past
-from ftui.errors import ServiceError
+from ftui.errors import NetworkError, ServiceError
 from ftui.events import Batch, Entry
 from servers.brightdata import BrightDataServer, error_row, product
+from servers.broken import Cut
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +160,66 @@ async def test_a_ledger_of_another_job_is_not_heeded(service: tuple[BrightDataSe
     server.start("gd_other", [{"url": "https://x.test"}])
     said = await listen(run(url, past=Past({"snapshot_id": "s_test2"}, tuple(first.ledger))))
     assert len(said.records) == 2
+
+
+async def test_a_service_that_fails_for_a_while_or_for_long_costs_nothing_twice(
+    service: tuple[BrightDataServer, str],
+) -> None:
+    server, url = service
+    server.bodies = [PlainTextResponse("Internal trouble", 503) for _ in range(4)]
+    assert len((await listen(run(url))).records) == 2
+    server.bodies = [PlainTextResponse("Internal trouble", 503) for _ in range(5)]
+    said = Said()
+    with pytest.raises(ServiceError) as error:
+        await listen(run(url), said)
+    assert error.value.why == "Internal trouble"
+    assert said.states[-1]["snapshot_id"] == "s_test2"
+    assert len((await listen(run(url, past=past_of(said)))).records) == 2
+    assert server.triggers == 2
+
+
+async def test_rows_that_are_not_there_at_once_are_looked_for_again(service: tuple[BrightDataServer, str]) -> None:
+    server, url = service
+    gone = PlainTextResponse("Snapshot does not exist", 404)
+    server.bodies = [gone, gone]
+    assert len((await listen(run(url))).records) == 2
+    server.bodies = [gone, gone, gone]
+    said = Said()
+    with pytest.raises(ServiceError):
+        await listen(run(url), said)
+    assert said.states[-1] == {}
+
+
+async def test_a_part_that_the_service_fails_to_send_is_a_missing_one(service: tuple[BrightDataServer, str]) -> None:
+    server, url = service
+    server.rows = [product(n) for n in range(2500)]
+    server.bodies = [PlainTextResponse("Internal trouble", 503) for _ in range(5)]
+    said = await listen(run(url, job(batch_size=1000, limit=5000)))
+    assert "Part 1 of 3 could not be had: Internal trouble" in said.notes
+    assert len(said.records) == 2500
+
+
+async def test_rows_that_come_otherwise_each_time_are_given_up(service: tuple[BrightDataServer, str]) -> None:
+    server, url = service
+    whole = [product(n) for n in range(30)]
+    server.bodies = [Cut(ndjson(*whole[turn:], *whole[:turn])) for turn in range(30)]
+    said = Said()
+    with pytest.raises(NetworkError) as error:
+        await listen(run(url), said)
+    assert error.value.why == "the rows come otherwise each time"
+    assert said.states[-1]["snapshot_id"] == "s_test1"
+    assert len(said.records) == 30
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+async def test_fewer_rows_than_last_time_are_read_again(service: tuple[BrightDataServer, str], as_array: bool) -> None:
+    server, url = service
+    whole = [product(n) for n in range(30)]
+    pack = (lambda *rows: json.dumps(rows).encode()) if as_array else ndjson
+    cut = b"[" + b",".join(json.dumps(row).encode() for row in whole) if as_array else ndjson(*whole)
+    server.bodies = [Cut(cut), Response(pack(*whole[:10])), Response(pack(*whole[:10]))]
+    said = await listen(run(url))
+    assert said.results[0]["done"] == 10
+    assert len(said.records) == 30
+    server.bodies = [Cut(cut), Response(b" "), Response(pack(*whole))]
+    assert (await listen(run(url))).results[0]["done"] == 30

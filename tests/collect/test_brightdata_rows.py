@@ -212,6 +212,32 @@ async def test_a_row_of_50_mb_is_a_failure_and_needs_no_memory_of_its_own(
     assert as_array or most < 3 * MOST_ROW_BYTES
 
 
+async def test_a_long_row_among_short_ones(service: tuple[BrightDataServer, str]) -> None:
+    server, url = service
+    long = b'{"asin": "LONG", "text": "' + b"x" * MOST_ROW_BYTES + b'"}'
+    server.bodies = [Response(ndjson(product(1), long, product(2)))]
+    said = await listen(run(url))
+    assert said.reasons == {"row 2": TOO_LONG}
+    assert set(said.records) == {"B0TEST0001", "B0TEST0002"}
+
+
+async def test_an_item_of_an_array_that_never_ends(service: tuple[BrightDataServer, str]) -> None:
+    server, url = service
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"[" + json.dumps(product(1)).encode() + b', {"text": "'
+        for _ in range(80):
+            yield b"x" * 1_000_000
+
+    server.bodies = [StreamingResponse(body())]
+    said = Said()
+    with pytest.raises(ServiceError) as error:
+        await listen(run(url), said)
+    assert "row 2 is longer than 64 MB" in error.value.why
+    assert set(said.records) == {"B0TEST0001"}
+    assert said.states[-1]["snapshot_id"] == "s_test1"
+
+
 async def test_a_long_last_line_and_a_cut_behind_a_long_line(service: tuple[BrightDataServer, str]) -> None:
     server, url = service
     server.bodies = [Response(ndjson(product(1)) + b"x" * (MOST_ROW_BYTES + 10))]

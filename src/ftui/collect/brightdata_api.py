@@ -31,6 +31,7 @@ _SLOWEST = 1000.0
 _MOST_LISTED = 4000
 _MOST_TRIES = 4
 _AGAIN_IN = re.compile(r"again in (\d{1,6})\s*s")
+_EMPTY = "The snapshot holds no records"
 _EXPIRED = "The snapshot has expired"
 
 
@@ -51,11 +52,16 @@ class NoSnapshot(Told):
 
     Attributes:
         for_good: it has expired, so that no part of it can be had.
+        is_empty: there is nothing in it.
     """
 
     @property
     def for_good(self) -> bool:
         return self.error.what == _EXPIRED
+
+    @property
+    def is_empty(self) -> bool:
+        return self.error.what == _EMPTY
 
 
 class Unavailable(Told):
@@ -279,7 +285,7 @@ class Api:
         """Why there are no rows; how long they are kept explains most of it."""
         why = self._account.message(answer)
         if "empty" in why.casefold():
-            return ServiceError("The snapshot holds no records", why, "Check the input, then start it again")
+            return ServiceError(_EMPTY, why, "Check the input, then start it again")
         if "expired" in why.casefold():
             return ServiceError(
                 _EXPIRED,

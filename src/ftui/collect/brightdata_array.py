@@ -38,17 +38,22 @@ async def items(chunks: AsyncIterator[bytes], after: Place, last_try: bool) -> A
     parser = ijson.items_coro(found, "item")
     reader = _Items(after)
     broken = ""
-    async with aclosing(_larger(chunks)) as pieces:
-        async for piece in pieces:
-            try:
-                parser.send(piece)
-            except ijson.JSONError as error:
-                broken = str(error).partition("\n")[0].strip() or NOT_JSON
-            for block in reader.take(found, len(piece)):
-                yield block
-            del found[:]
-            if broken:
-                break
+    try:
+        async with aclosing(_larger(chunks)) as pieces:
+            async for piece in pieces:
+                try:
+                    parser.send(piece)
+                except ijson.JSONError as error:
+                    broken = str(error).partition("\n")[0].strip() or NOT_JSON
+                for block in reader.take(found, len(piece)):
+                    yield block
+                del found[:]
+                if broken:
+                    break
+    except (LostAnswer, ServiceError):
+        for block in reader.flush():
+            yield block
+        raise
     if not broken:
         try:
             parser.close()
@@ -67,15 +72,21 @@ async def items(chunks: AsyncIterator[bytes], after: Place, last_try: bool) -> A
 async def _larger(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     """Fewer and larger pieces, without the mark: the parser reads a long text anew with each piece of it."""
     waiting, size, told, is_first = list[bytes](), 0, time.monotonic(), True
-    async for chunk in chunks:
-        waiting.append(chunk.removeprefix(MARK) if is_first else chunk)
-        is_first = False
-        size += len(chunk)
-        if size >= BLOCK_BYTES or time.monotonic() - told > BLOCK_SECONDS:
-            yield b"".join(waiting)
-            waiting, size, told = [], 0, time.monotonic()
+    lost: LostAnswer | None = None
+    try:
+        async for chunk in chunks:
+            waiting.append(chunk.removeprefix(MARK) if is_first else chunk)
+            is_first = False
+            size += len(chunk)
+            if size >= BLOCK_BYTES or time.monotonic() - told > BLOCK_SECONDS:
+                yield b"".join(waiting)
+                waiting, size, told = [], 0, time.monotonic()
+    except LostAnswer as error:
+        lost = error
     if waiting:
         yield b"".join(waiting)
+    if lost is not None:
+        raise lost
 
 
 class _Items:
@@ -108,15 +119,16 @@ class _Items:
             self._rows.append(Failure(f"row {self.place.rows:,}", TOO_LONG) if long else line)
             self._size += len(line)
             if self._size >= BLOCK_BYTES or len(self._rows) >= MOST_ROWS:
-                yield from self._flush()
+                yield from self.flush()
 
     def finish(self) -> Iterator[Block]:
         """What is left."""
         if self.place.rows < self._after.rows:
             raise Changed
-        yield from self._flush()
+        yield from self.flush()
 
-    def _flush(self) -> Iterator[Block]:
+    def flush(self) -> Iterator[Block]:
+        """What has come whole and is not yet in a block."""
         if self._rows:
             yield Block(self._rows, self.place)
         self._rows, self._size = [], 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ftui.collect.brightdata_api import Api, NoSnapshot, NotReady
+from ftui.collect.brightdata_api import Api, NoSnapshot, NotReady, Unavailable
 from ftui.collect.brightdata_download import ENDED_BADLY, Download, Taken, failed
 from ftui.collect.brightdata_http import LostAnswer, Told
 from ftui.collect.brightdata_snapshot import same_input, when
@@ -240,13 +240,9 @@ class Job:
         else:
             if "parts" not in self.state:
                 yield await self._divide()
-            try:
-                async with aclosing(self.rows.run(self.state["batch"], self.state["parts"])) as events:
-                    async for event in events:
-                        yield event
-            except Told as gone:
-                yield self._forget()
-                raise gone.error from None
+            async with aclosing(self._take()) as events:
+                async for event in events:
+                    yield event
         yield self.rows.progress("")
         if self.rows.total and taken.done + taken.failed < self.rows.total:
             came = taken.done + taken.failed
@@ -260,6 +256,24 @@ class Job:
                 "Check the input and the failures",
             )
         yield self._result()
+
+    async def _take(self) -> AsyncGenerator[Event, None]:
+        """The rows. A job is given up only where it is sure that nothing will come of it: it is paid for."""
+        for look in range(_LOOKS):
+            try:
+                async with aclosing(self.rows.run(self.state["batch"], self.state["parts"])) as events:
+                    async for event in events:
+                        yield event
+                return
+            except Unavailable as failing:
+                raise failing.error from None
+            except Told as gone:
+                may_come = isinstance(gone, NoSnapshot) and not (gone.for_good or gone.is_empty)
+                if may_come and look < _LOOKS - 1:
+                    await asyncio.sleep(self.config.poll_seconds)
+                    continue
+                yield self._forget()
+                raise gone.error from None
 
     async def _divide(self) -> Checkpoint:
         """Whether the rows come in parts: then what breaks off costs little, and what is missing has a name."""

@@ -26,9 +26,14 @@ from ftui.events import Failure
 async def lines(chunks: AsyncIterator[bytes], after: Place, last_try: bool) -> AsyncGenerator[Block]:
     """The rows of a body, one on each line; for the arguments see `brightdata_rows.blocks`."""
     reader = _Lines(after)
-    async for chunk in chunks:
-        for block in reader.feed(chunk):
+    try:
+        async for chunk in chunks:
+            for block in reader.feed(chunk):
+                yield block
+    except LostAnswer:
+        for block in reader.complete():
             yield block
+        raise
     for block in reader.finish(last_try):
         yield block
 
@@ -54,6 +59,11 @@ class _Lines:
         self._waiting.append(chunk)
         self._size += len(chunk)
         if self._size >= BLOCK_BYTES or time.monotonic() - self._told > BLOCK_SECONDS:
+            yield from self._cut()
+
+    def complete(self) -> Iterator[Block]:
+        """The lines that have come whole, where no more will come."""
+        if self._at >= self._after.at:
             yield from self._cut()
 
     def finish(self, last_try: bool) -> Iterator[Block]:

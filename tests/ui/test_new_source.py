@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from ftui import credentials, settings
 from ftui.collect import datasets
@@ -53,7 +54,8 @@ async def test_the_way_to_a_source(store: Store, size: tuple[int, int], name: st
 @SIZES
 async def test_a_dataset_is_chosen_by_name_then_its_way_then_its_fields(store: Store, size: tuple[int, int]) -> None:
     async with Driver(size=size) as driver:
-        await driver.press("2", "n", "b", *"amazon products", "enter")
+        await driver.press("2", "n", "b")
+        await choose(driver, "amazon products")
         assert "discover by category_url" in driver.screen
         await driver.press("3")
         for text in ("Amazon products by category_url", "sort_by", "zipcode", "Dollars at most"):
@@ -105,7 +107,9 @@ async def test_files_with_a_name_and_a_tag(store: Store, tmp_path: Path) -> None
 
 async def test_bright_data_starts_only_after_the_cost_is_confirmed(store: Store, vendor: BrightDataServer) -> None:
     async with Driver() as driver:
-        await driver.press("2", "n", "b", *"amazon products", "enter", "2")
+        await driver.press("2", "n", "b")
+        await choose(driver, "amazon products")
+        await driver.press("2")
         await driver.fill(input_0="https://shop.test/best-sellers/kettles", limit="40")
         await driver.press("enter")
         await driver.until_shown("left of budget")
@@ -128,7 +132,9 @@ async def test_bright_data_starts_only_after_the_cost_is_confirmed(store: Store,
 
 async def test_a_limit_of_dollars_that_is_too_low_is_said_in_the_form(store: Store, vendor: BrightDataServer) -> None:
     async with Driver() as driver:
-        await driver.press("2", "n", "b", *"amazon products", "enter", "1")
+        await driver.press("2", "n", "b")
+        await choose(driver, "amazon products")
+        await driver.press("1")
         await driver.fill(input_0="https://shop.test/dp/1 https://shop.test/dp/2", max_cost="0.001")
         await driver.press("enter")
         await driver.until_shown("could cost more than its limit")
@@ -140,7 +146,8 @@ async def test_an_earlier_snapshot_is_taken_without_a_question(store: Store, ven
     vendor.statuses = ["ready"]
     earlier = vendor.start(AMAZON, [{"url": "https://shop.test/dp/1"}])
     async with Driver() as driver:
-        await driver.press("2", "n", "s", *"amazon products", "enter")
+        await driver.press("2", "n", "s")
+        await choose(driver, "amazon products")
         await driver.until_shown(earlier.id)
         await driver.press("enter")
         await driver.until_shown("2 records")
@@ -151,7 +158,8 @@ async def test_an_earlier_snapshot_is_taken_without_a_question(store: Store, ven
 
 async def test_without_a_key_the_list_of_snapshots_says_what_to_do(store: Store) -> None:
     async with Driver() as driver:
-        await driver.press("2", "n", "s", *AMAZON, "enter")
+        await driver.press("2", "n", "s")
+        await choose(driver, AMAZON)
         await driver.until_shown("There is no Bright Data token")
 
 
@@ -163,6 +171,12 @@ async def test_an_id_that_is_not_known_can_be_used(store: Store) -> None:
         for text in ("A collector of yours", "An input is called", "Records an input"):
             assert text in driver.screen
         assert "Discover by" not in driver.screen
+
+
+async def choose(driver: Driver, name: str) -> None:
+    """In the list of datasets: type a name or an id, and take the first."""
+    driver.app.screen.query_one(Input).value = name
+    await driver.press("enter")
 
 
 # What was typed

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual.widget import Widget
@@ -44,9 +45,9 @@ class Reader:
         Args:
             rest: seconds without another read before this one begins: for what follows a key held down.
         """
-        self._worker = self._widget.run_worker(
-            self._run(what, then, rest), group=self._group, exclusive=True, exit_on_error=False
-        )
+        # Not the coroutine itself: a read that ends before it began would leave one that nobody awaits.
+        work = partial(self._run, what, then, rest)
+        self._worker = self._widget.run_worker(work, group=self._group, exclusive=True, exit_on_error=False)
 
     def stop(self) -> None:
         """End what is being read; its `then` is not called."""

@@ -163,7 +163,7 @@ class CollectPlace(Place):
             await self._records.remove()
         self.remove_class("-records")
         self.focus_first()
-        self._show_how()
+        self.call_after_refresh(self._show_how)
 
     def focus_first(self) -> None:
         if self._records is not None:

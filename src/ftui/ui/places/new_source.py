@@ -167,7 +167,7 @@ def _way(form: Form) -> tuple[str, str]:
     names = ", ".join(field.name for field in form.fields if field.required) or form.fields[0].name
     if form.discover_by:
         return f"discover by {form.discover_by}", names
-    return ("pages" if form.single else "as it is asked"), names
+    return ("pages, one record each" if form.single else "records of each"), names
 
 
 def _about(identifier: str, dataset: Dataset | None, form: Form | None) -> str:
@@ -246,7 +246,10 @@ def confirm_cost(
             row(("left of budget ", "dim"), money(left)),
             row((said, "dim")),
         ]
+        again = f"what failed ({len(only):,}) again " if only else ""
         app.push_screen(
-            AskScreen(f"Collect through {what} for at most {dollars(cost)}?", detail, f"spend up to {dollars(cost)}"),
+            AskScreen(
+                f"Collect {again}through {what} for at most {dollars(cost)}?", detail, f"spend up to {dollars(cost)}"
+            ),
             lambda yes: go_on() if yes else refused(),
         )

@@ -18,11 +18,20 @@ from ftui.store.survey import Survey
 from ftui.ui.place import Place
 from ftui.ui.places.progress import Reasons, reason_head, reason_row
 from ftui.ui.reading import Reader
-from ftui.ui.text import Row, count, plain, plural, row
+from ftui.ui.text import Row, count, plural, row
 from ftui.ui.widgets.filter_line import FilterLine
 from ftui.ui.widgets.record_list import RecordList
 from ftui.ui.widgets.record_pane import RecordPane
-from ftui.ui.widgets.record_rows import field_head, field_row, record_head, record_row, view_row
+from ftui.ui.widgets.record_rows import (
+    failed_title,
+    field_head,
+    field_row,
+    nothing_rows,
+    record_head,
+    record_row,
+    records_title,
+    view_row,
+)
 from ftui.ui.widgets.rows import Lines, RowList, entitle
 
 if TYPE_CHECKING:
@@ -58,7 +67,7 @@ class RecordsView(Vertical):
         height: 1fr;
         & #records-left { width: 3fr; height: 1fr; }
         & #records-views { padding: 0 1; }
-        & #records-head { padding: 0 1; }
+        & #records-head { padding: 0 0 0 1; }
         & RecordPane { width: 2fr; display: none; }
         &.-beside RecordPane { display: block; }
         & #records-left RowList { height: 1fr; display: none; }
@@ -93,6 +102,7 @@ class RecordsView(Vertical):
         """How they stood when they were listed, and `_surveyed` when their fields were counted."""
         self._surveyed: object = ()
         self._took = 0.0
+        self._ready = False
         self._lister, self._surveyor = Reader(self, "list"), Reader(self, "fields")
 
     def compose(self) -> ComposeResult:
@@ -107,6 +117,7 @@ class RecordsView(Vertical):
             yield RecordPane()
 
     def on_mount(self) -> None:
+        self._ready = True
         self.refresh_view()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -117,6 +128,8 @@ class RecordsView(Vertical):
 
     def refresh_view(self) -> None:
         """Look what has changed in the store, and read again what has to be."""
+        if not self._ready:
+            return
         store = self.app.store
         task = store.tasks.latest("collect", self.source.id)
         self._total = store.records.count(self.source.id)
@@ -126,9 +139,9 @@ class RecordsView(Vertical):
         # Reading them all takes its time: not all the time while records come.
         rest = min(10 * self._took, 30.0)
         if self._listed != self._now and not self._lister.busy:
-            self._list(rest)
+            self._list(rest if self._listed else 0.0)
         if self.view == "fields" and self._surveyed != self._now and not self._surveyor.busy:
-            self._count_fields(rest)
+            self._count_fields(rest if self._surveyed else 0.0)
         self._show()
 
     def _list(self, rest: float = 0.0) -> None:
@@ -145,7 +158,7 @@ class RecordsView(Vertical):
             rows, old = self.query_one("#list", RowList), self._records.ids
             current = old[rows.cursor] if rows.cursor < len(old) else None
             self._records.take(ids)
-            rows.update(len(ids), empty=self._nothing())
+            rows.update(len(ids), empty=nothing_rows(self._words))
             if current is not None:
                 rows.cursor = self._records.place(current)
             self._show()
@@ -164,18 +177,16 @@ class RecordsView(Vertical):
 
         self._surveyor.read(lambda store: store.records.survey(source, _SURVEY), take, rest)
 
-    def _nothing(self) -> list[Row]:
-        if self._words:
-            return [row(), row(f" No record has {plain(self._words)}"), row(" ", ("esc", "key"), " shows all")]
-        return [row(), row(" No record has come yet.")]
-
     # Showing
 
     def _show(self) -> None:
         """The lines above the list."""
-        failed, left = self._reasons.failed, self._reasons.skipped
-        title = f"failed {count(failed)}" + (f", left out {count(left)}" if left else "")
-        views = (("records", f"records {count(self._total)}"), ("fields", "fields"), ("failed", title))
+        found = len(self._records.ids) if self._words and self._listed else None
+        views = (
+            ("records", records_title(self._total, found, self._words)),
+            ("fields", "fields"),
+            ("failed", failed_title(self._reasons.failed, self._reasons.skipped)),
+        )
         entitle(self.query_one("#records-left"), self.source.name)
         self.query_one("#records-views", Lines).show([view_row(views, self.view, self._says())])
         width = self._rows.row_width
@@ -187,16 +198,14 @@ class RecordsView(Vertical):
         self.query_one("#records-head", Lines).show([heads[self.view]])
 
     def _says(self) -> str:
-        """What is being read, or what is not seen at once of what was."""
-        if self.view == "records":
-            if self._lister.busy and self._listed != self._now:
-                return f"reading {plural(self._total, 'record')} …"
-            return f"“{self._words}” in {count(len(self._records.ids))}" if self._words else ""
+        """What is being read, or how much was."""
+        if self.view == "records" and not self._listed:
+            return f"reading {plural(self._total, 'record')} …"
         if self.view == "fields":
             if self._survey is None:
                 return f"reading {plural(min(self._total, _SURVEY), 'record')} …"
             if self._survey.read < self._survey.records:
-                return f"counted in {count(self._survey.read)}, evenly spread"
+                return f"in {count(self._survey.read)} of them"
         return ""
 
     def _show_beside(self, rest: float = 0.0) -> None:

@@ -29,7 +29,7 @@ def record_head(width: int, digits: int) -> Row:
     """What the columns of `record_row` are."""
     titles, addresses = _record_columns(width, digits)
     text = fit("", digits) + "  " + fit("title", titles) + "  " + fit("address or key", addresses)
-    return row((text + fit("size", _SIZE, "right"), "dim"))
+    return row((text + fit("size", _SIZE, "right") + " ", "dim"))
 
 
 def record_row(line: RecordLine | None, index: int, width: int, digits: int) -> Row:
@@ -45,23 +45,24 @@ def record_row(line: RecordLine | None, index: int, width: int, digits: int) -> 
     return row(
         (number, "dim"),
         fit(title, titles),
-        ("  " + fit(plain(where, addresses), addresses) + fit(size(line.size), _SIZE, "right"), "dim"),
+        ("  " + fit(plain(where, addresses), addresses) + fit(size(line.size), _SIZE, "right") + " ", "dim"),
     )
 
 
 def _record_columns(width: int, digits: int) -> tuple[int, int]:
     """Cells of the title, and of the address."""
-    room = width - digits - 4 - _SIZE
+    room = width - digits - 5 - _SIZE
     titles = max(room * 11 // 20, 8)
     return titles, max(room - titles, 0)
 
 
 def _tail(url: str, width: int) -> str:
-    """An address without its scheme; where it is too long its path, which tells the pages of a site apart."""
+    """An address without its scheme; too long a one without its host and query, which many share."""
     bare = (url.partition("://")[2] or url)[: width * 8 + 64]
     if len(bare) <= width:
         return bare
-    path = bare[bare.find("/") :] if "/" in bare else bare
+    path = bare.partition("?")[0]
+    path = path[path.find("/") :] if "/" in path else bare
     return path if len(path) <= width else "…" + path[-max(width - 1, 1) :]
 
 
@@ -189,6 +190,25 @@ def field_about(field: FieldSummary, read: int) -> Sequence[Row]:
     return [*lines, ()]
 
 
+def records_title(total: int, found: int | None, words: str) -> str:
+    """`records 312`, or `12 of 312 records · “kettle”` where only those with some words are listed."""
+    if found is None:
+        return f"records {count(total)}"
+    return f"{count(found)} of {plural(total, 'record')} · “{plain(words, 24)}”"
+
+
+def failed_title(failed: int, skipped: int) -> str:
+    """`failed 4, left out 11`."""
+    return f"failed {count(failed)}" + (f", left out {count(skipped)}" if skipped else "")
+
+
+def nothing_rows(words: str) -> list[Row]:
+    """What a list without records says."""
+    if not words:
+        return [row(), row(" No record has come yet.")]
+    return [row(), row(f" No record has {plain(words)}"), row(" ", ("esc", "key"), " shows all")]
+
+
 def view_row(views: Sequence[tuple[str, str]], shown: str, said: str) -> Row:
     """The views one can go to, the one that is shown lit, and what else is to say.
 
@@ -198,5 +218,5 @@ def view_row(views: Sequence[tuple[str, str]], shown: str, said: str) -> Row:
     spans: list[Span] = []
     for name, title in views:
         here = name == shown
-        spans += [Span("▸ " if here else "  ", "accent"), Span(title, "bold" if here else "dim"), Span("   ")]
+        spans += [Span("▸ " if here else "  ", "accent"), Span(title, "bold" if here else "dim"), Span("  ")]
     return (*spans, Span(plain(said), "dim"))

@@ -209,6 +209,8 @@ async def test_the_list_of_snapshots(service: tuple[BrightDataServer, str]) -> N
     assert len(await list_snapshots(AMAZON_PRODUCTS, TOKEN, base_url=url, limit=1, skip=1)) == 1
     assert await list_snapshots(AMAZON_PRODUCTS, TOKEN, base_url=url, status="failed") == []
     assert await list_snapshots(AMAZON_PRODUCTS, TOKEN, base_url=url, since="2999-01-01") == []
+    with pytest.raises(InputError):
+        await list_snapshots("c_mine", TOKEN, base_url=url)
     for token, kind in (("", CredentialError), ("wrong", CredentialError), ("two words", CredentialError)):
         with pytest.raises(kind):
             await list_snapshots(AMAZON_PRODUCTS, token, base_url=url)

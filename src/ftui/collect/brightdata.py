@@ -25,7 +25,7 @@ from ftui.collect.brightdata_settings import BrightData as BrightData
 from ftui.collect.brightdata_settings import config_for as config_for
 from ftui.collect.brightdata_snapshot import Snapshot as Snapshot
 from ftui.collect.past import NOTHING, Past
-from ftui.errors import CredentialError
+from ftui.errors import CredentialError, InputError
 from ftui.events import Event, Note
 
 
@@ -99,9 +99,16 @@ async def list_snapshots(
         since: a day (`2026-11-22`), "" for all that Bright Data still has.
 
     Raises:
+        InputError: it is a collector, of which Bright Data has no list.
         CredentialError, ServiceError, NetworkError: see `do` of each.
     """
     _check(token)
+    if not dataset_id.startswith("gd_"):
+        raise InputError(
+            f"There is no list of the jobs of {dataset_id!r}",
+            "Bright Data keeps one for datasets (gd_…) alone",
+            "Look at brightdata.com/cp, and give the id of the job",
+        )
     async with Api(token, base_url, pause=1.0, patience=patience) as api:
         found, _ = await api.snapshots(dataset_id, status=status, since=since, limit=limit, skip=skip)
     return sorted(found, key=lambda snapshot: snapshot.created, reverse=True)

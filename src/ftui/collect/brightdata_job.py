@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ftui.collect.brightdata_api import Api, NoSnapshot, NotReady, Unavailable
+from ftui.collect.brightdata_api import SNAPSHOT_DAYS, Api, NoSnapshot, NotReady, Unavailable
 from ftui.collect.brightdata_download import ENDED_BADLY, Download, Taken, failed
 from ftui.collect.brightdata_http import LostAnswer, Told
 from ftui.collect.brightdata_snapshot import same_input, when
@@ -314,7 +314,9 @@ class Job:
                 return
             yield self._checkpoint(snapshot_id=found)
         if self.state.get("ready"):
-            yield Note("The rest of the rows stays at Bright Data; resume to take it, at no cost")
+            yield Note(
+                f"The rest of the rows stays at Bright Data for {SNAPSHOT_DAYS} days; resume to take it, at no cost"
+            )
             yield self._result()
             return
         if self.config.is_collector:

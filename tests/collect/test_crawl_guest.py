@@ -233,6 +233,17 @@ async def test_a_canonical_address_stands_for_its_twins(site: tuple[Website, str
     assert said.records[f"{url}/wrong"].data["canonical"] == f"{url}/"
 
 
+async def test_cookies_are_kept_but_not_without_end(site: tuple[Website, str]) -> None:
+    website, url = site
+    links = [f"/{n}" for n in range(150)]
+    website.replies = {"/": page("Home", TEXT, ["/a", *links]).with_headers(**{"set-cookie": "kept=yes"})}
+    website.replies |= {link: page("X", TEXT).with_headers(**{"set-cookie": f"c{link[1:]}=1"}) for link in links}
+    website.replies["/a"] = page("A", TEXT)
+    await listen(crawl(settings(url, concurrency=8)))
+    assert website.asked["/a"]["cookie"] == "kept=yes"
+    assert max(asked.get("cookie", "").count("=") for asked in website.asked.values()) in range(50, 110)
+
+
 async def test_many_sites_share_the_limits_and_keep_their_own_manners(site: tuple[Website, str]) -> None:
     website, url = site
     other = Website({"/": page("Other", TEXT, ["/x"]), "/x": page("X", TEXT)})

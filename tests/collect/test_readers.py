@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ftui.collect.page import Page
-from ftui.collect.readers import Readers
+from ftui.collect.readers import READY, REQUEST, Readers
 from servers.serve import serve
 from servers.website import Website, page
 
@@ -72,6 +72,14 @@ async def test_a_reader_that_is_given_up_does_not_answer_the_next(
     assert found is not None
     assert found["title"] == "T"
     assert readers(str(tmp_path)) == []
+
+
+def test_a_page_that_takes_too_long_ends_its_reader() -> None:
+    code = "import ftui.collect.reader as r; r.LONGEST_READING = 0.01; r.main()"
+    body, meta = b"<main>" + b"<p>A paragraph of some length.</p>" * 20_000, b'["https://x.test/",""]'
+    request = REQUEST.pack(len(meta), len(body)) + meta + body
+    done = subprocess.run([sys.executable, "-c", code], input=request, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (-signal.SIGALRM, READY)
 
 
 @needs_proc

@@ -32,6 +32,7 @@ _HTML = ("text/html", "application/xhtml+xml", "")
 _MOST_IDLE = 64
 # Worth reading, so that the connection can be used again.
 _SMALL = 64 * 2**10
+_MOST_COOKIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,9 @@ class Fetcher:
 
     async def _look(self, response: httpx.Response) -> Answer:
         """What the head of an answer says."""
+        if len(self._cookies) > _MOST_COOKIES:
+            # A site that sets more at each page would not take its own requests in the end.
+            self._cookies.clear()
         found = response.headers
         answer = Answer(
             response.status_code,

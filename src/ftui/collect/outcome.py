@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ftui.collect.crawl import Crawl
 
 MOST_REDIRECTS = 5
+_LONGEST_TITLE = 200
 # What changes at each visit and says nothing of the page.
 _OF_THE_VISIT = frozenset({"fetched_at", "etag", "last_modified", "status"})
 _REFUSING = ("noindex", "noai", "none")
@@ -105,7 +106,7 @@ def _read(page: Waiting, found: Mapping[str, Any], fetched: Fetched, finder: Fin
     }
     if fetched.known is not None and _same(data, fetched.known):
         return Settled("unchanged", "unchanged")
-    return Settled("done", record=Record(key=page.url, url=page.url, title=found["title"], data=data))
+    return Settled("done", record=Record(key=page.url, url=page.url, title=found["title"][:_LONGEST_TITLE], data=data))
 
 
 def _follow(page: Waiting, links: Any, finder: Finder, config: Crawl) -> None:

@@ -113,7 +113,7 @@ def _means(source: Source, settings: Mapping[str, Any]) -> bool:
     from ftui import collect as room
 
     try:
-        return room.validate(source.kind, source.config) == settings
+        return room.source(source.kind, source.config).to_dict() == settings
     except InputError:
         return False
 

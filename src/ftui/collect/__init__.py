@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import Any
 
 from ftui.collect.brightdata import BASE_URL, BrightData, collect_dataset, config_for, wind_up_dataset
-from ftui.collect.crawl import Crawl, crawl
+from ftui.collect.crawl import Crawl, bill, crawl
 from ftui.collect.files import Files, read_files
 from ftui.collect.past import NOTHING
 from ftui.collect.past import Past as Past
@@ -37,12 +37,15 @@ def source(kind: str, config: Mapping[str, Any]) -> Source:
 
 
 def validate(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings checked and completed with every default, as they are stored.
+    """The settings of a new source checked and completed with every default, as they are stored.
 
     Raises:
-        InputError: see `source`.
+        InputError: see `source`; or an input lacks what its dataset needs.
     """
-    return source(kind, config).to_dict()
+    settings = source(kind, config)
+    if isinstance(settings, BrightData):
+        settings.check_inputs()
+    return settings.to_dict()
 
 
 def describe(kind: str, config: Mapping[str, Any]) -> str:
@@ -142,3 +145,5 @@ async def wind_up(
         async with aclosing(wind_up_dataset(settings, token, base_url=brightdata_url, past=past)) as events:
             async for event in events:
                 yield event
+    elif isinstance(settings, Crawl) and settings.unlocker:
+        yield bill(settings, past)

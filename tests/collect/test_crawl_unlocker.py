@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from collect.gather import Said, listen
+from ftui.collect import wind_up
 from ftui.collect.crawl import Crawl, crawl
 from ftui.collect.past import Past
 from ftui.errors import CredentialError, InputError, MoneyError
@@ -79,6 +80,21 @@ async def test_what_was_paid_before_a_crash_counts(unlocker: tuple[UnlockerServe
     rest = await listen(crawl(settings(), Past(ledger=said.ledger), token=TOKEN, base_url=base_url))
     # The three pages that were left, and robots.txt a second time.
     assert rest.results[0]["cost"] == pytest.approx(0.0015 * (5 + 4))
+
+
+async def test_a_crawl_that_is_stopped_has_a_bill(unlocker: tuple[UnlockerServer, str]) -> None:
+    server, base_url = unlocker
+    config = settings(concurrency=2)
+    said = Said()
+    events = crawl(config, token=TOKEN, base_url=base_url)
+    async for event in events:
+        said.take(event)
+        if isinstance(event, Entry) and len(said.records) >= 3:
+            break
+    await events.aclose()
+    wound_up = wind_up("crawl", config.to_dict(), Past(ledger=said.ledger), credentials={"brightdata": TOKEN})
+    (result,) = (await listen(wound_up)).results
+    assert 0.0015 * server.charged <= result["cost"] <= 0.0015 * (server.charged + 2)
 
 
 @pytest.mark.parametrize(

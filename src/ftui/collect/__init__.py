@@ -147,3 +147,5 @@ async def wind_up(
                 yield event
     elif isinstance(settings, Crawl) and settings.unlocker:
         yield bill(settings, past)
+    elif isinstance(settings, Crawl) and settings.unlocker:
+        yield bill(settings, past)

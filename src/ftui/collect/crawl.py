@@ -31,7 +31,7 @@ from ftui.collect.readers import Readers
 from ftui.collect.site import MOST_RUNNING, normalise
 from ftui.collect.unlocker import Unlocker
 from ftui.errors import CredentialError, InputError, MoneyError
-from ftui.events import Event
+from ftui.events import Event, Result
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,15 @@ async def crawl(
         for event in run.finish():
             yield event
         yield run.result()
+
+
+def bill(config: Crawl, past: Past) -> Result:
+    """What a crawl through the Web Unlocker has cost that a person has stopped.
+
+    Requests that were under way then may be charged: they are counted.
+    """
+    requests = sum(entry.get("paid", 0) for entry in past.ledger) + config.concurrency
+    return Result({"cost": min(requests * config.price_per_request, config.cost_at_most())})
 
 
 def _fetcher(config: Crawl, token: str, base_url: str) -> Fetcher:

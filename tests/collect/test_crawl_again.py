@@ -160,11 +160,18 @@ async def test_only_failures_are_tried_again_and_what_they_lead_to(site: tuple[W
     website.hits.clear()
     website.replies["/map.xml"] = Reply(f"<urlset><url><loc>{url}/mapped</loc></url></urlset>")
     website.replies["/a"] = page("A", TEXT, ["/", "/new"])
-    website.replies["/new"] = website.replies["/mapped"] = page("New", TEXT)
-    past = Past(known=known(first.records).known, only=(f"{url}/map.xml", f"{url}/a"))
+    website.replies["/new"] = website.replies["/mapped"] = page("New", TEXT, ["/"])
+    looked: list[str] = []
+
+    def look(key: str) -> Mapping[str, Any] | None:
+        looked.append(key)
+        return known(first.records).known(key)
+
+    past = Past(known=look, only=(f"{url}/map.xml", f"{url}/a"))
     again = await listen(crawl(settings(url, retries=0), past))
     assert set(again.records) == {f"{url}/a", f"{url}/new", f"{url}/mapped"}
     assert website.hits == dict.fromkeys(("/robots.txt", "/map.xml", "/mapped", "/a", "/new"), 1)
+    assert looked.count(f"{url}/") == 1
 
     past = Past(known=known(first.records).known, only=(f"{url}/b",))
     still = await listen(crawl(settings(url), past))

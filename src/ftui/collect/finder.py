@@ -67,6 +67,7 @@ class Finder:
         if 0 <= self._max_depth < depth or not (via or self.patterns.wants(url)):
             return False
         if self._past.only and self._past.known(url) is not None:
+            self._frontier.pass_over(url)
             return True
         return self._add(Waiting(url, depth, via))
 

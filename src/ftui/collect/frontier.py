@@ -84,6 +84,10 @@ class Frontier:
         self.skipped += 1
         return True
 
+    def pass_over(self, url: str) -> None:
+        """Remember, for this run of the crawl alone, an address that needs no second look."""
+        self._seen.add(hash(tidied(url)))
+
     def settle(self, page: Waiting, outcome: Outcome, size: int = 0) -> None:
         """Note how an address that was on the list ended."""
         self._note("settled", [page.url, outcome, size])

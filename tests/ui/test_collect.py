@@ -57,6 +57,20 @@ async def test_progress_rate_time_left_and_reasons(monkeypatch: pytest.MonkeyPat
         await golden(driver.app, f"collect-{size[0]}x{size[1]}")
 
 
+async def test_a_reason_opens_what_failed_for_it() -> None:
+    import fixed_data
+
+    fixed_data.make()
+    async with Driver() as driver:
+        await driver.press("2", "s", "j", "enter")
+        assert "▸ failed 4, left out 11" in driver.screen
+        assert "http://127.0.0.1:8765/empty" in driver.screen
+        await driver.press("question_mark", *"raw")
+        assert "records" in driver.screen
+        await driver.press("escape", "escape", "escape")
+        assert "enter records" in driver.footer
+
+
 @SIZES
 async def test_a_snapshot_at_the_vendor_says_its_state_since_when_and_the_money(
     monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]

@@ -34,7 +34,7 @@ def meaning(store: Store, source: Source, task: Task | None, reasons: Reasons) -
         return "collect"
     if task.checkpoint.get("unclear"):
         return "what became of it"
-    if store.tasks.goes_on(task):
+    if not task.open and store.tasks.goes_on(task):
         return "go on"
     # A row that cannot be read stays as it is: files are read again as a whole.
     if task.state == "done" and reasons.failed and source.kind != "files":

@@ -83,7 +83,7 @@ class FormScreen(ModalScreen[Values | None]):
         & .line > Select { width: 1fr; height: 1; border: none; }
         & .line > Select > SelectCurrent { background: $surface; }
         & .line > Select:focus > SelectCurrent { background: $block-cursor-blurred-background; }
-        & .lines > #foot { margin-top: 1; }
+        & .lines > #foot { margin: 1 1 0 1; }
     }
     """
 

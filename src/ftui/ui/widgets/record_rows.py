@@ -81,6 +81,9 @@ def record_text(record: Mapping[str, Any], characters: int, width: int) -> list[
     moment = datetime.fromtimestamp(record["time"], UTC).astimezone()
     rows += [row((f"{size(characters)}, stored {moment:%Y-%m-%d %H:%M}", "dim")), ()]
     fields = dict(data) if isinstance(data, Mapping) else {"": data}
+    for name in ("title", "url"):
+        if fields.get(name) == record[name]:
+            del fields[name]  # it stands above
     left = MOST_SHOWN
     for name in _TEXTS:
         text = fields.get(name)

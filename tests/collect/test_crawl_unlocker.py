@@ -17,7 +17,8 @@ from servers.serve import serve
 from servers.unlocker import TOKEN, ZONE, UnlockerServer
 from servers.website import Reply, Website, page
 
-TEXT = "The Tavrik kettle boils a litre in three minutes."
+# Long enough for a page: below 250 characters the reader tries harder, and each test would wait for it.
+TEXT = " ".join(["The Tavrik kettle boils a litre in three minutes."] * 6)
 SITE = "https://shop.test"
 
 

@@ -48,7 +48,7 @@ class CollectPlace(Place):
     CollectPlace {
         & > Horizontal { height: 1fr; }
         & #sources { width: 9fr; }
-        & #how { width: 13fr; padding: 0 1 0 0; }
+        & #how { width: 13fr; padding: 0 1 0 0; overflow-y: auto; scrollbar-size-vertical: 1; }
         & #progress { padding: 0 0 0 1; }
         & #reasons-head { height: auto; margin-top: 1; padding: 0 0 0 1; }
         & #reasons { height: 1fr; min-height: 3; }
@@ -122,7 +122,9 @@ class CollectPlace(Place):
         entitle(pane, f"{source.name} · {KINDS[source.kind]}")
         self._reasons.look(self.app.store, task)
         width, sentence = lines.size.width - 1, again.WORDS[self._meaning]
-        lines.show(progress_rows(source, task, self._counts[source.id], clock.now(), width, sentence))
+        rows = progress_rows(source, task, self._counts[source.id], clock.now(), width, sentence)
+        # A small terminal has no line to spare for air.
+        lines.show([line for line in rows if line or not self.has_class("-narrow")])
         head = [row(("failed, and left out on purpose   ", "dim"), ("enter", "key"), (" shows which", "dim"))]
         self.query_one("#reasons-head", Lines).show(head if self._reasons.groups else [])
         reasons.update(len(self._reasons.groups))

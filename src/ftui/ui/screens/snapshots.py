@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 _SYMBOLS: dict[str, tuple[str, Tone]] = {"ready": ("✓", "ok"), "failed": ("✗", "bad"), "cancelled": ("!", "warn")}
 
+_ID, _SIZE = 22, 10
+_WIDE = 76
+"""From so many cells on, the size of a snapshot is shown too."""
+
 
 class SnapshotsScreen(ModalScreen[str | None]):
     """Gives the id of the chosen snapshot, None after `esc`.
@@ -62,13 +66,19 @@ class SnapshotsScreen(ModalScreen[str | None]):
             yield Lines(id="foot")
 
     def on_mount(self) -> None:
-        columns = fit("  snapshot", 25) + fit("status", 11) + fit("asked for", 17) + fit("records", 10, "right")
-        self.query_one("#head", Lines).show([row((" " + columns + fit("size", 9, "right"), "dim"))])
         keys = row(("enter ", "key"), ("take it, costs nothing   ", "dim"), ("r ", "key"), ("look again   ", "dim"))
         self.query_one("#foot", Lines).show([keys + row(("esc ", "key"), ("back", "dim"))])
         self.query_one(RowList).focus()
         # What is said then is wrapped to the width that the first layout gives.
         self.call_after_refresh(self.action_look)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_head)
+
+    def _show_head(self) -> None:
+        size = fit("size", _SIZE, "right") if self.query_one(RowList).row_width >= _WIDE else ""
+        columns = fit("  snapshot", _ID + 3) + fit("status", 11) + fit("asked for", 17) + fit("records", 10, "right")
+        self.query_one("#head", Lines).show([row((" " + columns + size, "dim"))])
 
     def action_look(self) -> None:
         self._show((), f"asking Bright Data for the snapshots of {self._name} …")
@@ -100,10 +110,10 @@ class SnapshotsScreen(ModalScreen[str | None]):
         held = size(item.bytes) if item.bytes is not None else ""
         return row(
             (f"{symbol} ", tone),
-            fit(plain(item.id), 22) + " ",
+            fit(plain(item.id), _ID) + " ",
             fit(plain(item.status), 10) + " ",
             (fit(plain(item.created[:16].replace("T", " ")), 17), "dim"),
-            fit(records, 10, "right") + fit(held, 9, "right"),
+            fit(records, 10, "right") + (fit(held, _SIZE, "right") if width >= _WIDE else ""),
         )
 
     def on_row_list_selected(self, event: RowList.Selected) -> None:

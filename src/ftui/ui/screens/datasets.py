@@ -81,6 +81,8 @@ class DatasetsScreen(ModalScreen[str | None]):
         rows = self.query_one(RowList)
         rows.cursor = 0
         rows.update(len(self._found) + bool(self._typed))
+        # The scroll bar comes and goes with their number.
+        self.call_after_refresh(self._show_head)
 
     def _row(self, index: int, width: int) -> Row:
         if self._typed:

@@ -244,8 +244,19 @@ def compare(store: Store, model_id: int) -> int:
 
 
 def stop(store: Store, task_id: int) -> None:
-    """Stop a task; what it has done stays."""
-    store.tasks.ask(task_id, "stop")
+    """Stop a task; what it has done stays.
+
+    A collection that waits or is paused may have a job at Bright Data, which goes on and is
+    paid for: a worker has to end it there.
+    """
+    with store.database.write():
+        task = store.tasks.get(task_id)
+        begun = task.kind == "collect" and task.state in ("queued", "paused") and task.started is not None
+        if begun:
+            store.tasks.ask(task_id, None)
+        (store.tasks.set_control if begun else store.tasks.ask)(task_id, "stop")
+    if begun:
+        worker.ensure(store)
 
 
 def pause(store: Store, task_id: int) -> None:

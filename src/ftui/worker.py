@@ -159,8 +159,10 @@ class Worker:
             store.tasks.finish(task_id, "failed", error=error)
             del self._failed[task_id]
         for task in reversed(store.tasks.all(states=("queued",))):
-            # Jobs run at their providers, side by side: each is watched for itself.
-            slot = f"train {task.id}" if task.kind == "train" else task.kind
+            # Jobs run at their providers, side by side: each is watched for itself. What is only
+            # to be stopped waits for no other: it may be running for money elsewhere.
+            alone = task.kind == "train" or task.control == "stop"
+            slot = f"{task.kind} {task.id}" if alone else task.kind
             if slot not in self._running and store.tasks.start(task.id):
                 thread = threading.Thread(target=self._do, args=(task.id,), name=f"task-{task.id}", daemon=True)
                 self._running[slot] = thread

@@ -19,7 +19,7 @@ from ftui.collect.files import Files, read_files
 from ftui.collect.past import NOTHING
 from ftui.collect.past import Past as Past
 from ftui.errors import InputError
-from ftui.events import Batch, Event, Failure, Record
+from ftui.events import Batch, Event, Failure, Record, Result
 
 Source = Crawl | BrightData | Files
 KINDS: dict[str, type[Source]] = {"crawl": Crawl, "brightdata": BrightData, "files": Files}
@@ -130,6 +130,20 @@ async def read_inputs(path: str) -> list[dict[str, Any]]:
     return inputs
 
 
+def bill_so_far(kind: str, config: Mapping[str, Any], past: Past) -> Result | None:
+    """What a collection has cost that did not come to its end, None where only the service can tell.
+
+    Args:
+        past: of this run; where it is empty, nothing was asked for.
+    """
+    settings = source(kind, config)
+    if isinstance(settings, Crawl):
+        return bill(settings, past) if settings.unlocker else None
+    if isinstance(settings, BrightData) and not past.state and not past.ledger:
+        return Result({"cost": 0.0})
+    return None
+
+
 async def wind_up(
     kind: str,
     config: Mapping[str, Any],
@@ -140,12 +154,10 @@ async def wind_up(
 ) -> AsyncGenerator[Event, None]:
     """After a person has stopped a collection: cancel what runs for money at Bright Data, take what has come."""
     settings = source(kind, config)
-    if isinstance(settings, BrightData):
+    if (known := bill_so_far(kind, config, past)) is not None:
+        yield known
+    elif isinstance(settings, BrightData):
         token = credentials.get("brightdata", "")
         async with aclosing(wind_up_dataset(settings, token, base_url=brightdata_url, past=past)) as events:
             async for event in events:
                 yield event
-    elif isinstance(settings, Crawl) and settings.unlocker:
-        yield bill(settings, past)
-    elif isinstance(settings, Crawl) and settings.unlocker:
-        yield bill(settings, past)

@@ -55,6 +55,10 @@ async def run(store: Store, task_id: int, stopping: threading.Event) -> None:
 
 async def _drive(store: Store, task: Task, steps: Steps, sink: Sink, stopping: threading.Event) -> str:
     """Iterate the steps; gives the task's final state, "" when the worker's end cut it off."""
+    # A wish may be older than this worker: what a person has stopped must not even begin.
+    outcome = _asked(store, task, stopping)
+    if outcome is not None:
+        return outcome
     while True:
         pending = asyncio.ensure_future(anext(steps, None))
         while not pending.done():

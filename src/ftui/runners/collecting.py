@@ -52,6 +52,9 @@ async def collect_records(store: Store, task: Task) -> AsyncIterator[Event]:
     except Exception:
         if not asked:
             store.money.settle(reference, 0.0)
+        elif source.kind == "crawl" and cost:
+            # Each request is a purchase of its own, so that the bill is known; a job's is not.
+            _settle_so_far(store, task, source)
         raise
 
 
@@ -103,6 +106,13 @@ def _keys() -> Mapping[str, str]:
     if found is None:
         raise checks.no_brightdata_token()
     return {"brightdata": found.key}
+
+
+def _settle_so_far(store: Store, task: Task, source: Source) -> None:
+    from ftui import collect
+
+    if (bill := collect.bill_so_far(source.kind, source.config, _past(store, task, source))) is not None:
+        _settle(store, f"collect-{task.id}", bill)
 
 
 def _settle(store: Store, reference: str, result: Result) -> None:

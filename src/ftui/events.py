@@ -105,9 +105,15 @@ class Entry:
 
     It is committed together with all that was said before it; the lines are handed
     back in their order. Unlike a `Checkpoint` it may be lost to a power cut, not to a crash.
+
+    Attributes:
+        data: the line, JSON values only.
+        at_once: whether the next event is asked for only when it is committed. Otherwise
+            that may take a moment: where little depends on it, few transactions are cheaper.
     """
 
     data: Mapping[str, Any]
+    at_once: bool = True
 
 
 @dataclass(frozen=True, slots=True)

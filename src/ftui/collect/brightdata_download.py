@@ -53,9 +53,9 @@ class Taken:
     part_failed: int = 0
     bytes: int = 0
 
-    def entry(self, job_id: str) -> Entry:
+    def entry(self, job_id: str, *, at_once: bool = True) -> Entry:
         place = [self.place.at, self.place.rows, self.place.seal]
-        return Entry({"job": job_id, **vars(self), "place": place, "missing": list(self.missing)})
+        return Entry({"job": job_id, **vars(self), "place": place, "missing": list(self.missing)}, at_once)
 
     @classmethod
     def of(cls, ledger: Sequence[Mapping[str, Any]], job_id: str) -> Taken:
@@ -232,7 +232,8 @@ class Download:
                 if first == 1 and len(block.rows) == 1:
                     self._heed(block.rows[0])
                 yield self._batch(block, first)
-                yield self.taken.entry(self.job_id)
+                # What would come again is of the part under way, which is asked for again as a whole.
+                yield self.taken.entry(self.job_id, at_once=False)
                 if time.monotonic() - self._told > _PROGRESS_SECONDS:
                     self._told = time.monotonic()
                     yield self.progress(text)

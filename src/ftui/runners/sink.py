@@ -8,11 +8,14 @@ from typing import Any
 
 from ftui.events import Batch, Checkpoint, Entry, Event, Failure, Note, Progress, Record, Result
 from ftui.store import Store
+from ftui.store.records import Rows
 from ftui.store.tasks import Task
 
 CONTROL_SECONDS = 0.25
 FLUSH_SECONDS = 0.25
-BATCH = 500
+LARGEST = 16 * 2**20
+"""Characters of records in one transaction. Few large ones are far cheaper than many: an index over keys in
+no order has most of its pages written in each."""
 
 
 class Sink:
@@ -21,7 +24,7 @@ class Sink:
     def __init__(self, store: Store, task: Task) -> None:
         self._store = store
         self._task = task
-        self._records: list[Record] = []
+        self._rows = self._no_rows()
         self._failures: list[Failure] = []
         self._notes: list[Note] = []
         self._entries: list[Mapping[str, Any]] = []
@@ -33,12 +36,15 @@ class Sink:
     def take(self, event: Event) -> None:
         match event:
             case Record():
-                self._records.append(event)
+                self._rows.add(event)
             case Failure():
                 self._failures.append(event)
             case Batch():
-                self._records += [item for item in event.items if isinstance(item, Record)]
-                self._failures += [item for item in event.items if isinstance(item, Failure)]
+                for item in event.items:
+                    if isinstance(item, Record):
+                        self._rows.add(item)
+                    else:
+                        self._failures.append(item)
             case Note():
                 self._notes.append(event)
             case Progress():
@@ -51,8 +57,9 @@ class Sink:
                 self._store.tasks.save_checkpoint(self._task.id, event.state)
             case Entry():
                 self._entries.append(event.data)
-                self.flush()
-        if len(self._records) >= BATCH or time.monotonic() - self._flushed > FLUSH_SECONDS:
+                if event.at_once:
+                    self.flush()
+        if self._rows.size >= LARGEST or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
     def control_due(self) -> bool:
@@ -64,13 +71,13 @@ class Sink:
         return True
 
     def flush(self) -> None:
-        self._flushed = time.monotonic()
         tasks, task = self._store.tasks, self._task
-        if not (self._records or self._failures or self._notes or self._entries or self._progress):
+        if not (self._rows.size or self._failures or self._notes or self._entries or self._progress):
+            self._flushed = time.monotonic()
             return
         with self._store.database.write():
-            if self._records and task.source is not None:
-                self._store.records.put(task.source, self._records, task.id)
+            if self._rows.size and task.source is not None:
+                self._store.records.put_rows(self._rows)
             if self._entries:
                 tasks.add_entries(task.id, self._entries)
             if self._failures:
@@ -79,4 +86,10 @@ class Sink:
                 tasks.log(task.id, self._notes)
             if self._progress is not None:
                 tasks.save_progress(task.id, self._progress)
-        self._records, self._failures, self._notes, self._entries, self._progress = [], [], [], [], None
+        self._rows, self._progress = self._no_rows(), None
+        self._failures, self._notes, self._entries = [], [], []
+        # The time from one to the next, without what they take.
+        self._flushed = time.monotonic()
+
+    def _no_rows(self) -> Rows:
+        return Rows(self._task.source or 0, self._task.id)

@@ -27,6 +27,8 @@ _NETWORK_MOUNTS = {
 }
 BUSY_SECONDS = 10.0
 BULK_PAGE = 16384
+BULK_CACHE = 32 * 1024
+"""KB at most, taken as it is needed: the index over a million keys in no order."""
 _MAKES = re.compile(r"(CREATE (TABLE|INDEX)|ALTER TABLE|INSERT INTO) ")
 
 
@@ -53,6 +55,7 @@ class Database:
             self.connection.execute("ATTACH DATABASE ? AS bulk", (str(bulk),))
             # For a new file. A record of some KB fills little more than half of a page of the usual 4 KB.
             self.connection.execute(f"PRAGMA bulk.page_size = {BULK_PAGE}")
+            self.connection.execute(f"PRAGMA bulk.cache_size = -{BULK_CACHE}")
             for name in ("main", "bulk"):
                 self.connection.execute(f"PRAGMA {name}.journal_mode = {journal}")
                 self.connection.execute(f"PRAGMA {name}.synchronous = NORMAL")

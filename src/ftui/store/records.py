@@ -105,6 +105,32 @@ class Sources:
             connection.execute("DELETE FROM sources WHERE id = ?", (identifier,))
 
 
+class Rows:
+    """Records on their way into the store, as text: it takes a fraction of the memory of what it stands for.
+
+    Args:
+        source: of all of them.
+        run: the task that collects them.
+
+    Attributes:
+        size: characters of their data.
+        single, repeating: values of rows; of the latter, a key can come again in this run.
+    """
+
+    def __init__(self, source: int, run: int = 0) -> None:
+        self.source = source
+        self.run = run
+        self.size = 0
+        self.single: list[tuple[Any, ...]] = []
+        self.repeating: list[tuple[Any, ...]] = []
+
+    def add(self, record: Record) -> None:
+        data = orjson.dumps(record.data).decode()
+        rows = self.repeating if record.repeats else self.single
+        rows.append((self.source, record.key, record.url, record.title, data, time.time(), self.run))
+        self.size += len(data)
+
+
 class Records:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -116,22 +142,23 @@ class Records:
             run: the task that collects. Where a key `repeats` within one run, the data
                 that came first keep it, others are stored under `key#digest`.
         """
-        now = time.time()
-        rows = [
-            (source, item.key, item.url, item.title, orjson.dumps(item.data).decode(), now, run) for item in records
-        ]
-        repeating = [row for row, item in zip(rows, records, strict=True) if item.repeats]
+        rows = Rows(source, run)
+        for record in records:
+            rows.add(record)
+        self.put_rows(rows)
+
+    def put_rows(self, rows: Rows) -> None:
+        """Store a batch, see `put`."""
         with self._database.write() as connection:
             before = _last_id(connection)
-            if len(repeating) < len(rows):
-                connection.executemany(_PUT, [row for row, item in zip(rows, records, strict=True) if not item.repeats])
-            if repeating:
-                self._put_repeating(connection, repeating)
+            connection.executemany(_PUT, rows.single)
+            if rows.repeating:
+                self._put_repeating(connection, rows.repeating)
             # An id is the highest one and one more, so that the difference is what is new.
             connection.execute(
                 "INSERT INTO bulk.totals VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET"
                 " records = records + excluded.records",
-                (source, _last_id(connection) - before),
+                (rows.source, _last_id(connection) - before),
             )
 
     @staticmethod

@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from collect.gather import Said, listen
-from collect.service import Stage, job, run, stage
+from collect.service import Stage, job, past_of, run, stage
 from ftui.collect.brightdata import AMAZON_PRODUCTS, collect_dataset
 from ftui.collect.brightdata_api import Api, NotReady
 from ftui.errors import CredentialError, FtuiError, InputError, MoneyError, NetworkError, ServiceError
@@ -93,6 +93,36 @@ async def test_refused_triggers_say_why(
     assert TOKEN not in str(error.value)
     assert error.value.do
     assert said.states[-1] == {}
+
+
+@pytest.mark.parametrize("before", [390, 399, 20_000])
+async def test_no_piece_of_the_key_is_told(service: tuple[BrightDataServer, str], before: int) -> None:
+    server, url = service
+    server.trigger_faults = [PlainTextResponse("x" * before + TOKEN, 400)]
+    with pytest.raises(InputError) as error:
+        await listen(run(url))
+    assert set(error.value.why) <= {"x", "…"}
+    server.statuses = [{"status": "failed", "error": f"not for {TOKEN}"}]
+    with pytest.raises(ServiceError) as failed:
+        await listen(run(url))
+    assert failed.value.why == "not for …"
+
+
+@pytest.mark.parametrize(
+    "answer", [PlainTextResponse("<html>one moment</html>"), JSONResponse({"error": "later"}), PlainTextResponse("")]
+)
+async def test_what_is_no_list_of_snapshots_is_not_taken_for_an_empty_one(
+    service: tuple[BrightDataServer, str], answer: Any
+) -> None:
+    server, url = service
+    server.trigger_faults, server.lists = ["lose"], [None, answer]
+    said = Said()
+    with pytest.raises(ServiceError, match="gives no list"):
+        await listen(run(url), said)
+    assert "intent" in said.states[-1]
+    later = await listen(run(url, past=past_of(said)))
+    assert server.triggers == 1, "the job is found later, and not started a second time"
+    assert len(later.records) == 2
 
 
 async def test_how_long_to_wait_may_stand_in_the_text_alone(service: tuple[BrightDataServer, str]) -> None:

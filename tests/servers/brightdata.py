@@ -91,6 +91,7 @@ class BrightDataServer:
             without starting the job, a number is a status, a Response is sent.
         scrape_faults: the same for the call that waits; also "slow", which hands over, and
             "cut", which breaks off after one row.
+        lists: what is sent in turn instead of the list of snapshots; None for the list itself.
         lists_scrapes: whether the list of snapshots knows of calls that wait.
         refusals: how many calls of each path's last part are answered with 429.
         retry_after: what these ask for.
@@ -113,6 +114,7 @@ class BrightDataServer:
     bodies: list[Response] = field(default_factory=list)
     trigger_faults: list[Any] = field(default_factory=list)
     scrape_faults: list[Any] = field(default_factory=list)
+    lists: list[Response | None] = field(default_factory=list)
     lists_scrapes: bool = True
     refusals: Counter[str] = field(default_factory=Counter)
     retry_after: str = "0"
@@ -230,6 +232,8 @@ class BrightDataServer:
 
     async def _list(self, request: Request) -> Response:
         asked = request.query_params
+        if self.lists and (instead := self.lists.pop(0)) is not None:
+            return instead
         if "dataset_id" not in asked:
             return JSONResponse({"error": "dataset_id is required"}, 400)
         found = [

@@ -158,6 +158,9 @@ class Api:
         Args:
             status: only those in this state ("running", "ready", "failed"), "" for all.
             since: a day (`2026-11-22`), or "" for all.
+
+        Raises:
+            ServiceError: the answer is no list. To take it for an empty one could start a job twice.
         """
         query = {"dataset_id": dataset_id, "limit": str(limit)}
         query |= {name: value for name, value in (("status", status), ("from_date", since)) if value}
@@ -165,8 +168,12 @@ class Api:
         answer = await self._account.call("/datasets/v3/snapshots", query)
         rows = answer.json()
         if isinstance(rows, Mapping):
-            rows = next((value for value in rows.values() if isinstance(value, list)), [])
-        listed = [snapshot_of(row, dataset_id) for row in rows or () if isinstance(row, Mapping) and row.get("id")]
+            rows = next((value for value in rows.values() if isinstance(value, list)), None)
+        if not isinstance(rows, list):
+            raise ServiceError(
+                "Bright Data gives no list of its snapshots", self._account.message(answer), "Resume it later"
+            )
+        listed = [snapshot_of(row, dataset_id) for row in rows if isinstance(row, Mapping) and row.get("id")]
         try:
             now = parsedate_to_datetime(answer.date).timestamp()
         except ValueError:

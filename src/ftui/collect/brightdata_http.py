@@ -261,5 +261,6 @@ class Account:
                 if value := body.get(name):
                     parts.append(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         text = ": ".join(parts) or answer.hint or answer.body[:4000].decode("utf-8", "replace")
-        text = " ".join(text.split())[:400] or status_reason(answer.status)
-        return text.replace(self._token, "…") if self._token else text
+        # Hidden before it is cut: a piece of the key is a piece too much.
+        text = text.replace(self._token, "…") if self._token else text
+        return " ".join(text.split())[:400] or status_reason(answer.status)

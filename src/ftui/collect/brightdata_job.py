@@ -220,7 +220,7 @@ class Job:
             if status in ENDED_BADLY:
                 yield self._forget()
                 words = (answer.get("error_message"), answer.get("error"), answer.get("message"), self.rows.job_id)
-                raise failed(status, str(next(word for word in words if word)))
+                raise failed(status, self.api.message({"error": str(next(word for word in words if word))}))
             yield self.rows.progress(self._waiting(status, records))
             await asyncio.sleep(self.config.poll_seconds)
 

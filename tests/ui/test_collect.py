@@ -195,7 +195,8 @@ async def test_a_lost_start_of_a_collector_asks_what_became_of_it(store: Store) 
         await driver.fill(job="j_m4x7c0de")
         await driver.press("enter")
         await driver.until(lambda: store.tasks.get(task).state == "queued")
-        assert store.tasks.get(task).checkpoint == {"snapshot_id": "j_m4x7c0de"}
+        assert store.tasks.get(task).checkpoint["snapshot_id"] == "j_m4x7c0de"
+        assert "unclear" not in store.tasks.get(task).checkpoint
 
 
 async def test_a_source_is_tagged_and_says_so(store: Store) -> None:

@@ -49,7 +49,7 @@ def shelf(store: Store, number: int = 5) -> int:
 
 
 @SIZES
-async def test_list_fields_failures(size: tuple[int, int]) -> None:
+async def test_list_fields_failures_and_a_record(size: tuple[int, int]) -> None:
     import fixed_data
 
     fixed_data.make(collecting=False)
@@ -69,18 +69,11 @@ async def test_list_fields_failures(size: tuple[int, int]) -> None:
         await driver.press("enter")
         assert "https://example.com/dp/B0GONE1" in driver.screen
         await golden(driver.app, f"records-failed-{name}")
-
-
-@SIZES
-async def test_a_record_is_read_and_seen_raw(size: tuple[int, int]) -> None:
-    import fixed_data
-
-    fixed_data.make(collecting=False)
-    async with Driver(size=size) as driver:
-        await driver.press("2", "j", "j", "enter", "enter")
+        # A record of another source, to read and as it is stored.
+        await driver.press("escape", "escape", "escape", "j", "enter", "enter")
         assert "Agent: Twenty minutes with two spoons" in driver.screen
         assert "source.line  1" in driver.screen
-        await golden(driver.app, f"record-{size[0]}x{size[1]}")
+        await golden(driver.app, f"record-{name}")
         await driver.press("v")
         assert '"line": 1' in driver.screen
         await driver.press("escape", "j", "s", "s", "escape", "escape")
@@ -236,7 +229,7 @@ def line(**more: object) -> object:
 @pytest.mark.parametrize("width", [20, 40, 76, 140])
 def test_a_row_fills_its_width(width: int) -> None:
     wide = line(title="漢字" * 40, url="https://example.com/" + "x" * 300)
-    assert width_of(record_row(wide, 0, width, 3)) == max(width, 3 + 5 + 9 + 8)  # type: ignore[arg-type]
+    assert width_of(record_row(wide, 0, width, 3)) == max(width, 3 + 4 + 9 + 8)  # type: ignore[arg-type]
 
 
 def test_a_long_address_shows_its_path() -> None:

@@ -39,7 +39,7 @@ class DatasetsScreen(ModalScreen[str | None]):
     DatasetsScreen {
         & .dialog { width: 92; }
         & Input { height: 3; }
-        & RowList { height: 1fr; }
+        & RowList { height: 1fr; scrollbar-gutter: stable; }
     }
     """
 
@@ -81,8 +81,6 @@ class DatasetsScreen(ModalScreen[str | None]):
         rows = self.query_one(RowList)
         rows.cursor = 0
         rows.update(len(self._found) + bool(self._typed))
-        # The scroll bar comes and goes with their number.
-        self.call_after_refresh(self._show_head)
 
     def _row(self, index: int, width: int) -> Row:
         if self._typed:

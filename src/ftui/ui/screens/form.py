@@ -147,10 +147,15 @@ class FormScreen(ModalScreen[Values | None]):
         foot = len(self.query_one("#foot", Lines).rows) + (1 if self._lines else 0)
         most = self.size.height * 9 // 10 - 2 - len(self._lead) - foot
         self.query_one("#form-fields").styles.max_height = max(most, 3)
-        self.call_after_refresh(self._cut_hints)
+        self.call_after_refresh(self._settle)
 
-    def _cut_hints(self) -> None:
-        """Textual cuts a placeholder without a word; the last cell is the cursor's."""
+    def _settle(self) -> None:
+        """With the room that there is now: keep the field with the focus in sight, and cut the hints.
+
+        Textual cuts a placeholder without a word; the last cell is the cursor's.
+        """
+        if self.focused is not None:
+            self.focused.scroll_visible(animate=False)
         for field in self._fields:
             if not field.choices:
                 widget = self.query_one(f"#{field.name}", Input)

@@ -44,7 +44,7 @@ class SnapshotsScreen(ModalScreen[str | None]):
     CSS = """
     SnapshotsScreen {
         & .dialog { width: 92; }
-        & RowList { height: 1fr; }
+        & RowList { height: 1fr; scrollbar-gutter: stable; }
         & #trouble { margin: 0 1; }
     }
     """

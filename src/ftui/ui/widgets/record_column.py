@@ -43,7 +43,7 @@ class RecordColumn(Vertical):
         height: 1fr;
         & #records-views { padding: 0 1; }
         & #records-head { padding: 0 0 0 1; }
-        & RowList { height: 1fr; display: none; }
+        & RowList { height: 1fr; display: none; scrollbar-gutter: stable; }
         &.-records #list, &.-fields #fields, &.-failed #reasons { display: block; }
         & FilterLine { display: none; padding: 0 1; }
         &.-filtering FilterLine { display: block; }

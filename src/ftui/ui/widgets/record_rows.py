@@ -29,7 +29,7 @@ def record_head(width: int, digits: int) -> Row:
     """What the columns of `record_row` are."""
     titles, addresses = _record_columns(width, digits)
     text = fit("", digits) + "  " + fit("title", titles) + "  " + fit("address or key", addresses)
-    return row((text + fit("size", _SIZE, "right") + " ", "dim"))
+    return row((text + fit("size", _SIZE, "right"), "dim"))
 
 
 def record_row(line: RecordLine | None, index: int, width: int, digits: int) -> Row:
@@ -45,13 +45,13 @@ def record_row(line: RecordLine | None, index: int, width: int, digits: int) -> 
     return row(
         (number, "dim"),
         fit(title, titles),
-        ("  " + fit(plain(where, addresses), addresses) + fit(size(line.size), _SIZE, "right") + " ", "dim"),
+        ("  " + fit(plain(where, addresses), addresses) + fit(size(line.size), _SIZE, "right"), "dim"),
     )
 
 
 def _record_columns(width: int, digits: int) -> tuple[int, int]:
     """Cells of the title, and of the address."""
-    room = width - digits - 5 - _SIZE
+    room = width - digits - 4 - _SIZE
     titles = max(room * 11 // 20, 8)
     return titles, max(room - titles, 0)
 

@@ -52,6 +52,11 @@ def test_parameters_have_one_order(given: str, wanted: str) -> None:
     assert tidied(given) == wanted
 
 
+@pytest.mark.parametrize("link", ["http://[", "//[x", "http://a]/", "http://a[b]/", "http://x\u2100y/"])
+def test_what_is_no_address_beside_another_is_none(link: str) -> None:
+    assert normalise(link, "https://x.test/a") == ""
+
+
 def test_a_site_is_its_host_and_port() -> None:
     same = {site_of(normalise(url)) for url in ("http://x.test", "https://www.x.test/a", "https://X.test/?b")}
     assert same == {"x.test"}

@@ -118,6 +118,21 @@ async def test_addresses_that_lead_nowhere(site: tuple[Website, str]) -> None:
     ]
 
 
+@pytest.mark.parametrize("target", ["http://[", "http://a[b]/", "http://x\u2100y/", "//a:b/", "mailto:x"])
+async def test_a_redirect_to_no_address_is_lost_alone(site: tuple[Website, str], target: str) -> None:
+    website, url = site
+    website.replies = {
+        "/robots.txt": moved(target),
+        "/": page("Home", TEXT, ["/bad", "/good"]),
+        "/bad": moved(target),
+        "/good": page("Good", TEXT),
+    }
+    said = await listen(crawl(settings(url)))
+    assert set(said.records) == {f"{url}/", f"{url}/good"}
+    assert said.reasons == {f"{url}/bad": "redirect to no web address"}
+    assert website.hits["/bad"] == 1
+
+
 async def test_private_networks_are_left_alone(site: tuple[Website, str]) -> None:
     website, url = site
     inside = [

@@ -132,6 +132,13 @@ def test_links_are_absolute(href: str, link: str) -> None:
     assert read_page(html.encode(), "https://x.test/a/page").links == [link]
 
 
+def test_a_page_with_broken_addresses_of_its_own_keeps_its_text_and_links() -> None:
+    head = '<base href="http://["><link rel="canonical" href="http://a]/">'
+    html = f'<html><head>{head}</head><body><main><p>Text</p><a href="next">n</a></main></body></html>'
+    page = read_page(html.encode(), "https://x.test/a/page")
+    assert (page.markdown, page.links, page.canonical) == ("Text\n\nn", ["https://x.test/a/next"], "")
+
+
 def test_links_are_bounded_and_a_page_may_send_on() -> None:
     links = "".join(f'<a href="/{n}">x</a>' for n in range(20_000))
     head = "<meta http-equiv='Refresh' content='0; URL=/next'>"

@@ -155,6 +155,7 @@ class Fetcher:
             verify=self._verify,
             cookies=self._cookies,
             limits=httpx.Limits(max_connections=2, max_keepalive_connections=2),
+            event_hooks={"response": [_take_location]},
         )
 
     async def get(
@@ -258,7 +259,13 @@ class Fetcher:
             modified=found.get("last-modified", ""),
             robots=found.get("x-robots-tag", "").lower(),
         )
-        return replace(answer, location=found["location"]) if response.has_redirect_location else answer
+        return replace(answer, location=response.extensions.get("location", ""))
+
+
+async def _take_location(response: httpx.Response) -> None:
+    """Put where a redirect leads aside: httpx fails where that is no address, though it is not to go there."""
+    if response.has_redirect_location:
+        response.extensions["location"] = response.headers.pop("location")
 
 
 def _guard(site: Site, url: str) -> Any:

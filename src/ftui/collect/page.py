@@ -156,7 +156,7 @@ def _published(meta: Mapping[str, str], jsonld: list[Any]) -> str:
 
 
 def _links(tree: Any, url: str) -> list[str]:
-    base = urljoin(url, _first(tree, "//base/@href"))
+    base = normalise(_first(tree, "//base/@href"), url) or url
     parts = urlsplit(base)
     root = f"{parts.scheme}://{parts.netloc}"
     found: dict[str, None] = {}

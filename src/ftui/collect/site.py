@@ -29,7 +29,10 @@ def normalise(url: str, base: str = "") -> str:
 
     Host names beyond ASCII, spaces and the like come out in the form that is sent.
     """
-    return _normalise(urljoin(base, url.strip()) if base else url)
+    try:
+        return _normalise(urljoin(base, url.strip()) if base else url)
+    except ValueError:  # `http://[` and its like
+        return ""
 
 
 @lru_cache(maxsize=8192)

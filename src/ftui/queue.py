@@ -74,7 +74,14 @@ def retry_failed(store: Store, source_id: int) -> int:
         latest = store.tasks.latest("collect", source.id)
         if latest is None or latest.open:
             raise BusyError(f"{source.name} is not collected yet", "what failed is known at its end", "Wait for it")
-        failed = store.tasks.failed_subjects(latest.id)
+        if room.needs_key(source.kind, source.config) and store.tasks.goes_on(latest):
+            # A new task would take its place, and what is left of it would never be fetched.
+            raise InputError(
+                f"{source.name} has not come to its end",
+                f"it is {latest.state}, and the rest of it is paid for",
+                f"Let it go on first: ftui collect again {source.name!r}",
+            )
+        failed_of, failed = failed_in(store, latest)
         if not failed:
             raise InputError(f"Nothing failed in {source.name}", "the last collection has no failures")
         if source.kind == "files":
@@ -85,9 +92,19 @@ def retry_failed(store: Store, source_id: int) -> int:
             )
         cost = room.cost_at_most(source.kind, source.config, failed)
         store.money.afford(f"Collecting what failed in {source.name}", cost)
-        task = store.tasks.add("collect", source.name, {"source": source.id, "failed_of": latest.id}, source.id)
+        task = store.tasks.add("collect", source.name, {"source": source.id, "failed_of": failed_of}, source.id)
     worker.ensure(store)
     return task
+
+
+def failed_in(store: Store, task: Task) -> tuple[int, list[str]]:
+    """What failed in a collection, and the task that says so.
+
+    A retry that broke off before it had tried anything leaves what it was to try.
+    """
+    while not (failed := store.tasks.failed_subjects(task.id)) and task.state != "done" and "failed_of" in task.args:
+        task = store.tasks.get(int(task.args["failed_of"]))
+    return task.id, failed
 
 
 def answer_trigger(store: Store, source_id: int, job_id: str | None) -> int:
@@ -95,14 +112,21 @@ def answer_trigger(store: Store, source_id: int, job_id: str | None) -> int:
 
     Args:
         job_id: its id at the vendor, None when it was not started.
+
+    Raises:
+        InputError: this is no id, or nothing is unclear.
     """
+    from ftui import collect as room
+
+    # Nothing must not mean None here: that starts the job once more.
+    named = None if job_id is None else room.job_id(job_id)
     with store.database.write(durable=True):
         source = store.sources.get(source_id)
         latest = store.tasks.latest("collect", source.id)
         if latest is None or latest.open or not latest.checkpoint.get("unclear"):
             raise InputError(f"Nothing is unclear about {source.name}", "no job of it waits for an answer")
-        state = {"snapshot_id": job_id.strip()} if job_id and job_id.strip() else {}
-        store.tasks.save_checkpoint(latest.id, state)
+        state = {name: value for name, value in latest.checkpoint.items() if name != "unclear"}
+        store.tasks.save_checkpoint(latest.id, state | {"snapshot_id": named, "named": True} if named else {})
         store.tasks.ask(latest.id, None)
     worker.ensure(store)
     return latest.id

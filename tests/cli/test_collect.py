@@ -134,6 +134,8 @@ def test_a_person_says_what_became_of_a_collector_job() -> None:
         fails(lost, 6, "not known whether")
         fails(run("collect", "again", "first"), 7, "--started ID")
         assert server.triggers == 1
+        fails(run("collect", "again", "first", "--started", ""), 7, "missing")
+        fails(run("collect", "again", "first", "--started", "j mistyped"), 7, "not the id")
         done = run("collect", "again", "first", "--started", server.jobs[0].id)
         assert done.returncode == 0, done.stderr
         assert server.triggers == 1
@@ -181,9 +183,12 @@ def test_inputs_come_from_a_file(tmp_path: Path) -> None:
         done = run("collect", "brightdata", *words)
         assert done.returncode == 0, done.stderr
         assert [row["zipcode"] for row in server.jobs[0].input] == ["10115", "75001"]
+        assert run("collect", "brightdata", *words, "--limit", "3").returncode == 0
+        assert server.jobs[1].query["limit_multiple_results"] == "6", "the limit counts for inputs of a file too"
+        fails(run("collect", "brightdata", "--snapshot", "s_1", "--input-file", str(file)), 7, "no inputs")
         file.write_text("url,zipcode\nhttps://shop.test/dp/1\n")
         fails(run("collect", "brightdata", *words), 7, "fewer cells")
-        assert server.triggers == 1
+        assert server.triggers == 2
 
 
 def test_a_reader_that_stops_reading_is_no_traceback() -> None:

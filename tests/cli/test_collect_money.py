@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.responses import PlainTextResponse
+
 from cli.test_cli import fails, run
-from cli.test_collect import bright_data, until
+from cli.test_collect import DATASET, bright_data, until
 from ftui import collect, credentials, queue, settings, worker
 from ftui.store import Store, create_project
 from servers import unlocker
-from servers.brightdata import BrightDataServer, product
+from servers.brightdata import BrightDataServer, error_row, product
 from servers.serve import serve
 from servers.website import Reply, Website, page
 
@@ -91,3 +93,28 @@ def test_a_crawl_through_the_web_unlocker_that_fails_costs_what_it_fetched() -> 
         fails(run("collect", "crawl", "https://shop.test", *words, "--max-pages", "99", "--max-cost", "5"), 7, "text")
     with Store("kettle") as store:
         assert 0.01 * server.charged <= store.money.spent() <= 0.01 * (server.charged + 1)
+
+
+def test_only_what_came_to_its_end_has_failures_to_retry() -> None:
+    gone = [error_row(1), error_row(2)]
+    pages = [row["input"]["url"] for row in gone]
+    with bright_data(rows=[product(1), *gone], statuses=["ready"]) as server, Store("kettle") as store:
+        words = ("collect", "brightdata", *pages, "--dataset", DATASET, "--discover-by", "none", "--name", "pages")
+        server.bodies = [PlainTextResponse("Invalid credentials", 401)]
+        fails(run(*words, "--max-cost", "1"), 4, "Invalid credentials")
+        fails(run("collect", "again", "pages", "--failed", "--max-cost", "1"), 7, "go on first")
+        assert run("collect", "again", "pages").returncode == 0
+        assert server.triggers == 1
+
+        # A retry that is refused has tried nothing; the next one still knows what there is to try.
+        server.trigger_faults = [PlainTextResponse("Balance is empty", 402)]
+        again = ("collect", "again", "pages", "--failed", "--max-cost", "0.001")
+        fails(run(*again), 8, "could pass the limit")
+        again = (*again[:-1], "1")
+        fails(run(*again), 8, "Balance")
+        server.rows = [product(2), product(3)]
+        done = run(*again)
+        assert done.returncode == 0, done.stderr
+        assert [row["url"] for row in server.jobs[1].input] == pages
+        assert store.records.count() == 3
+        fails(run(*again), 7, "Nothing failed")

@@ -82,6 +82,12 @@ async def test_a_lost_call_that_is_not_listed_is_a_question(service: tuple[Brigh
     with pytest.raises(ServiceError):
         await listen(run(url, pages(sync=True), past_of(said)))
     assert server.hits["scrape"] == before == 1
+    # So it stays where they mistype its id.
+    slip = Said()
+    with pytest.raises(ServiceError, match="s_slip"):
+        past = Past({"intent": said.states[-1]["intent"], "snapshot_id": "s_slip", "named": True})
+        await listen(run(url, pages(sync=True), past), slip)
+    assert slip.states[-1]["unclear"] is True
     # The person says that it was not started.
     assert (await listen(run(url, pages(sync=True)))).results[0]["done"] == 2
 
@@ -150,7 +156,12 @@ async def test_a_collector_whose_answer_was_lost_is_never_started_again_by_itsel
     assert server.hits["trigger"] == 1
     if server.jobs:
         # The person found it.
-        found = await listen(run(url, collector(), Past({"snapshot_id": "j_test1"})))
+        named = {name: value for name, value in said.states[-1].items() if name != "unclear"} | {"named": True}
+        slip = Said()
+        with pytest.raises(ServiceError, match="j_slip"):
+            await listen(run(url, collector(), Past({**named, "snapshot_id": "j_slip"})), slip)
+        assert slip.states[-1] == said.states[-1], "it is as unclear as before"
+        found = await listen(run(url, collector(), Past({**named, "snapshot_id": "j_test1"})))
         assert found.results[0]["done"] == 2
         assert server.triggers == 1
     anew = await listen(run(url, collector(), Past({})))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ftui import collect, queue
 from ftui.cli import collect_look
-from ftui.cli.common import add_follow_options, dollars, find_source, follow, open_store, print_json
+from ftui.cli.common import add_follow_options, dollars, find_source, follow, one_line, open_store, print_json
 from ftui.errors import InputError, MoneyError
 from ftui.store import Store
 
@@ -110,6 +110,10 @@ def _brightdata(options: argparse.Namespace) -> int:
 
 def _brightdata_config(options: argparse.Namespace) -> dict[str, Any]:
     if options.snapshot:
+        if options.inputs or options.input_file:
+            raise InputError(
+                "An earlier snapshot takes no inputs", "its rows are already there", "Give a snapshot or inputs"
+            )
         return {"snapshot_id": options.snapshot} | ({"dataset_id": options.dataset} if options.dataset else {})
     config = collect.brightdata_config(
         options.inputs,
@@ -120,6 +124,8 @@ def _brightdata_config(options: argparse.Namespace) -> dict[str, Any]:
     )
     if options.input_file:
         config["inputs"] = [*config["inputs"], *asyncio.run(collect.read_inputs(options.input_file))]
+        if "limit" in config:
+            config["limit"] = (options.limit or 0) * len(config["inputs"])
     if options.fields:
         config["fields"] = [name.strip() for name in options.fields.split(",")]
     if options.sync:
@@ -174,9 +180,9 @@ def _again(options: argparse.Namespace) -> int:
     with open_store(options) as store:
         source = find_source(store, options.name)
         latest = store.tasks.latest("collect", source.id)
-        if options.started or options.not_started:
+        if options.started is not None or options.not_started:
             return _report(store, queue.answer_trigger(store, source.id, options.started), options)
-        only = store.tasks.failed_subjects(latest.id) if options.failed and latest else ()
+        only = queue.failed_in(store, latest)[1] if options.failed and latest else ()
         if options.failed or latest is None or not store.tasks.goes_on(latest):
             # What goes on has its price behind it.
             _bounded(collect.cost_at_most(source.kind, source.config, only), options)
@@ -194,6 +200,6 @@ def _report(store: Store, task_id: int, options: argparse.Namespace) -> int:
         ended = "" if task.state == "done" else f"{task.state} after "
         print(f"{task.title}: {ended}{state.done:,} {state.unit}, {state.failed:,} failed, {state.skipped:,} skipped")
         for kind, reason, count in store.tasks.failures(task_id):
-            print(f"  {'✗' if kind == 'failed' else '·'} {reason}  {count:,}")
+            print(f"  {'✗' if kind == 'failed' else '·'} {one_line(reason)}  {count:,}")
         print(f"{store.records.count(task.source):,} records from it are in the project; next: ftui prepare")
     return 0 if task.state == "done" else 1

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from ftui.collect import brightdata_checks
 from ftui.collect.brightdata import BASE_URL, BrightData, collect_dataset, config_for, wind_up_dataset
 from ftui.collect.crawl import Crawl, bill, crawl
 from ftui.collect.files import Files, read_files
@@ -112,6 +113,17 @@ def collect(
     if isinstance(settings, Files):
         return read_files(settings, past)
     return collect_dataset(settings, token, base_url=brightdata_url, past=past)
+
+
+def job_id(text: str) -> str:
+    """The id of a job at Bright Data, as a person has typed it.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not text.strip():
+        raise InputError("The id of the job is missing", "nothing was given", "Copy it from brightdata.com/cp")
+    return brightdata_checks.job(text.strip())
 
 
 async def read_inputs(path: str) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ the list of snapshots is searched for the same dataset, time and input before an
 started again. The jobs of a collector of one's own are in no list: then a checkpoint with
 `unclear` is left, and only a person can say what became of the call:
 
-    {"snapshot_id": "j_…"}   it runs under this id; go on with it
-    {}                       it was not started; begin anew
+    {"intent": …, "snapshot_id": "j_…", "named": true}   it runs under this id; go on with it
+    {}                                                   it was not started; begin anew
 """
 
 from __future__ import annotations

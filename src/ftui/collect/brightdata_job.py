@@ -39,7 +39,8 @@ class Job:
 
     `state` holds `intent` once the job is about to be started, `snapshot_id` once it has an
     id, `ready` when its rows are there, `batch` and `parts` when they come in parts,
-    `unclear` when only the person can say whether it was started.
+    `unclear` when only the person can say whether it was started, `named` when they have said
+    under which id it runs.
     """
 
     config: BrightData
@@ -70,6 +71,14 @@ class Job:
         """Nothing will come of this job: started again, it is a new one."""
         self.state.clear()
         return Checkpoint({})
+
+    def _gone(self) -> Checkpoint:
+        """There is no such job. Where a person has named it, theirs may be another one that runs."""
+        if "named" not in self.state:
+            return self._forget()
+        kept = {name: self.state[name] for name in ("intent", "started") if name in self.state}
+        self.state = kept | {"unclear": True}
+        return Checkpoint(dict(self.state))
 
     async def run(self) -> AsyncGenerator[Event, None]:
         """The whole job, from wherever it was cut off."""
@@ -207,7 +216,7 @@ class Job:
                     # What has just been started is not everywhere yet, and it is paid for.
                     await asyncio.sleep(self.config.poll_seconds)
                     continue
-                yield self._forget()
+                yield self._gone()
                 raise gone.error from None
             status = str(answer.get("status", "unknown"))
             records = answer.get("records")
@@ -272,7 +281,7 @@ class Job:
                 if may_come and look < _LOOKS - 1:
                     await asyncio.sleep(self.config.poll_seconds)
                     continue
-                yield self._forget()
+                yield self._gone() if may_come else self._forget()
                 raise gone.error from None
 
     async def _divide(self) -> Checkpoint:

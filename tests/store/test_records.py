@@ -198,3 +198,17 @@ def test_a_survey_of_many_records_reads_some_from_all_over(store: Store) -> None
 def test_very_many_different_values_are_counted_up_to_a_bound() -> None:
     fields = survey(({"id": number} for number in range(3000)), 3000).fields
     assert (fields[0].filled, fields[0].distinct, len(fields[0].values)) == (3000, 1000, 50)
+
+
+def test_a_decision_does_not_wait_for_records_that_are_written(store: Store) -> None:
+    source = store.sources.add("shop", "files", {}).id
+    with Store("kettle") as worker:
+        with worker.database.write_records():
+            worker.records.put(source, [record("a", n=1)])
+            store.database.connection.execute("PRAGMA busy_timeout = 0")
+            store.meta.set("decided", "yes")
+            assert store.records.count() == 0, "not committed yet"
+        assert store.records.count() == 1
+        with pytest.raises(AssertionError, match="must not wait"), worker.database.write_records():
+            worker.meta.set("never", "so")
+        assert worker.meta.get("never") == ""

@@ -75,17 +75,19 @@ class Sink:
         if not (self._rows.size or self._failures or self._notes or self._entries or self._progress):
             self._flushed = time.monotonic()
             return
-        with self._store.database.write():
-            if self._rows.size and task.source is not None:
-                self._store.records.put_rows(self._rows)
-            if self._entries:
-                tasks.add_entries(task.id, self._entries)
-            if self._failures:
+        database = self._store.database
+        # Before the entries that count on them.
+        if self._failures or self._notes or self._progress:
+            with database.write():
                 tasks.add_failures(task.id, self._failures)
-            if self._notes:
                 tasks.log(task.id, self._notes)
-            if self._progress is not None:
-                tasks.save_progress(task.id, self._progress)
+                if self._progress is not None:
+                    tasks.save_progress(task.id, self._progress)
+        if self._rows.size or self._entries:
+            with database.write_records():
+                if task.source is not None:
+                    self._store.records.put_rows(self._rows)
+                tasks.add_entries(task.id, self._entries)
         self._rows, self._progress = self._no_rows(), None
         self._failures, self._notes, self._entries = [], [], []
         # The time from one to the next, without what they take.

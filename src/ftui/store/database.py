@@ -36,12 +36,12 @@ class Database:
     """A connection to `project.db` with `records.db` attached as `bulk`.
 
     Not thread-safe: one per thread. Reads go through `connection`, every write
-    through `write()`.
+    through `write()` or `write_records()`.
     """
 
     def __init__(self, project: Path, bulk: Path) -> None:
         self.path = project
-        self._depth = 0
+        self._within = ""
         self._own_writes = 0
         journal = "TRUNCATE" if on_network(project) or on_network(bulk) else "WAL"
         try:
@@ -102,28 +102,42 @@ class Database:
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
-        """A transaction: committed at the end of the block, rolled back by an exception.
+        """A transaction on the project's file: committed at the end of the block, rolled back by an exception.
 
         Args:
             durable: survives a power cut too (fsync at commit); for what spends money.
         """
-        if self._depth:
+        assert self._within != "records", "who holds the records' file must not wait for the project's"
+        with self._transaction("project", "UPDATE main.meta SET value = value WHERE 0", durable):
             yield self.connection
+
+    @contextmanager
+    def write_records(self) -> Iterator[sqlite3.Connection]:
+        """A transaction on the records' file alone: a decision, which goes into the other, does not wait for it."""
+        with self._transaction("records", "UPDATE bulk.totals SET records = records WHERE 0", False):
+            yield self.connection
+
+    @contextmanager
+    def _transaction(self, file: str, lock: str, durable: bool) -> Iterator[None]:
+        if self._within:
+            yield
             return
         try:
             if durable:
                 self.connection.execute("PRAGMA main.synchronous = FULL")
-            self.connection.execute("BEGIN IMMEDIATE")
-            self._depth = 1
+            # BEGIN IMMEDIATE would lock both files; an update of nothing locks its own.
+            self.connection.execute("BEGIN")
+            self._within = file
             try:
-                yield self.connection
+                self.connection.execute(lock)
+                yield
                 self.connection.execute("COMMIT")
                 self._own_writes += 1
             except BaseException:
                 self._roll_back()
                 raise
             finally:
-                self._depth = 0
+                self._within = ""
                 if durable:
                     self.connection.execute("PRAGMA main.synchronous = NORMAL")
         except sqlite3.DatabaseError as error:

@@ -19,6 +19,7 @@ from ftui.store.database import Database
 from ftui.store.survey import Survey, survey
 
 TAGS = ("domain", "general")
+_AT_ONCE = 2000
 _PUT = (
     "INSERT INTO bulk.records (source, key, url, title, data, time, run) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (source, key) DO UPDATE SET url = excluded.url, title = excluded.title,"
@@ -98,10 +99,23 @@ class Sources:
             connection.execute("UPDATE sources SET tag = ? WHERE id = ?", (tag, identifier))
 
     def delete(self, identifier: int) -> None:
-        """Remove a source with its records. Pairs made from them stay."""
+        """Remove a source with its records. Pairs made from them stay.
+
+        Takes seconds where there are very many: not for the thread of the screen.
+        """
+        # The source goes last: a later one can get its number, and must not find records under it.
+        removed = 1
+        while removed:
+            with self._database.write_records() as connection:
+                removed = connection.execute(
+                    "DELETE FROM bulk.records WHERE id IN"
+                    " (SELECT id FROM bulk.records WHERE source = ? ORDER BY id LIMIT ?)",
+                    (identifier, _AT_ONCE),
+                ).rowcount
+                connection.execute(
+                    "UPDATE bulk.totals SET records = records - ? WHERE source = ?", (removed, identifier)
+                )
         with self._database.write() as connection:
-            connection.execute("DELETE FROM bulk.records WHERE source = ?", (identifier,))
-            connection.execute("DELETE FROM bulk.totals WHERE source = ?", (identifier,))
             connection.execute("DELETE FROM sources WHERE id = ?", (identifier,))
 
 
@@ -149,7 +163,7 @@ class Records:
 
     def put_rows(self, rows: Rows) -> None:
         """Store a batch, see `put`."""
-        with self._database.write() as connection:
+        with self._database.write_records() as connection:
             before = _last_id(connection)
             connection.executemany(_PUT, rows.single)
             if rows.repeating:

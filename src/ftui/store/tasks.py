@@ -168,14 +168,14 @@ class Tasks:
 
         An empty one lets the task begin anew, so its ledger goes too.
         """
+        if not state:
+            self._forget(identifier)
         with self._database.write(durable=True) as connection:
             connection.execute("UPDATE tasks SET checkpoint = ? WHERE id = ?", (json.dumps(state), identifier))
-            if not state:
-                connection.execute("DELETE FROM bulk.ledger WHERE task = ?", (identifier,))
 
     def add_entries(self, identifier: int, entries: Sequence[Mapping[str, Any]]) -> None:
         """Write lines into the ledger of a task; they lie beside the records, and are committed with them."""
-        with self._database.write() as connection:
+        with self._database.write_records() as connection:
             connection.executemany(
                 "INSERT INTO bulk.ledger (task, entry) VALUES (?, ?)",
                 [(identifier, json.dumps(entry, ensure_ascii=False)) for entry in entries],
@@ -214,8 +214,12 @@ class Tasks:
                     identifier,
                 ),
             )
-            if state == "done":
-                connection.execute("DELETE FROM bulk.ledger WHERE task = ?", (identifier,))
+        if state == "done":
+            self._forget(identifier)
+
+    def _forget(self, identifier: int) -> None:
+        with self._database.write_records() as connection:
+            connection.execute("DELETE FROM bulk.ledger WHERE task = ?", (identifier,))
 
     def log(self, identifier: int, notes: Sequence[Note]) -> None:
         with self._database.write() as connection:

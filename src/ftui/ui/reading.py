@@ -1,4 +1,4 @@
-"""Long reads of the store, in a thread beside the screen's."""
+"""Long work with the store, mostly reads, in a thread beside the screen's."""
 
 from __future__ import annotations
 

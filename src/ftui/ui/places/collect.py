@@ -16,6 +16,7 @@ from ftui.ui.place import Place
 from ftui.ui.places import again
 from ftui.ui.places.progress import KINDS, Reasons, progress_rows, reason_row, source_row
 from ftui.ui.places.records import RecordsView
+from ftui.ui.reading import Reader
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.text import Row, plain, plural, row
 from ftui.ui.widgets.rows import Lines, RowList, entitle
@@ -313,12 +314,14 @@ class CollectPlace(Place):
             return
         count = plural(self._counts[source.id], "record")
 
+        def deleted(_: None) -> None:
+            self.refresh_view()
+            self.app.say(f"deleted {source.name} with {count}")
+
         def answered(yes: bool | None) -> None:
             if yes:
-                with self.app.trying():
-                    self.app.store.sources.delete(source.id)
-                    self.refresh_view()
-                    self.app.say(f"deleted {source.name} with {count}")
+                self.app.say(f"deleting {source.name} with {count} …")
+                Reader(self, "delete").read(lambda store: store.sources.delete(source.id), deleted)
 
         detail = f"Its {count} go with it. Pairs that were made from them stay."
         self.app.push_screen(AskScreen(f"Delete {plain(source.name)}?", detail, yes_label="delete"), answered)

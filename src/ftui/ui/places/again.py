@@ -36,8 +36,10 @@ def meaning(store: Store, source: Source, task: Task | None, reasons: Reasons) -
         return "what became of it"
     if not task.open and store.tasks.goes_on(task):
         return "go on"
-    # A row that cannot be read stays as it is: files are read again as a whole.
-    if task.state == "done" and reasons.failed and source.kind != "files":
+    # A row that cannot be read stays as it is: files are read again as a whole. A retry
+    # that broke off before it tried anything still has all of it to try.
+    failed = reasons.failed if task.state == "done" else "failed_of" in task.args
+    if failed and source.kind != "files":
         return "retry failed"
     return "collect again"
 
@@ -68,7 +70,7 @@ def retry(app: FtuiApp, source: Source, task: Task) -> None:
         _say_after(app, lambda: queue.retry_failed(app.store, source.id), said)
 
     with app.trying():
-        failed = app.store.tasks.failed_subjects(task.id)
+        _, failed = queue.failed_in(app.store, task)
         new_source.confirm_cost(app, source.kind, source.config, go_on, failed)
 
 
@@ -97,7 +99,8 @@ def _ask_what_became(app: FtuiApp, source: Source, task: Task) -> None:
     from ftui.ui.text import row, wrapped
 
     async def save(values: Values) -> None:
-        queue.answer_trigger(app.store, source.id, check_job(values["job"]))
+        # Nothing typed must not mean that nothing was started.
+        queue.answer_trigger(app.store, source.id, values["job"])
 
     def chosen(way: str | None) -> None:
         if way == "started":
@@ -120,18 +123,3 @@ def _ask_what_became(app: FtuiApp, source: Source, task: Task) -> None:
         Choice("s", "it was not started", "start it", "not started"),
     )
     app.push_screen(ChooseScreen(source.name, choices, lead), chosen)
-
-
-def check_job(text: str) -> str:
-    """An id of a job as it was typed.
-
-    Raises:
-        InputError: it is empty, or not a word.
-    """
-    from ftui.errors import InputError
-
-    if not text or not text.replace("_", "").isalnum():
-        raise InputError(
-            f"{text!r} is no id of a job", "it is a word like s_m4x7c0de", "Copy it from brightdata.com/cp"
-        )
-    return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from starlette.responses import PlainTextResponse
 
 from cli.test_cli import fails, run
@@ -33,6 +34,16 @@ def test_a_paused_job_that_is_stopped_is_cancelled() -> None:
         until(lambda: stopped(store, task))
         assert server.hits["cancel"] == 1
         assert 0 < store.money.spent() < 0.05
+
+
+@pytest.mark.parametrize("dataset", [DATASET, "c_kettles"])
+def test_stopped_while_it_is_started_its_answer_is_heard_out(dataset: str) -> None:
+    with bright_data(statuses=["running"], trigger_faults=["late"], not_ready=99) as server, Store("kettle") as store:
+        task = int(run(*WORDS, "--dataset", dataset, "--discover-by", "none", "--detach").stdout)
+        until(lambda: server.triggers > 0)
+        queue.pause(store, task)
+        until(lambda: store.tasks.get(task).state == "paused")
+        assert store.tasks.get(task).checkpoint["snapshot_id"] == server.jobs[0].id
 
 
 def left_behind(store: Store, server: BrightDataServer, **checkpoint: Any) -> int:

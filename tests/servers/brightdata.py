@@ -6,6 +6,7 @@ money at the real one.
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import email
 import io
@@ -88,7 +89,8 @@ class BrightDataServer:
         orders: "reverse" turns the rows of a download around.
         bodies: Responses that are sent instead of rows.
         trigger_faults: "lose" starts the job and closes the connection, "drop" closes it
-            without starting the job, a number is a status, a Response is sent.
+            without starting the job, "late" answers after a second, a number is a status, a
+            Response is sent.
         scrape_faults: the same for the call that waits; also "slow", which hands over, and
             "cut", which breaks off after one row.
         lists: what is sent in turn instead of the list of snapshots; None for the list itself.
@@ -205,6 +207,8 @@ class BrightDataServer:
         job = self.start(dataset_id, rows, request.query_params, form)
         if fault == "lose":
             return Closed()
+        if fault == "late":
+            await asyncio.sleep(1)
         return JSONResponse({name: job.id, "start_eta": "2026-11-22T18:00:00.000Z"})
 
     async def _scrape(self, request: Request) -> Response:

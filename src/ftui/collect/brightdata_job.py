@@ -27,6 +27,8 @@ _CLOCK_TOLERANCE = 2.0
 # Larger ones come in parts, each of which can be had again by itself.
 _ROWS_A_PART = 20_000
 _WIND_UP_SECONDS = 60.0
+# Less than a worker that is to end waits for its tasks.
+_HEAR_OUT_SECONDS = 10.0
 
 
 class Unclear(Exception):
@@ -131,8 +133,7 @@ class Job:
                         async for event in events:
                             yield event
                     return
-                intent = self.state["intent"]
-                identifier = await self.api.trigger(intent["query"], intent["input"], self.config.input_format)
+                identifier = await self._trigger()
             except Told as nothing:
                 yield self._forget()
                 raise nothing.error from None
@@ -154,6 +155,20 @@ class Job:
             "the answer was lost twice, and Bright Data lists no such job",
             "Look at brightdata.com/cp, then start it again",
         )
+
+    async def _trigger(self) -> str:
+        """The call that spends. Stopped in this moment, it is still heard out: its answer names what is to be ended."""
+        intent = self.state["intent"]
+        call = asyncio.ensure_future(self.api.trigger(intent["query"], intent["input"], self.config.input_format))
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            await asyncio.wait({call}, timeout=_HEAR_OUT_SECONDS)
+            if not call.done():
+                raise
+            return call.result()
+        finally:
+            call.cancel()
 
     async def _scrape(self) -> AsyncGenerator[Event, None]:
         """The call that waits for its rows, and hands over to a snapshot where it takes too long."""

@@ -69,8 +69,11 @@ async def _drive(store: Store, task: Task, steps: Steps, sink: Sink, stopping: t
             outcome = _asked(store, task, stopping)
             if outcome is not None:
                 pending.cancel()
-                with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
-                    await pending
+                with contextlib.suppress(asyncio.CancelledError):
+                    # What must not be left half done, as the start of a job, is still said.
+                    if (last := await pending) is not None:
+                        sink.take(last)
+                await steps.aclose()  # type: ignore[attr-defined]
                 return outcome
         event = pending.result()
         if event is None:

@@ -80,6 +80,18 @@ async def test_the_rate_that_robots_txt_asks_for(site: tuple[Website, str]) -> N
     assert website.most_at_once == 1
 
 
+@pytest.mark.parametrize("more", [{"delay": 0.05}, {"retries": 0, "concurrency": 1}], ids=["waiting", "given up"])
+async def test_retry_after_holds_for_every_page_of_the_site(site: tuple[Website, str], more: dict[str, Any]) -> None:
+    website, url = site
+    links = [f"/{n}" for n in range(6)]
+    website.replies = {"/": page("Home", TEXT, links), **{link: page(link, TEXT) for link in links}}
+    website.replies["/0"] = [Reply("", status=429, headers={"retry-after": "1"}), page("0", TEXT)]
+    await listen(crawl(settings(url, **more)))
+    asked = [moment for path, moment in website.moments if path in links]
+    # The first of these was told to wait, and nothing was sent until then.
+    assert asked[1] - asked[0] >= 0.9
+
+
 async def test_a_site_that_wants_a_day_between_two_pages_is_left_alone(site: tuple[Website, str]) -> None:
     website, url = site
     website.replies = {"/robots.txt": Reply("User-agent: *\nCrawl-delay: 86400", kind=PLAIN), "/": page("Home", TEXT)}

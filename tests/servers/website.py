@@ -7,6 +7,7 @@ last one from then on. It counts what it was asked for.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -65,6 +66,7 @@ class Website:
         most_at_once: requests that were under way at the same time.
         agents: the User-Agent headers seen.
         asked: the headers of the last request for each path.
+        moments: each path that was asked for, and when (seconds of a monotonic clock).
     """
 
     replies: dict[str, Reply | list[Reply]]
@@ -73,6 +75,7 @@ class Website:
     most_at_once: int = 0
     agents: set[str] = field(default_factory=set)
     asked: dict[str, dict[str, str]] = field(default_factory=dict)
+    moments: list[tuple[str, float]] = field(default_factory=list)
     _at_once: int = 0
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
@@ -81,6 +84,7 @@ class Website:
         query = scope["query_string"].decode()
         path = scope["path"] + (f"?{query}" if query else "")
         self.asked[path] = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
+        self.moments.append((path, time.monotonic()))
         self.agents.add(self.asked[path].get("user-agent", ""))
         found = self.replies.get(path) or self.otherwise(path) or Reply("nothing here", status=404)
         replies = found if isinstance(found, list) else [found]

@@ -203,10 +203,14 @@ class Fetcher:
                         )
                     return answer
                 reason, is_refusal = answer.reason or status_reason(answer.status), answer.status in (429, 503)
-            if attempt == self._retries or (asked or 0) > _LONGEST_WAIT or not self._may_repeat(failure):
+            patient = (asked or 0) <= _LONGEST_WAIT
+            if patient and asked is not None:
+                # It holds for the pages behind this one too, also where this one is given up.
+                site.pause(asked)
+            if attempt == self._retries or not patient or not self._may_repeat(failure):
                 raise NotFetched(reason, is_refusal, failure)
-            if asked is not None or is_refusal:
-                site.pause(asked if asked is not None else wait)
+            if asked is None and is_refusal:
+                site.pause(wait)
             await asyncio.sleep(wait if asked is None else asked)
         raise AssertionError("unreachable")
 

@@ -123,6 +123,7 @@ class Site:
     network: str | None = None
     _robots: Protego | None = None
     _next: float = 0.0
+    _paused: float = 0.0
 
     def read_robots(self, text: str, agent: str, delay: float) -> None:
         """Take over the rules of a robots.txt; the longer delay of site and person counts."""
@@ -139,12 +140,17 @@ class Site:
 
     async def turn(self) -> None:
         """Wait until the next request may be sent."""
-        now = time.monotonic()
-        moment = max(now, self._next)
-        self._next = moment + self.delay
-        if moment > now:
-            await asyncio.sleep(moment - now)
+        while True:
+            now = time.monotonic()
+            moment = max(now, self._next)
+            self._next = moment + self.delay
+            if moment > now:
+                await asyncio.sleep(moment - now)
+            # Whoever had a turn before the site asked for a pause takes another one behind it.
+            if moment >= self._paused:
+                return
 
     def pause(self, seconds: float) -> None:
         """Send nothing for a while, because the site asked for it."""
-        self._next = max(self._next, time.monotonic() + seconds)
+        self._paused = max(self._paused, time.monotonic() + seconds)
+        self._next = max(self._next, self._paused)

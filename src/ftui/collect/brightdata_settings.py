@@ -231,7 +231,7 @@ class BrightData(values.Settings):
             return f"Bright Data {name}, snapshot {self.snapshot_id}"
         how = f" by {self.discover_by}" if self.discover_by else ""
         most = self.most_records()
-        bound = f", at most {most:,} records" if most is not None else ""
+        bound = "" if most is None else ", at most 1 record" if most == 1 else f", at most {most:,} records"
         inputs = "1 input" if len(self.inputs) == 1 else f"{len(self.inputs):,} inputs"
         return f"Bright Data {name}{how}, {inputs}{bound}"
 

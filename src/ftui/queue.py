@@ -78,7 +78,7 @@ def retry_failed(store: Store, source_id: int) -> int:
             # A new task would take its place, and what is left of it would never be fetched.
             raise InputError(
                 f"{source.name} has not come to its end",
-                f"it is {latest.state}, and the rest of it is paid for",
+                f"it is {latest.state}; a retry would take its place, and leave its rest behind",
                 f"Let it go on first: ftui collect again {source.name!r}",
             )
         failed_of, failed = failed_in(store, latest)

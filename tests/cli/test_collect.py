@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from starlette.responses import PlainTextResponse
+
 from cli.test_cli import fails, rows, run
 from ftui import credentials, settings
 from ftui.store import Store, create_project
@@ -166,6 +168,14 @@ def test_a_stopped_job_is_cancelled_and_what_came_is_kept() -> None:
             assert server.jobs[0].cancelled
             assert store.records.count() == 2
             assert 0 < store.money.spent() < 0.05, "what came is paid, not the most it could have been"
+
+
+def test_what_a_service_says_reaches_the_terminal_as_harmless_text() -> None:
+    with bright_data(trigger_faults=[PlainTextResponse("No \x1b[2Jkettles", 400)]):
+        words = ("collect", "brightdata", "https://shop.test/best", "--limit", "5", "--max-cost", "1")
+        refused = run(*words)
+        fails(refused, 7, "No [2Jkettles")
+        assert "\x1b" not in refused.stderr
 
 
 def test_datasets_are_found_by_words() -> None:

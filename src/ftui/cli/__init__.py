@@ -58,7 +58,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _fail(error: FtuiError, cause: BaseException) -> int:
-    print(f"ftui: {error}", file=sys.stderr)
+    from ftui.cli.common import one_line
+
+    # Its words may come from a service or a file.
+    print(f"ftui: {one_line(error)}", file=sys.stderr)
     if os.environ.get("FTUI_DEBUG"):
         import traceback
 

@@ -256,10 +256,20 @@ async def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     assert said.reasons == {"closed": "Permission denied", "secret.jsonl": "Permission denied"}
 
 
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+async def test_a_table_that_says_its_delimiter(tmp_path: Path, first: str) -> None:
+    said = await read(write(tmp_path / "a.csv", f"{first}name,first;price\nKettle;1,50\n"))
+    assert said.records["a.csv:3"].data == {"name,first": "Kettle", "price": "1,50"}
+    assert len(said.records) == 1
+
+
 async def test_what_is_not_there(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     os.mkfifo(tmp_path / "pipe")
+    write(tmp_path / "good.jsonl", lines(rows(1)))
+    with pytest.raises(InputError, match=r"none\*.csv cannot be read: no file matches"):
+        await read(tmp_path / "good.jsonl", tmp_path / "none*.csv")
     for path, why in (
         (tmp_path / "no.csv", "there is no such file or folder"),
         (tmp_path / "*.csv", "no file matches"),
@@ -271,12 +281,12 @@ async def test_what_is_not_there(tmp_path: Path) -> None:
         assert error.value.why == why
     with pytest.raises(InputError) as error:
         await read(write(tmp_path / "errors.jsonl", lines([error_row(1), error_row(2)])))
-    assert error.value.why == "2 rows and 0 files could not be read"
+    assert error.value.why == "rows that cannot be read: 2, files: 0; the last because of: dead_page"
     write(tmp_path / "pictures" / "a.png", b"\x89PNG\0\x01")
     write(tmp_path / "pictures" / "b.png", b"\x89PNG\0\x01")
     with pytest.raises(InputError) as error:
         await read(tmp_path / "pictures")
-    assert error.value.why == "0 rows and 2 files could not be read"
+    assert error.value.why == "rows that cannot be read: 0, files: 2; the last because of: it is a binary file"
     with pytest.raises(InputError):
         Files(("a\0b",))
 

@@ -256,7 +256,7 @@ async def test_where_the_rows_of_an_object_are(tmp_path: Path) -> None:
     for cut in ('{"id": 1, "text": "never', '{"id": 1, "in": {', '{"id": 1', '{"id"', "{"):
         with pytest.raises(InputError) as error:
             await read(tmp_path / "a.json", cut)
-        assert error.value.why == "1 rows and 0 files could not be read"
+        assert error.value.why == "rows that cannot be read: 1, files: 0; the last because of: cut off in the middle"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])

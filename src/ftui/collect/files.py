@@ -72,7 +72,7 @@ async def read_files(config: Files, past: Past = NOTHING) -> AsyncGenerator[Even
         yield Note("The files have changed since the last run: they are read from the beginning", "warn")
     left_out = [one for one in left_out if not past.only or one.subject in past.only]
     if left_out and not run.has_begun:
-        run.skipped = len(left_out)
+        run.skipped, run.reason = len(left_out), left_out[-1].reason
         yield Batch(left_out)
     async with aclosing(_ahead(run.steps())) as steps:
         async for step in steps:
@@ -86,9 +86,10 @@ async def read_files(config: Files, past: Past = NOTHING) -> AsyncGenerator[Even
     if run.notes > _MOST_NOTES:
         yield Note(f"{run.notes - _MOST_NOTES} more notes of this kind are left out", "warn")
     if not run.done and not past.only:
+        last = f"; the last because of: {run.reason}" if run.reason else ""
         raise InputError(
             "There is nothing to use in what was named",
-            f"{run.failed} rows and {run.skipped} files could not be read",
+            f"rows that cannot be read: {run.failed:,}, files: {run.skipped:,}{last}",
             f"Look at the failures; what can be read is {formats.READABLE}",
         )
     yield Result({"done": run.done, "failed": run.failed, "skipped": run.skipped, "bytes": run.size})
@@ -129,11 +130,12 @@ class _Run:
         file: number of the file under way. row: rows of it that were taken.
         size: bytes of all files on disk.
         notes: how many there were, also those beyond the most that are said.
+        reason: why the last row or file that was not read could not be, "" for none since the last resumption.
     """
 
     def __init__(self, files: list[Named], only: frozenset[str]) -> None:
         self.file = self.row = self.done = self.failed = self.skipped = 0
-        self.size, self.notes = sum(file.size for file in files), 0
+        self.size, self.notes, self.reason = sum(file.size for file in files), 0, ""
         self._files, self._only = files, only
         seal = "\n".join(f"{file.name} {file.size} {file.changed}" for file in files)
         self._seal = rows.digest(seal.encode("utf-8", "replace"))
@@ -218,10 +220,10 @@ class _Run:
                 return
         if isinstance(event, Record):
             self.done += 1
-        elif event.kind == "failed":
-            self.failed += 1
         else:
-            self.skipped += 1
+            self.failed += event.kind == "failed"
+            self.skipped += event.kind == "skipped"
+            self.reason = event.reason
         self._items.append(event)
 
     def _is_due(self, stream: Stream | None) -> bool:

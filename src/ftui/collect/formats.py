@@ -66,6 +66,8 @@ _ARRAY_OF_ROWS = re.compile(r"\[\s*[\[{\]]")
 _LIST_MEMBER = re.compile(rf'"(?:{"|".join(LISTS)})"\s*:\s*\[\s*\{{')
 _HTML = re.compile(r"<(?:!doctype html|html|head|body|title|meta|main|article|section|div|p|h[1-6])\b", re.IGNORECASE)
 _SRT = re.compile(r"(?:\s*\d+\s*\n)?\s*\d+:\d\d:\d\d[,.]\d+\s*-->")
+# Excel writes and reads it in front of the header.
+_SAID = re.compile(r'"?sep=([,;|\t])"?\r?\n', re.IGNORECASE)
 # Shares of rows with as many cells as the header that make text a table, by what the name says.
 _LIKE_A_TABLE = {"csv": 0.5, "": 0.75, "text": 1.0}
 
@@ -242,6 +244,8 @@ def _delimiter(text: str, named: Format | None, suffix: str, is_whole: bool) -> 
     """The delimiter that splits the first rows into the same number of cells, at least two."""
     if not is_whole:
         text = text[: text.rfind("\n") + 1] or text
+    if said := _SAID.match(text):
+        return said[1]
     csv.field_size_limit(LONGEST)
     share = _LIKE_A_TABLE.get(named or "", 0.75)
     found: list[tuple[int, str]] = []

@@ -51,8 +51,9 @@ def find(paths: Sequence[str]) -> tuple[list[Named], list[Failure]]:
     files: dict[tuple[int, int], Named] = {}
     left_out: list[Failure] = []
     for path in paths:
-        count = len(files) + len(left_out)
+        is_empty = True
         for found in _look(path):
+            is_empty = False
             if found.why_not:
                 left_out.append(Failure(found.name, found.why_not, kind="skipped"))
                 continue
@@ -60,7 +61,7 @@ def find(paths: Sequence[str]) -> tuple[list[Named], list[Failure]]:
             files.setdefault(
                 (state.st_dev, state.st_ino), Named(found.path, found.name, state.st_size, state.st_mtime_ns)
             )
-        if len(files) + len(left_out) == count and not files:
+        if is_empty:
             why = "no file matches" if _is_pattern(path) else "the folder holds no file"
             raise InputError(f"{path} cannot be read", why, "Name another")
     return _told_apart(list(files.values())), left_out

@@ -51,6 +51,8 @@ def read_table(stream: Stream, delimiter: str) -> Iterator[Row]:
         yield from lines.dropped()
         if not problem and not any(cells):
             continue
+        if first == 1 and not problem and delimiter.join(cells).lower() == f"sep={delimiter}":
+            continue
         if not header and not problem:
             header = _names(cells)
             continue

@@ -65,6 +65,9 @@ class Job:
         self.state |= more
         if "snapshot_id" in more:
             self.state.pop("unclear", None)
+            if "intent" in self.state:
+                # Only what has no id is looked for by its inputs; a task is read several times a second.
+                self.state["intent"] = {name: self.state["intent"][name] for name in ("query", "at")}
             self.rows.job_id = str(more["snapshot_id"])
             self.rows.taken = Taken.of(self.ledger, self.rows.job_id)
         return Checkpoint(dict(self.state))

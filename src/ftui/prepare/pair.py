@@ -27,6 +27,7 @@ class Pair:
         origin: `template`, `phrasing` (how the question came about: "site", "also",
             "wrapped", "noise"), `heading`, `passage` (what the answer was made from), and
             `held` when it is the phrasing kept for validation.
+        flags: what a person should look at, with the reason of each in a few words.
         digest: SHA-256 of the messages.
     """
 
@@ -37,6 +38,7 @@ class Pair:
     source: int | None
     record: int | None
     origin: Mapping[str, Any]
+    flags: Mapping[str, str] = field(default_factory=dict)
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,28 @@ from typing import Any, Literal
 
 from ftui.prepare.tokens import count_messages
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]
+"""A message of the chat format: `role` and `content`, and where they apply `tool_calls`,
+`tool_call_id`, `name` and `weight`. `content` may be None beside tool calls."""
+
+BESIDE_MESSAGES = ("tools", "parallel_tool_calls", "functions")
+"""What a row of a training file may hold beside its messages; kept in `Pair.origin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A fact that is not trained on because a near-duplicate of it is.
+
+    Attributes:
+        record: id of its record.
+        question: its own question.
+        similarity: of the two, 0 to 1; 1 where nothing but its place is different.
+    """
+
+    record: int | None
+    url: str
+    question: str
+    similarity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +39,19 @@ class Pair:
     """One training example.
 
     Attributes:
-        messages: `role` and `content` each; the last is the assistant's.
+        messages: of the chat format; the last is the assistant's.
         fact: equal for all presentations of one fact.
         kind: "domain", or "general" for ordinary pairs that are mixed in.
         url: of the record, "" where it has none.
         source: id of the source of the record.
         record: id of the record.
         origin: `template`, `phrasing` (how the question came about: "site", "also",
-            "wrapped", "noise"), `heading`, `passage` (what the answer was made from), and
-            `held` when it is the phrasing kept for validation.
-        flags: what a person should look at, with the reason of each in a few words.
+            "wrapped", "noise"), `heading`, `passage` (what the answer was made from),
+            `held` when it is the phrasing kept for validation, and what a ready-made row
+            has beside its messages (`BESIDE_MESSAGES`).
+        flags: name of what a person should look at -> the reason in a few words.
+        stands_for: near-duplicates of its fact that were left out for it.
+        stand_ins: the first of those, by name.
         digest: SHA-256 of the messages.
     """
 
@@ -39,10 +63,12 @@ class Pair:
     record: int | None
     origin: Mapping[str, Any]
     flags: Mapping[str, str] = field(default_factory=dict)
+    stands_for: int = 0
+    stand_ins: tuple[StandIn, ...] = ()
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", digest(self.messages))
+        object.__setattr__(self, "digest", digest(self.messages, self.origin))
 
     @property
     def tokens(self) -> int:
@@ -74,7 +100,28 @@ def conversation(system: str, user: str, assistant: str) -> tuple[Message, ...]:
     return (*head, {"role": "user", "content": user}, {"role": "assistant", "content": assistant})
 
 
-def digest(messages: Iterable[Message]) -> str:
-    """SHA-256 of messages, the same for the same roles and texts."""
-    canonical = [[message["role"], message["content"]] for message in messages]
-    return hashlib.sha256(json.dumps(canonical, ensure_ascii=True).encode()).hexdigest()
+def text_of(message: Message) -> str:
+    """What a message says in words, "" for one that only calls tools."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else ()
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, Mapping))
+
+
+def last_text(messages: Iterable[Message], role: str) -> str:
+    """The text of the last message of `role`, "" where there is none."""
+    return next((text_of(each) for each in reversed(tuple(messages)) if each.get("role") == role), "")
+
+
+def digest(messages: Iterable[Message], origin: Mapping[str, Any] | None = None) -> str:
+    """SHA-256 of messages and of what stands beside them, the same for the same content."""
+    canonical: list[Any] = []
+    for message in messages:
+        entry = [message["role"], message.get("content")]
+        if len(message) > 2:
+            entry.append({key: value for key, value in message.items() if key not in ("role", "content")})
+        canonical.append(entry)
+    if beside := {key: origin[key] for key in BESIDE_MESSAGES if key in origin} if origin else None:
+        canonical.append(beside)
+    return hashlib.sha256(json.dumps(canonical, ensure_ascii=True, sort_keys=True).encode()).hexdigest()

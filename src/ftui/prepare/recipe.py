@@ -13,8 +13,11 @@ from ftui.errors import InputError
 
 QUESTIONS = "question-and-answer"
 PRODUCTS = "product-description"
+TRANSCRIPT = "transcript-to-questions"
+SUMMARY = "article-to-summary"
+STYLE = "house-style"
 OWN = "own"
-TEMPLATES = (QUESTIONS, PRODUCTS, OWN)
+TEMPLATES = (QUESTIONS, PRODUCTS, TRANSCRIPT, SUMMARY, STYLE, OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +35,26 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """How many ways a fact is asked. For `question-and-answer` only.
+    """How many ways a fact is asked. For `question-and-answer` and `transcript-to-questions`.
 
     Attributes:
         headings: "all", or "questions" for headings with a question mark only.
         presentations: pairs of one fact, all worded differently.
         noise: share of the extra presentations that are roughened (lower case, words
-            dropped, greetings); the others are put into another sentence.
+            dropped, greetings).
+        reworded: share of the other extra presentations in which a word is replaced by one
+            that means the same; the rest is put into another sentence.
+        synonyms: words that people use for the same, in any language, "chips, fries" each.
+        frames: sentences around a question, beside those built in: "On {topic}: {question}".
         also: what stands before further wordings of a question on the page.
     """
 
     headings: str = "all"
     presentations: int = 12
     noise: float = 0.6
+    reworded: float = 0.3
+    synonyms: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
     also: tuple[str, ...] = ("Also asked as",)
 
 
@@ -73,10 +83,29 @@ class Split:
 @dataclass(frozen=True, slots=True)
 class Messages:
     """A template of one's own: Jinja texts over `title`, `brand`, `features`, `description`,
-    `url` and the raw record as `data`."""
+    `text`, `url` and the raw record as `data`."""
 
     user: str = ""
     assistant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that writes what the records do not say in so many words. Off without a name.
+
+    Attributes:
+        provider: whose model, by its name in ftui.
+        name: as the provider calls the model.
+        pairs: questions with answers that are asked for about each passage; 0 for none.
+        wordings: further wordings of each question; 0 for none.
+        passage: characters of a record that are sent at once.
+    """
+
+    provider: str = ""
+    name: str = ""
+    pairs: int = 4
+    wordings: int = 2
+    passage: int = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +113,7 @@ class Recipe:
     """Everything that decides which pairs a set of records gives.
 
     Attributes:
-        template: "question-and-answer", "product-description" or "own".
+        template: one of `TEMPLATES`.
         system: system message of every pair; "" for none; None for the template's own.
         seed: everything random follows from it.
     """
@@ -97,6 +126,7 @@ class Recipe:
     mixture: Mixture = field(default_factory=Mixture)
     split: Split = field(default_factory=Split)
     messages: Messages = field(default_factory=Messages)
+    model: Model = field(default_factory=Model)
 
 
 _TABLES: dict[str, type[Any]] = {
@@ -105,6 +135,7 @@ _TABLES: dict[str, type[Any]] = {
     "mixture": Mixture,
     "split": Split,
     "messages": Messages,
+    "model": Model,
 }
 _LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
@@ -112,9 +143,13 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "answers.most": (20, 100_000),
     "questions.presentations": (1, 100),
     "questions.noise": (0, 1),
+    "questions.reworded": (0, 1),
     "mixture.general": (0, 0.9),
     "split.held": (0, 10),
     "split.least": (2, 100),
+    "model.pairs": (0, 20),
+    "model.wordings": (0, 10),
+    "model.passage": (500, 100_000),
 }
 _CHOICES = {"template": TEMPLATES, "questions.headings": ("all", "questions")}
 
@@ -185,6 +220,11 @@ class _Reader:
             for part in ("user", "assistant"):
                 if not getattr(recipe.messages, part).strip():
                     self._refuse("template", f'a template of your own needs [messages] with "{part}"')
+        for frame in recipe.questions.frames:
+            if "{question}" not in frame:
+                self._refuse("questions.frames", f'"{frame}" has no {{question}} in it')
+        if bool(recipe.model.provider) != bool(recipe.model.name):
+            self._refuse("model.provider", 'a model has both "provider" and "name"')
         if recipe.answers.least >= recipe.answers.most:
             self._refuse("answers.least", "least must be smaller than most")
         return recipe

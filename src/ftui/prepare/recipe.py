@@ -60,11 +60,17 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Attributes:
-    general: share of ordinary pairs in the whole, against forgetting; 0 for none.
+    """What the whole consists of.
+
+    Attributes:
+        general: share of ordinary pairs in the whole, against forgetting; 0 for none.
+        weights: by name or number of a source, 0 to 1. Of a source of the domain that share of
+            the facts is used; of general sources those with more weight are drawn from more
+            often. A source that is not named has 1.
     """
 
     general: float = 0.15
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +78,41 @@ class Split:
     """Which pairs are kept for validation.
 
     Attributes:
-        held: wordings of each fact that are never trained on.
-        least: a fact with fewer wordings of its own than this is trained on wholly.
+        by: "wording" holds back wordings of facts that are trained on. "fact" and "page" hold
+            back whole facts or pages; facts that are near-duplicates stay on one side.
+        share: of the facts or pages, 0 to 0.5.
+        held: with "wording": wordings of each fact that are never trained on.
+        least: with "wording": a fact with fewer wordings of its own is trained on wholly.
     """
 
+    by: str = "wording"
+    share: float = 0.1
     held: int = 1
     least: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Attributes:
+    most: a row with more tokens is flagged, since a trainer cuts it there; 0 for no limit.
+    """
+
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """Facts that nearly say what another one says. Equal pairs are never made twice.
+
+    Attributes:
+        near: share of three-word runs that two facts have in common when they are near, 0 to 1;
+            the better one stays. 0 to keep all.
+        numbers: whether facts may be near that hold other numbers: "the K7 weighs 2 kg",
+            "the K8 weighs 3 kg".
+    """
+
+    near: float = 0.85
+    numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +160,8 @@ class Recipe:
     questions: Questions = field(default_factory=Questions)
     mixture: Mixture = field(default_factory=Mixture)
     split: Split = field(default_factory=Split)
+    duplicates: Duplicates = field(default_factory=Duplicates)
+    tokens: Tokens = field(default_factory=Tokens)
     messages: Messages = field(default_factory=Messages)
     model: Model = field(default_factory=Model)
 
@@ -134,6 +171,8 @@ _TABLES: dict[str, type[Any]] = {
     "questions": Questions,
     "mixture": Mixture,
     "split": Split,
+    "duplicates": Duplicates,
+    "tokens": Tokens,
     "messages": Messages,
     "model": Model,
 }
@@ -147,11 +186,22 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "mixture.general": (0, 0.9),
     "split.held": (0, 10),
     "split.least": (2, 100),
+    "split.share": (0, 0.5),
+    "duplicates.near": (0, 1),
+    "tokens.most": (0, 10_000_000),
     "model.pairs": (0, 20),
     "model.wordings": (0, 10),
     "model.passage": (500, 100_000),
 }
-_CHOICES = {"template": TEMPLATES, "questions.headings": ("all", "questions")}
+_NAMES: Mapping[type[Any], str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    tuple: "a list of texts",
+    dict: "a table of numbers",
+}
+_CHOICES = {"template": TEMPLATES, "questions.headings": ("all", "questions"), "split.by": ("wording", "fact", "page")}
 
 
 def parse(text: str, name: str = "recipe.toml") -> Recipe:
@@ -216,6 +266,8 @@ class _Reader:
             }
             values[key] = kind(**table)
         recipe = Recipe(**values)
+        if 0 < recipe.duplicates.near < 0.3:
+            self._refuse("duplicates.near", "nearly all would be near below 0.3; 0 keeps all")
         if recipe.template == OWN:
             for part in ("user", "assistant"):
                 if not getattr(recipe.messages, part).strip():
@@ -241,11 +293,15 @@ class _Reader:
         if kind is tuple and isinstance(value, list) and all(isinstance(each, str) for each in value):
             value = tuple(value)
         if type(value) is not kind:
-            names = {str: "a text", int: "a whole number", float: "a number", tuple: "a list of texts"}
-            self._refuse(key, f"{key} has to be {names[kind]}")
+            self._refuse(key, f"{key} has to be {_NAMES[kind]}")
         if key in _LIMITS and not _LIMITS[key][0] <= value <= _LIMITS[key][1]:
             low, high = _LIMITS[key]
             self._refuse(key, f"{key} has to be between {low:g} and {high:,g}")
+        if kind is dict:
+            value = {inner: self._value(f"{key}.{inner}", given, float) for inner, given in value.items()}
+            for inner, given in value.items():
+                if not 0 <= given <= 1:
+                    self._refuse(f"{key}.{inner}", f"{key}.{inner} has to be between 0 and 1")
         if key in _CHOICES and value not in _CHOICES[key]:
             self._refuse(key, f"{key} has to be one of {', '.join(_CHOICES[key])}")
         return value

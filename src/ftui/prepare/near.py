@@ -1,0 +1,188 @@
+"""Texts that say nearly the same, among very many, in little memory.
+
+MinHash finds candidates, the words themselves decide. What is kept for each text
+is a few dozen bytes of band hashes; texts and signatures lie in a file that has no
+name. The better of two stays: texts are gone through from the best to the worst, and
+one that is near a text that stayed is left out for it. So it does not matter
+in which order the texts came.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from operator import eq
+from typing import NamedTuple
+
+_SLOTS = 64
+_SEED = 1
+_SURE = 0.999
+_BATCH = 256
+_INDEX_BITS = 28
+_INDEX = (1 << _INDEX_BITS) - 1
+_HASH = (1 << (64 - _INDEX_BITS)) - 1
+# Below the threshold by more than three standard deviations of the estimate.
+_SLACK = 0.2
+_TRIED = 12
+# A word; of scripts that put no spaces between words, each character is one.
+_WORD = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|\w+")
+_NUMBER = re.compile(r"\d+")
+
+
+class Near(NamedTuple):
+    """A text that is left out. `text` and `kept` are numbers of texts, `similarity` is 0 to 1."""
+
+    text: int
+    kept: int
+    similarity: float
+
+
+class Index:
+    """Collects texts, then tells which are near which.
+
+    Args:
+        threshold: share of three-word runs that two texts have in common when they are near, 0 to 1.
+        numbers: whether texts may be near that do not hold the same numbers.
+    """
+
+    def __init__(self, threshold: float, *, numbers: bool = False) -> None:
+        self._threshold = threshold
+        self._numbers = numbers
+        self._rows = _rows(threshold)
+        self._bands = [array("Q") for _ in range(_SLOTS // self._rows)]
+        self._signatures = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the index)
+        self._waiting = list[list[str]]()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, text: str) -> int:
+        """One more text; gives its number, from 0."""
+        self._waiting.append(runs(text))
+        self._count += 1
+        if len(self._waiting) >= _BATCH:
+            self._hash()
+        return self._count - 1
+
+    def find(self, order: Sequence[int], text: Callable[[int], str]) -> Iterator[Near]:
+        """The texts to leave out, each with the better one that stays for it.
+
+        Args:
+            order: all numbers, the best text first.
+            text: gives a text again by its number.
+        """
+        self._hash()
+        rank = array("I", bytes(4 * self._count))
+        for place, number in enumerate(order):
+            rank[number] = place
+        stays = array("i", b"\xff" * 4 * self._count)  # of the worse ones: which stays for it
+        edges = self._edges(rank)
+        start = 0
+        while start < len(edges):
+            place, end = edges[start] >> 32, start
+            while end < len(edges) and edges[end] >> 32 == place:
+                end += 1
+            number, found = order[place], None
+            tried = set[int]()
+            for edge in edges[start : min(end, start + _TRIED)]:
+                other = order[edge & 0xFFFFFFFF]
+                other = stays[other] if stays[other] >= 0 else other
+                if other in tried:
+                    continue
+                tried.add(other)
+                alike = self._alike(number, other, text)
+                if alike >= self._threshold and (found is None or alike > found.similarity):
+                    found = Near(number, other, alike)
+            if found:
+                stays[number] = found.kept
+                yield found
+            start = end
+
+    def close(self) -> None:
+        self._signatures.close()
+
+    def _hash(self) -> None:
+        from rensa import RMinHash
+
+        if not self._waiting:
+            return
+        first = self._count - len(self._waiting)
+        for number, slots in enumerate(RMinHash.digests_from_token_sets(self._waiting, _SLOTS, _SEED), first):
+            self._signatures.write(array("I", slots).tobytes())
+            if not self._waiting[number - first]:
+                continue  # no words: near nothing
+            columns = [slots[column :: self._rows] for column in range(self._rows)]
+            for band, key in zip(self._bands, map(hash, zip(*columns, strict=False)), strict=False):
+                band.append((key & _HASH) << _INDEX_BITS | number)
+        self._waiting.clear()
+
+    def _edges(self, rank: array[int]) -> array[int]:
+        """Candidates as (worse rank << 32 | better rank), sorted; the bands are used up.
+
+        In a bucket each is put beside the best of it and the next better one.
+        """
+        edges = array("Q")
+        best, beside = array("I", bytes(4 * self._count)), array("I", bytes(4 * self._count))
+        while self._bands:
+            band = sorted(self._bands.pop())
+            bucket = list[int]()
+            for key, after in zip(band, [*band[1:], 0], strict=True):
+                if key >> _INDEX_BITS == after >> _INDEX_BITS:
+                    bucket.append(rank[key & _INDEX])
+                elif bucket:
+                    bucket.append(rank[key & _INDEX])
+                    bucket.sort()
+                    for place in range(1, len(bucket)):
+                        worse, top, next_better = bucket[place], bucket[0], bucket[place - 1]
+                        # Most are met again in the next band: 0 stands for none yet.
+                        if best[worse] != top + 1:
+                            best[worse] = top + 1
+                            edges.append(worse << 32 | top)
+                        if next_better != top and beside[worse] != next_better + 1:
+                            beside[worse] = next_better + 1
+                            edges.append(worse << 32 | next_better)
+                    bucket.clear()
+        return array("Q", sorted(set(edges)))
+
+    def _alike(self, one: int, other: int, text: Callable[[int], str]) -> float:
+        """How near two texts are: 0 where the signatures already say that they are not."""
+        slots = [self._signature(one), self._signature(other)]
+        if sum(map(eq, *slots)) < (self._threshold - _SLACK) * _SLOTS:
+            return 0.0
+        texts = text(one), text(other)
+        if not self._numbers and _numbers(texts[0]) != _numbers(texts[1]):
+            return 0.0
+        return similarity(*texts)
+
+    def _signature(self, number: int) -> memoryview[int]:
+        self._signatures.seek(number * _SLOTS * 4)
+        return memoryview(self._signatures.read(_SLOTS * 4)).cast("I")
+
+
+def runs(text: str) -> list[str]:
+    """The three-word runs of a text, in any script; a shorter text is one run."""
+    words = _WORD.findall(text.casefold())
+    if len(words) < 3:
+        return [" ".join(words)] if words else []
+    return list(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+
+
+def similarity(one: str, other: str) -> float:
+    """Share of the three-word runs of both that both have, 0 to 1."""
+    left, right = set(runs(one)), set(runs(other))
+    return len(left & right) / len(left | right) if left or right else 1.0
+
+
+def _numbers(text: str) -> list[str]:
+    return sorted(set(_NUMBER.findall(text)))
+
+
+def _rows(threshold: float) -> int:
+    """Slots a band: as many as can be, while of two texts at the threshold hardly any pair is missed."""
+    for rows in range(8, 1, -1):
+        if 1 - (1 - threshold**rows) ** (_SLOTS // rows) >= _SURE:
+            return rows
+    return 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.chatfile import SPECIAL_TOKEN
-from ftui.prepare.clean import clean, cut, plain
+from ftui.prepare.clean import clean, plain
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,13 @@ from ftui.prepare.clean import clean, cut, plain
         ("half \ud800 pair", "half pair"),
         ("a < b | c > d", "a < b | c > d"),
         ("👩‍🍳", "👩‍🍳"),
+        ("Ask </s>[INST] <<SYS>>now<</SYS>> [/INST] <end_of_turn>", "Ask now"),
+        ("<｜User｜>hello<｜end▁of▁sentence｜>", "hello"),
+        ("a <fim_suffix>b<|fim_suffix|>c <extra_id_12>d", "a bc d"),
+        ("<s<|x|>>e<s>\u0301", "é"),
+        ("<|\u212a|>", ""),
+        ("[1] a<b> and <system>", "[1] a<b> and <system>"),
+        ("a\u2028b\u00a0\u3000c", "a b c"),
     ],
 )
 def test_clean(text: str, expected: str) -> None:
@@ -52,18 +59,13 @@ def test_plain(markdown: str, expected: str) -> None:
     assert plain(markdown) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "limit", "expected"),
-    [
-        ("Short.", 10, "Short."),
-        ("It holds 1.3 litres. It is red. It is", 25, "It holds 1.3 litres."),
-        ("Ready, e.g. at noon. Then more", 25, "Ready, e.g. at noon."),
-        ('He said "no." Then he went away', 20, 'He said "no."'),
-        ("No end in sight at all", 10, ""),
-        ("很好。非常好。再见", 5, "很好。"),
-        ("Good! Über alles", 8, "Good!"),
-        ("Exactly ten.", 12, ""),
-    ],
-)
-def test_cut_at_a_sentence_end(text: str, limit: int, expected: str) -> None:
-    assert cut(text, limit) == expected
+@given(st.text(alphabet="<|>s/｜\u0301e\u212aK[]INST \n\u200b\u00ad"))
+def test_what_is_left_of_special_tokens_is_none(text: str) -> None:
+    once = clean(text)
+    assert clean(once) == once
+    assert not any(token in once for token in ("<s>", "</s>", "[INST]", "[/INST]", "<|s|>"))
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "__a " * 50_000, "](" * 100_000, "<|" * 100_000, "`" * 100_001])
+def test_a_long_line_of_openings_ends(text: str) -> None:
+    assert len(plain(text)) <= len(text)

@@ -1,4 +1,4 @@
-"""Text as it came, made fit to train on."""
+"""Text as it came, made fit to train on: what no text that is trained on may have is taken out."""
 
 from __future__ import annotations
 
@@ -7,56 +7,62 @@ import unicodedata
 
 from ftui.chatfile import SPECIAL_TOKEN
 
-_SPACES = re.compile(r"[^\S\n]+")
-_BLANK_LINES = re.compile(r"\n\s*\n\s*")
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*(?:\s+\"[^\"\n]*\")?\)")
-_EMPHASIS = re.compile(r"(\*\*|__|(?<!\w)[*_]|`)(?=\S)(.+?)(?<=\S)\1(?!\w)")
-# A full stop ends a sentence only before a space that no small letter follows: not in
-# "1.3 litres", not in "e.g. this". The marks of other scripts need no space.
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s+(?![a-zß-öø-ÿ])|$)|[。！？।؟]+[」』”）]*")
+# Both bounded: a line of a million opened brackets has to end as well.
+_LINK = re.compile(r"!?\[([^\]\n]{0,500})\]\([^)\s]{0,4000}(?:\s+\"[^\"\n]{0,500}\")?\)")
+_EMPHASIS = re.compile(r"(\*\*|__|(?<!\w)[*_]|`)(?=\S)(.{1,500}?)(?<=\S)\1(?!\w)")
+_BLANK_LINES = re.compile(r"\n{3,}")
+# Control characters, private use, half surrogates, and marks that turn or hide text. The joiners
+# of scripts and of emoji stay.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069"
+    "\ud800-\udfff\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]"
+)
+_ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# What a tokenizer may read as a control token: of OpenAI, Qwen and Llama 3; of DeepSeek, with
+# its own bars and blanks; of Llama 2, Mistral, T5, Gemma and the code models.
+_TOKENS = (
+    SPECIAL_TOKEN,
+    re.compile(r"<｜[\w▁]{1,64}｜>"),
+    re.compile(r"</?s>|<(?:bos|eos|pad|unk|mask|(?:start|end)_of_(?:turn|text|image)|fim_\w{1,16})>"),
+    re.compile(r"<(?:unused|extra_id_|reserved_special_token_)\d{1,4}>|<</?SYS>>"),
+)
+_INSTRUCTION = re.compile(r"\[/?INST\]")
 
 
 def clean(text: str) -> str:
-    """`text` without control characters and special tokens, spaces and blank lines folded."""
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    text = "".join(char for char in text if char in "\n\t" or not _is_control(char))
-    while SPECIAL_TOKEN.search(text):  # what is left of one can close around another
-        text = SPECIAL_TOKEN.sub("", text)
-    text = _SPACES.sub(" ", text)
-    lines = "\n".join(line.strip() for line in text.split("\n"))
-    return _BLANK_LINES.sub("\n\n", lines).strip()
-
-
-def _is_control(char: str) -> bool:
-    """Control characters, half surrogates, and marks that turn or hide text; joiners of scripts stay."""
-    category = unicodedata.category(char)
-    if category == "Cf":
-        return (
-            char in "\ufeff\u200b\u2060\u00ad\u200e\u200f"
-            or "\u202a" <= char <= "\u202e"
-            or "\u2066" <= char <= "\u2069"
-        )
-    return category in ("Cc", "Cs", "Co")
+    """`text` in Unicode's composed form, without control characters and special tokens, spaces and
+    blank lines folded. Cleaning it again changes nothing."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _ASCII_CONTROL.sub("", text) if text.isascii() else _composed(_CONTROL.sub("", text))
+    if "<" in text or "[" in text:
+        text = _without_tokens(text)
+    if "\n" not in text:
+        return " ".join(text.split())
+    text = "\n".join([" ".join(line.split()) for line in text.split("\n")]).strip()
+    return _BLANK_LINES.sub("\n\n", text) if "\n\n\n" in text else text
 
 
 def plain(markdown: str) -> str:
     """Markdown of one passage as running text: links and emphasis undone, lists kept."""
-    text = _LINK.sub(r"\1", markdown)
-    for _ in range(2):  # bold within italics
-        text = _EMPHASIS.sub(r"\2", text)
+    text = _LINK.sub(r"\1", markdown) if "](" in markdown else markdown
+    if "*" in text or "_" in text or "`" in text:
+        for _ in range(2):  # bold within italics
+            text = _EMPHASIS.sub(r"\2", text)
     return clean(text)
 
 
-def cut(text: str, limit: int) -> str:
-    """The longest run of whole sentences from the start with fewer than `limit` characters.
+def _composed(text: str) -> str:
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
-    "" when the first sentence is already too long.
-    """
-    if len(text) < limit:
-        return text
-    end = 0
-    for match in _SENTENCE_END.finditer(text):
-        if match.end() >= limit:
-            break
-        end = match.end()
-    return text[:end].rstrip()
+
+def _without_tokens(text: str) -> str:
+    before = ""
+    while text != before:  # what is left of one can close around another, or compose
+        before = text
+        for pattern in _TOKENS:
+            text = pattern.sub("", text)
+        if "[" in text:
+            text = _INSTRUCTION.sub("", text)
+        text = _composed(text)
+    return text

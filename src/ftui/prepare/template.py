@@ -16,9 +16,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ftui.errors import InputError
 from ftui.prepare import facts, fields, phrasing
-from ftui.prepare.clean import clean, cut
+from ftui.prepare.clean import clean
 from ftui.prepare.pair import Dropped, Message, Pair, conversation
 from ftui.prepare.recipe import OWN, PRODUCTS, QUESTIONS, Recipe
+from ftui.prepare.sentences import cut
 
 
 def system_message(recipe: Recipe) -> str:

@@ -31,6 +31,8 @@ class Fact:
         also: further wordings of the question.
         passage: the text as the page has it.
         topic: what the page is about.
+        origin: how it came about, where the page itself does not state it.
+        flags: what a person should look at, with the reason of each.
     """
 
     heading: str
@@ -38,6 +40,8 @@ class Fact:
     also: list[str] = field(default_factory=list)
     passage: str = ""
     topic: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def question(self) -> str:
@@ -54,9 +58,9 @@ class Fact:
 def find(data: Mapping[str, Any], also_markers: Sequence[str]) -> list[Fact]:
     """The facts of a record, in the order of the page; one stated twice comes once."""
     found: dict[str, Fact] = {}
-    topic = _topic(data)
+    about = topic(data)
     for fact in [*_given(data), *_sections(str(data.get("markdown") or ""), also_markers), *_declared(data)]:
-        fact.topic = topic
+        fact.topic = about
         known = found.setdefault(fact.heading.casefold(), fact)
         if known is not fact:
             known.answer = known.answer or fact.answer
@@ -64,7 +68,7 @@ def find(data: Mapping[str, Any], also_markers: Sequence[str]) -> list[Fact]:
     return list(found.values())
 
 
-def _topic(data: Mapping[str, Any]) -> str:
+def topic(data: Mapping[str, Any]) -> str:
     """What a page is about: its first heading, or its title without the name of the site."""
     for line in str(data.get("markdown") or "").split("\n"):
         match = _HEADING.match(line)

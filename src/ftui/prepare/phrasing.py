@@ -2,7 +2,7 @@
 
 What a small model learns from is the variety of the questions, far more than how
 often it sees one. A page's own wordings come first; the rest is made of them:
-put into another sentence, or roughened as people type.
+put into another sentence, said in other words, or roughened as people type.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ftui.prepare import synonyms
 from ftui.prepare.facts import QUESTION_MARKS, Fact
 from ftui.prepare.recipe import Recipe
 
-Kind = Literal["site", "also", "wrapped", "noise"]
+Kind = Literal["site", "also", "wrapped", "noise", "reworded"]
 
 # Frequent in English and rare or absent in the languages next to it.
 _ENGLISH = frozenset(
@@ -50,6 +51,8 @@ _AROUND_SUBJECT = (
     "Please give me the facts on {}.",
 )
 _TRIES = 100
+_MANY = 3
+"""Words of a question from which some can be dropped."""
 _GREETINGS = ("Hi, ", "Hello, ", "Hey, ", "Good morning. ", "Hi there! ", "Excuse me, ")
 _CLOSINGS = (" Thanks!", " Thank you.", " Please help.", " Many thanks")
 _HOW_TO = re.compile(r"How (?:do|can|should|must) (?:I|you|we) (.+)\?", re.IGNORECASE)
@@ -81,11 +84,19 @@ def present(fact: Fact, recipe: Recipe, rng: random.Random) -> list[Presentation
     english = is_english(f"{fact.question} {fact.answer}")
     extra = max(most - len(trained), 0)
     rough = round(extra * recipe.questions.noise)
+    other = round((extra - rough) * recipe.questions.reworded)
+    own = synonyms.groups(recipe.questions.synonyms)
+    frames = [frame.replace("{topic}", fact.topic) for frame in recipe.questions.frames]
     plans: list[tuple[Kind, int, Iterator[str]]] = [
         ("noise", rough, _stream(trained, lambda text: roughen(text, english, rng), rng)),
-        ("wrapped", extra - rough, _stream(trained, lambda text: _wrap(text, english, rng), rng)),
+        ("wrapped", extra - rough - other, _stream(trained, lambda text: _wrap(text, frames, english, rng), rng)),
     ]
+    if other:
+        plans.insert(1, ("reworded", other, _stream(trained, lambda text: synonyms.reword(text, own, english, rng), rng)))
+    left = 0
     for kind, wanted, stream in plans:
+        # Not every question has a word that can be replaced.
+        wanted += left if kind == "wrapped" else 0
         for question in stream:
             if wanted <= 0:
                 break
@@ -93,6 +104,7 @@ def present(fact: Fact, recipe: Recipe, rng: random.Random) -> list[Presentation
                 taken.add(_key(question))
                 result.append(Presentation(kind, question))
                 wanted -= 1
+        left = wanted if kind == "reworded" else 0
     return result
 
 
@@ -107,6 +119,8 @@ def roughen(question: str, english: bool, rng: random.Random) -> str:
     careless: list[Callable[[str, random.Random], str]] = [_lower]
     if english:
         careless += [_drop_small, _key_words, _greet, _close, _mine]
+    elif len(question.split()) > _MANY:
+        careless += [_drop_short]
     rough = rng.choice(careless)(question, rng)
     return _lower(rough, rng) if rng.random() < 0.3 else rough
 
@@ -128,7 +142,9 @@ def _key(text: str) -> str:
     return " ".join(text.split()).rstrip("?!. ？。؟")
 
 
-def _wrap(question: str, english: bool, rng: random.Random) -> str:
+def _wrap(question: str, own: Sequence[str], english: bool, rng: random.Random) -> str:
+    if own and (not english or rng.random() < 0.5):
+        return rng.choice(own).replace("{question}", question)
     if not english:
         return question
     is_question = question.endswith(QUESTION_MARKS)
@@ -160,6 +176,13 @@ def _key_words(text: str, rng: random.Random) -> str:
     kept = [word for word in _words(text) if word and word.casefold() not in _SMALL]
     rng.shuffle(kept)
     return " ".join(kept) or text
+
+
+def _drop_short(text: str, rng: random.Random) -> str:
+    """Of any language that has spaces: its smallest words are its shortest."""
+    words = _words(text)
+    kept = [word for word in words if len(word) > 3 or word[:1].isupper() or rng.random() < 0.35]
+    return " ".join(kept) if len(kept) > 1 else text
 
 
 def _greet(text: str, rng: random.Random) -> str:

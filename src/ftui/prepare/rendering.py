@@ -1,0 +1,211 @@
+"""Templates rendered: those built in here, a person's own in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import jinja2
+import orjson
+from jinja2 import nodes
+
+from ftui.errors import InputError
+from ftui.prepare import sandbox
+
+SECONDS = 2.0
+"""Of processor time for one rendering."""
+MEMORY = 512 * 2**20
+PATIENCE = 3
+"""Records on which a template may run into a limit before it is given up as a whole."""
+_KEPT = ("PATH", "HOME", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
+
+
+class NotRendered(Exception):
+    """One record that a template does not fit.
+
+    Attributes:
+        reason: short, one of a few.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Rendering(Protocol):
+    def __call__(self, values: Mapping[str, Any]) -> Mapping[str, str]:
+        """The texts of one record, by the name of their template.
+
+        Raises:
+            NotRendered: nothing comes of this record.
+            InputError: the template cannot be used at all.
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None: ...
+
+
+class BuiltIn:
+    """Templates that come with ftui, rendered where they are needed."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._templates = {name: _compiled(text) for name, text in texts.items()}
+
+    def __call__(self, values: Mapping[str, Any]) -> Mapping[str, str]:
+        return {name: template.render(values) for name, template in self._templates.items()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        return None
+
+
+class Own:
+    """Templates of a person's own. One that never ends, or wants all memory, ends itself alone."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._used = _names(texts)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._broken = 0
+
+    def __call__(self, values: Mapping[str, Any]) -> Mapping[str, str]:
+        # A page's HTML need not travel for a template that speaks of the title only.
+        needed = {name: value for name, value in values.items() if name in self._used}
+        answer = self._ask(needed)
+        if "texts" in answer:
+            texts: Mapping[str, str] = answer["texts"]
+            return texts
+        if "missing" in answer:
+            raise NotRendered("a field is missing", _missing(answer["missing"], values))
+        if "refused" in answer:
+            raise _unusable(answer)
+        raise NotRendered("the template fails", f"{answer['failed']} ([messages] {answer.get('name', '')})".strip())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _ask(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        if self._process is None:
+            self._start()
+        answer = self._exchange(values)
+        if answer is not None:
+            return answer
+        why = self._end()
+        self._broken += 1
+        if self._broken >= PATIENCE:
+            raise InputError(
+                "The template of the recipe cannot be used",
+                f"{why}, and so it did on {PATIENCE - 1} records before",
+                "Correct [messages] in the recipe",
+            )
+        return {"failed": why}
+
+    def _start(self) -> None:
+        # No key of the environment goes along.
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self._process = subprocess.Popen(
+            # -P: the modules beside it are not to be mistaken for those of the library.
+            [sys.executable, "-P", str(Path(sandbox.__file__))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        answer = self._exchange({"texts": self._texts, "seconds": SECONDS, "memory": MEMORY})
+        if answer is None:
+            answer = {"refused": self._end(), "line": 0}
+        if answer:
+            self._end()
+            raise _unusable(answer)
+
+    def _exchange(self, message: Mapping[str, Any]) -> dict[str, Any] | None:
+        """One line there and one back, None when the process ended over it."""
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(orjson.dumps(message, default=str) + b"\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            return None
+        line = process.stdout.readline()
+        return orjson.loads(line) if line.endswith(b"\n") else None
+
+    def _end(self) -> str:
+        """End the process; gives why it had ended already."""
+        process, self._process = self._process, None
+        if process is None:
+            return ""
+        process.kill()
+        # What is still in the pipe is of no use to anybody.
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    continue
+        code = process.wait()
+        if code == -signal.SIGPROF:
+            return f"it took more than {SECONDS:g} seconds"
+        return f"it ended its process ({code})"
+
+
+def syntax(text: str) -> str:
+    """What is wrong with the wording of a template, "" where nothing is. Nothing of it is run."""
+    try:
+        sandbox.environment().parse(text.strip())
+    except jinja2.TemplateError as error:
+        line = getattr(error, "lineno", None)
+        return f"line {line}: {error}" if line else str(error)
+    except RecursionError:
+        return "it is nested too deep"
+    return ""
+
+
+def _names(texts: Mapping[str, str]) -> set[str]:
+    """The variables that templates speak of."""
+    found = set[str]()
+    for name, text in texts.items():
+        if problem := syntax(text):
+            raise InputError(
+                "The template of the recipe cannot be used", f"{name}, {problem}", "Correct [messages] in the recipe"
+            )
+        found |= {node.name for node in sandbox.environment().parse(text.strip()).find_all(nodes.Name)}
+    return found
+
+
+def _unusable(answer: Mapping[str, Any]) -> InputError:
+    line = f", line {answer['line']}" if answer.get("line") else ""
+    where = f"{answer['name']}{line}: " if answer.get("name") else ""
+    return InputError(
+        "The template of the recipe cannot be used", f"{where}{answer['refused']}", "Correct [messages] in the recipe"
+    )
+
+
+def _missing(what: str, values: Mapping[str, Any]) -> str:
+    """What is missing, and what there is in its place."""
+    data = values.get("data")
+    there = ", ".join(str(name) for name in list(data)[:20]) if isinstance(data, Mapping) else ""
+    # Jinja calls a record by its Python type.
+    what = what.replace("'dict object' has no attribute", "there is no")
+    return f"{what}; data has {there}" if there else what
+
+
+@cache
+def _compiled(text: str) -> jinja2.Template:
+    return sandbox.environment().from_string(text.strip())

@@ -61,9 +61,10 @@ def _questions(record: Mapping[str, Any], recipe: Recipe) -> Iterator[Pair | Dro
         identity = _identity(fact.question, answer)
         rng = random.Random(f"{recipe.seed} {identity}")
         for each in phrasing.present(fact, recipe, rng):
-            origin = {"phrasing": each.kind, "heading": fact.heading, "passage": fact.passage}
+            origin: dict[str, Any] = {"phrasing": each.kind, "heading": fact.heading, "passage": fact.passage}
+            origin |= _left_out(fact.answer, answer) | ({"held": True} if each.held else {})
             messages = conversation(system, each.question, answer)
-            yield _pair(record, recipe, messages, identity, origin | ({"held": True} if each.held else {}))
+            yield _pair(record, recipe, messages, identity, origin)
 
 
 def _rendered(record: Mapping[str, Any], recipe: Recipe) -> Iterator[Pair | Dropped]:
@@ -77,7 +78,8 @@ def _rendered(record: Mapping[str, Any], recipe: Recipe) -> Iterator[Pair | Drop
             return
     try:
         question = clean(_render(user, values))
-        answer = _fit(record, clean(_render(assistant, values)), recipe, values.title)
+        whole = clean(_render(assistant, values))
+        answer = _fit(record, whole, recipe, values.title)
     except jinja2.UndefinedError as error:
         yield _drop(record, "a field is missing", str(error))
         return
@@ -87,7 +89,8 @@ def _rendered(record: Mapping[str, Any], recipe: Recipe) -> Iterator[Pair | Drop
     if isinstance(answer, Dropped):
         yield answer
         return
-    origin = {"phrasing": "site", "heading": values.title, "passage": answer}
+    origin: dict[str, Any] = {"phrasing": "site", "heading": values.title, "passage": whole}
+    origin |= _left_out(whole, answer)
     messages = conversation(system_message(recipe), question, answer)
     yield _pair(record, recipe, messages, _identity(question, answer), origin)
 
@@ -113,6 +116,10 @@ def _fit(record: Mapping[str, Any], answer: str, recipe: Recipe, subject: str) -
     if len(fitting) < recipe.answers.least:
         return _drop(record, "too short", f"{subject}: {len(fitting)} characters")
     return fitting
+
+
+def _left_out(whole: str, kept: str) -> dict[str, Any]:
+    return {"left_out": len(whole) - len(kept)} if len(kept) < len(whole) else {}
 
 
 def _render(source: str, values: fields.Fields) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from ftui.errors import InputError
 from ftui.prepare import recipe as recipes
-from ftui.prepare.recipe import Messages, Mixture, Questions, Recipe
+from ftui.prepare.recipe import Cleaning, Messages, Mixture, Questions, Recipe
 
 
 def test_nothing_gives_the_defaults() -> None:
@@ -23,6 +23,7 @@ def test_nothing_gives_the_defaults() -> None:
         Recipe(system='Say "yes"\nor no', seed=7, mixture=Mixture(0.0), questions=Questions("questions", 24, 1.0)),
         Recipe(system=""),
         Recipe(template="product-description"),
+        Recipe(cleaning=Cleaning(html=False, boilerplate=0.0, languages=("en", "zh"), personal="mask", region="")),
         Recipe(template="own", messages=Messages("{{ title }}\n{{ url }}", "{{ description }}")),
     ],
 )
@@ -50,6 +51,11 @@ def test_the_recipe_of_the_demo_can_be_read() -> None:
         ("answers = 3\n", 1, "[answers] is a table"),
         ("[answer]\nmost = 3\n", 1, 'no setting "answer"'),
         ("[answers]\nleast = 50\nmost = 40\n", 2, "smaller"),
+        ('[cleaning]\nlanguages = ["en", "english"]\n', 2, '"english" is not a code'),
+        ('[cleaning]\nregion = "us"\n', 2, "two capitals"),
+        ('[cleaning]\npersonal = "hide"\n', 2, "keep, flag, mask, drop"),
+        ("[cleaning]\nhtml = 1\n", 2, "true or false"),
+        ("[cleaning]\nboilerplate = 1.1\n", 2, "between 0 and 1"),
         ('template = "own"\n[messages]\nuser = "x"\n', 1, '"assistant"'),
     ],
 )

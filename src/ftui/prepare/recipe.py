@@ -116,6 +116,41 @@ class Duplicates:
 
 
 @dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What is done to texts on their way, and what is flagged for a person to look at.
+
+    Always done: Unicode's composed form, spaces and blank lines folded, control characters
+    and the special tokens of models taken out.
+
+    Attributes:
+        html: tags and entities that were left in a text are undone.
+        mojibake: text that was read in the wrong encoding ("Ã¼" for "ü") is mended.
+        width: wide and narrow forms of letters and figures become the plain ones (NFKC).
+        boilerplate: share of the pages of a site on which a passage has to stand to be left
+            out, 0 for never.
+        question: no pair is made of a longer question, in characters.
+        short: a shorter answer is flagged, in characters.
+        long: a longer answer is flagged, in characters.
+        languages: codes such as "en" and "ru"; what is surely in another language does not become a
+            pair. () for any language.
+        personal: what happens with e-mail addresses, phone and card numbers, bank accounts and
+            keys: "keep", "flag", "mask" (another word stands for them) or "drop" (no pair).
+        region: country ("US") whose phone numbers are known without +1; "" for none.
+    """
+
+    html: bool = True
+    mojibake: bool = True
+    width: bool = False
+    boilerplate: float = 0.3
+    question: int = 2000
+    short: int = 40
+    long: int = 4000
+    languages: tuple[str, ...] = ()
+    personal: str = "flag"
+    region: str = "US"
+
+
+@dataclass(frozen=True, slots=True)
 class Messages:
     """A template of one's own: Jinja texts over `title`, `brand`, `features`, `description`,
     `text`, `url` and the raw record as `data`."""
@@ -160,6 +195,7 @@ class Recipe:
     questions: Questions = field(default_factory=Questions)
     mixture: Mixture = field(default_factory=Mixture)
     split: Split = field(default_factory=Split)
+    cleaning: Cleaning = field(default_factory=Cleaning)
     duplicates: Duplicates = field(default_factory=Duplicates)
     tokens: Tokens = field(default_factory=Tokens)
     messages: Messages = field(default_factory=Messages)
@@ -171,6 +207,7 @@ _TABLES: dict[str, type[Any]] = {
     "questions": Questions,
     "mixture": Mixture,
     "split": Split,
+    "cleaning": Cleaning,
     "duplicates": Duplicates,
     "tokens": Tokens,
     "messages": Messages,
@@ -187,6 +224,10 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "split.held": (0, 10),
     "split.least": (2, 100),
     "split.share": (0, 0.5),
+    "cleaning.boilerplate": (0, 1),
+    "cleaning.question": (10, 1_000_000),
+    "cleaning.short": (0, 100_000),
+    "cleaning.long": (20, 1_000_000),
     "duplicates.near": (0, 1),
     "tokens.most": (0, 10_000_000),
     "model.pairs": (0, 20),
@@ -201,7 +242,12 @@ _NAMES: Mapping[type[Any], str] = {
     tuple: "a list of texts",
     dict: "a table of numbers",
 }
-_CHOICES = {"template": TEMPLATES, "questions.headings": ("all", "questions"), "split.by": ("wording", "fact", "page")}
+_CHOICES = {
+    "template": TEMPLATES,
+    "questions.headings": ("all", "questions"),
+    "split.by": ("wording", "fact", "page"),
+    "cleaning.personal": ("keep", "flag", "mask", "drop"),
+}
 
 
 def parse(text: str, name: str = "recipe.toml") -> Recipe:
@@ -277,6 +323,11 @@ class _Reader:
                 self._refuse("questions.frames", f'"{frame}" has no {{question}} in it')
         if bool(recipe.model.provider) != bool(recipe.model.name):
             self._refuse("model.provider", 'a model has both "provider" and "name"')
+        for code in recipe.cleaning.languages:
+            if not re.fullmatch("[a-z]{2,3}", code):
+                self._refuse("cleaning.languages", f'"{code}" is not a code such as "en" or "ru"')
+        if not re.fullmatch("([A-Z]{2})?", recipe.cleaning.region):
+            self._refuse("cleaning.region", 'region is a code of two capitals such as "US", or ""')
         if recipe.answers.least >= recipe.answers.most:
             self._refuse("answers.least", "least must be smaller than most")
         return recipe

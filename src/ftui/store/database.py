@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ftui.errors import BusyError, InputError, SettingsError
-from ftui.store import schema
+from ftui.store import pair, schema
 
 _NETWORK_MOUNTS = {
     "nfs",
@@ -26,6 +27,10 @@ _NETWORK_MOUNTS = {
     "9p",
 }
 BUSY_SECONDS = 10.0
+"""How long a write waits for its turn."""
+_TURN = 0.001
+"""Seconds between two looks whether it has come. SQLite's own waiting looks ever less often: beside
+a bulk step, which lets others in for a moment after each of its transactions, it can miss all of them."""
 BULK_PAGE = 16384
 BULK_CACHE = 32 * 1024
 """KB at most, taken as it is needed: the index over a million keys in no order."""
@@ -35,6 +40,9 @@ _MAKES = re.compile(r"(CREATE (TABLE|INDEX)|ALTER TABLE|INSERT INTO) ")
 class Database:
     """A connection to `project.db` with `records.db` attached as `bulk`.
 
+    Attributes:
+        patience: seconds that a write waits for its turn before it is a `BusyError`.
+
     Not thread-safe: one per thread. Reads go through `connection`, every write
     through `write()` or `write_records()`.
     """
@@ -43,6 +51,7 @@ class Database:
         self.path = project
         self._within = ""
         self._own_writes = 0
+        self.patience = BUSY_SECONDS
         journal = "TRUNCATE" if on_network(project) or on_network(bulk) else "WAL"
         try:
             self.connection = sqlite3.connect(
@@ -80,6 +89,8 @@ class Database:
             )
         if version == len(migrations):
             return
+        self.connection.create_function("fold", 1, pair.fold, deterministic=True)
+        self.connection.create_function("search_text", 1, pair.search_text_of_json, deterministic=True)
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have migrated while this one waited for the lock.
@@ -125,11 +136,9 @@ class Database:
         try:
             if durable:
                 self.connection.execute("PRAGMA main.synchronous = FULL")
-            # BEGIN IMMEDIATE would lock both files; an update of nothing locks its own.
-            self.connection.execute("BEGIN")
+            self._begin(lock)
             self._within = file
             try:
-                self.connection.execute(lock)
                 yield
                 self.connection.execute("COMMIT")
                 self._own_writes += 1
@@ -143,11 +152,37 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise explain(error, self.path) from error
 
+    def _begin(self, lock: str) -> None:
+        """Open a transaction that holds the write lock of one file.
+
+        BEGIN IMMEDIATE would lock both files; an update of nothing locks its own.
+        """
+        deadline = time.monotonic() + self.patience
+        self.connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                self.connection.execute("BEGIN")
+                try:
+                    self.connection.execute(lock)
+                    return
+                except sqlite3.OperationalError as error:
+                    # A new BEGIN each time: one that has read cannot write what another has changed since.
+                    self._roll_back()
+                    if "locked" not in str(error) or time.monotonic() >= deadline:
+                        raise
+                time.sleep(_TURN)
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {int(self.patience * 1000)}")
+
     def stamp(self) -> tuple[int, int, int]:
         """Differs from the last one when anybody has committed anything since."""
         main = self.connection.execute("PRAGMA main.data_version").fetchone()[0]
         bulk = self.connection.execute("PRAGMA bulk.data_version").fetchone()[0]
         return int(main), int(bulk), self._own_writes
+
+    def interrupt(self) -> None:
+        """End what is being read; the only thing that another thread may call."""
+        self.connection.interrupt()
 
     def close(self) -> None:
         self.connection.close()

@@ -1,318 +1,319 @@
-"""Pairs, their decisions, and the journal that makes every change undoable.
+"""Pairs, their decisions, and what each of them carries: one object for all of it.
 
-Every change of a pair goes through `Pairs._change`: it writes the rows' state
-before and after into the journal in the same transaction. One call is one batch
-is one undo; undo and redo have no limit and survive a restart.
+Every change of a pair goes through the journal (`ftui.store.journal`), one step
+over any number of pairs through `ftui.store.bulk`. What a view shows is said in
+the language of `ftui.store.filters`.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from ftui.errors import InputError
+import orjson
+
+from ftui.store import replacing, views
+from ftui.store.bulk import Bulk, BulkProgress
 from ftui.store.database import Database
+from ftui.store.filters import Filter, Term
+from ftui.store.journal import AT_ONCE, Journal, Step, Way
+from ftui.store.pair import (
+    Counts,
+    Decision,
+    Dropped,
+    Message,
+    NewDropped,
+    NewPair,
+    Pair,
+    StandIn,
+    check_messages,
+    content,
+)
+from ftui.store.replacing import Replacing
 
-Message = Mapping[str, str]
+__all__ = [
+    "AT_ONCE",
+    "BulkProgress",
+    "Counts",
+    "Decision",
+    "Dropped",
+    "Filter",
+    "Message",
+    "NewDropped",
+    "NewPair",
+    "Pair",
+    "Pairs",
+    "Replacing",
+    "StandIn",
+    "Step",
+    "check_messages",
+    "content",
+]
 
-
-class Decision(IntEnum):
-    PENDING = 0
-    ACCEPTED = 1
-    REJECTED = 2
-
-    @property
-    def symbol(self) -> str:
-        return "·✓✗"[self]
-
-
-@dataclass(frozen=True, slots=True)
-class NewPair:
-    """A pair as `prepare` makes it.
-
-    Attributes:
-        fact: equal for all phrasings of one fact.
-        kind: "domain" or "general".
-        origin: where it comes from: `template`, `phrasing`, `heading`, `passage`.
-        digest: identifies the pair as it was made; a later edit does not change it.
-        tokens: of the whole pair.
-    """
-
-    messages: Sequence[Message]
-    digest: str
-    source: int | None = None
-    record: int | None = None
-    url: str = ""
-    fact: str = ""
-    kind: str = "domain"
-    origin: Mapping[str, Any] | None = None
-    tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One training example with its decision. `messages` are as they will be trained."""
-
-    id: int
-    source: int | None
-    record: int | None
-    url: str
-    fact: str
-    kind: str
-    messages: tuple[Message, ...]
-    origin: Mapping[str, Any]
-    digest: str
-    tokens: int
-    decision: Decision
-    edited: bool
-
-    def text(self, role: str) -> str:
-        """The last message of `role`, "" where there is none."""
-        return next((m["content"] for m in reversed(self.messages) if m["role"] == role), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    total: int
-    pending: int
-    accepted: int
-    rejected: int
-
-    @property
-    def decided(self) -> int:
-        return self.accepted + self.rejected
+_PAIR = (
+    "SELECT id, source, record, url, fact, kind, messages, origin, digest, tokens, decision, edited, risk, stands_for,"
+    " (SELECT json_group_object(flag, reason) FROM pair_flags WHERE pair_flags.pair = id) AS flags"
+    " FROM pairs JOIN pair_texts ON pair_texts.pair = id"
+)
+_BY_HAND = 50
+"""Pairs of a step at most that counts as decided by hand: all phrasings of a fact, but not a filter."""
 
 
 class Pairs:
+    """Brings a bulk step to its end first whose process was killed, which takes seconds where it was large."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._journal = Journal(database)
+        self._bulk = Bulk(database, self._journal)
+        self.recovered = self._bulk.recover()
+
+    # Counting
+
+    def counts(self) -> Counts:
+        found = dict(self._rows("SELECT decision, pairs FROM pair_totals"))
+        return Counts(sum(found.values()), found[0], found[1], found[2])
+
+    def accepted_size(self) -> tuple[int, int]:
+        """Accepted pairs and their tokens in all."""
+        pairs, tokens = self._rows("SELECT pairs, tokens FROM pair_totals WHERE decision = 1")[0]
+        return int(pairs), int(tokens)
+
+    def flags(self) -> list[tuple[str, int]]:
+        """The flags that pairs carry with their counts, most first."""
+        return self._rows("SELECT flag, count(*) AS n FROM pair_flags GROUP BY flag ORDER BY n DESC, flag")
+
+    def decided_since(self, moment: float, *, by_hand: bool = False) -> int:
+        """Pairs whose decision is from after `moment`, for the pace.
+
+        Args:
+            by_hand: without steps over many pairs, and decisions that were taken back.
+        """
+        if by_hand:
+            return int(
+                self._rows(
+                    "SELECT coalesce(sum(size), 0) FROM journal WHERE time > ? AND state = 0 AND size <= ?"
+                    " AND label <> 'edited'",
+                    moment,
+                    _BY_HAND,
+                )[0][0]
+            )
+        return int(self._rows("SELECT count(*) FROM pairs WHERE decided > ?", moment)[0][0])
 
     # Reading
 
-    def counts(self) -> Counts:
-        rows = self._database.connection.execute("SELECT decision, count(*) FROM pairs GROUP BY decision").fetchall()
-        by = {int(row[0]): int(row[1]) for row in rows}
-        return Counts(sum(by.values()), by.get(0, 0), by.get(1, 0), by.get(2, 0))
+    def view(self, wanted: Filter) -> Iterator[Sequence[int]]:
+        """The ids of what passes a filter, in parts: see `views.parts`. Not for the thread of the screen."""
+        return views.parts(self._database, wanted)
 
-    def ids(self, where: str = "all", words: str = "") -> array[int]:
-        """The ids of a view in its order.
+    def view_ids(self, wanted: Filter) -> range | array[int]:
+        """All ids of a view."""
+        return views.ids(self._database, wanted)
+
+    def interrupt(self) -> None:
+        """End a view that is being read in another thread."""
+        self._database.interrupt()
+
+    def ids(self, where: str = "all", words: str = "") -> range | array[int]:
+        """The ids of a simple view in their order.
 
         Args:
             where: "all", "pending", "accepted" or "rejected".
-            words: text that one of the messages holds; case does not matter for ASCII.
+            words: a phrase that one of the messages holds, in any case.
         """
-        query, values = "SELECT id FROM pairs WHERE 1", list[Any]()
-        if where != "all":
-            query += " AND decision = ?"
-            values.append(int(Decision[where.upper()]))
-        if words:
-            query += (
-                " AND EXISTS (SELECT 1 FROM json_each(messages)"
-                " WHERE json_extract(value, '$.content') LIKE ? ESCAPE '!')"
-            )
-            values.append("%" + re.sub("([%_!])", r"!\1", words) + "%")
-        return array("q", (row[0] for row in self._database.connection.execute(query + " ORDER BY id", values)))
+        state = (Term("is", where),) if where != "all" else ()
+        return self.view_ids(Filter(also=(*state, Term("", words)) if words.strip() else state))
 
     def page(self, ids: Sequence[int]) -> dict[int, Pair]:
         """Some pairs by id; one that is gone is missing."""
-        marks = ", ".join("?" * len(ids))
-        rows = self._database.connection.execute(f"SELECT * FROM pairs WHERE id IN ({marks})", list(ids))
+        listed = orjson.dumps(list(ids)).decode()
+        rows = self._database.connection.execute(f"{_PAIR} WHERE id IN (SELECT value FROM json_each(?))", (listed,))
         return {row["id"]: _pair(row) for row in rows}
 
     def get(self, identifier: int) -> Pair | None:
         return self.page([identifier]).get(identifier)
 
+    def stand_ins(self, pair: int) -> list[StandIn]:
+        """The near-duplicates that a pair stands for, the most similar first."""
+        rows = self._rows(
+            "SELECT record, url, question, similarity FROM stand_ins WHERE pair = ? ORDER BY similarity DESC, id", pair
+        )
+        return [StandIn(*row) for row in rows]
+
     def fact_ids(self, fact: str) -> list[int]:
         """All phrasings of one fact."""
-        rows = self._database.connection.execute("SELECT id FROM pairs WHERE fact = ? ORDER BY id", (fact,))
-        return [row[0] for row in rows]
+        return [row[0] for row in self._rows("SELECT pair FROM pair_texts WHERE fact = ? ORDER BY pair", fact)]
 
     def next_pending(self, after: int) -> int | None:
         """The first pending pair behind `after`, from the start again when there is none."""
         for bound in (after, -1):
-            row = self._database.connection.execute(
-                "SELECT id FROM pairs WHERE decision = 0 AND id > ? ORDER BY id LIMIT 1", (bound,)
-            ).fetchone()
-            if row:
-                return int(row[0])
+            rows = self._rows("SELECT id FROM pairs WHERE decision = 0 AND id > ? ORDER BY id LIMIT 1", bound)
+            if rows:
+                return int(rows[0][0])
+        return None
+
+    def next_pending_of(self, ids: Sequence[int], after: int) -> int | None:
+        """The index of the first pending pair of a view behind index `after`, from the start again."""
+        if not self.counts().pending:
+            return None
+        size = 64
+        for start, stop in ((after + 1, len(ids)), (0, min(after + 1, len(ids)))):
+            while start < stop:
+                part = ids[start : min(start + size, stop)]
+                pending = {
+                    row[0]
+                    for row in self._rows(
+                        "SELECT id FROM pairs WHERE id IN (SELECT value FROM json_each(?)) AND +decision = 0",
+                        orjson.dumps(list(part)).decode(),
+                    )
+                }
+                if pending:
+                    return next(index for index, pair in enumerate(part, start) if pair in pending)
+                start, size = start + len(part), min(size * 4, 10_000)
         return None
 
     def accepted(self) -> Iterator[Pair]:
-        rows = self._database.connection.execute("SELECT * FROM pairs WHERE decision = 1 ORDER BY id")
-        yield from map(_pair, rows)
-
-    def accepted_size(self) -> tuple[int, int]:
-        """Accepted pairs and their tokens in all."""
-        row = self._database.connection.execute(
-            "SELECT count(*), coalesce(sum(tokens), 0) FROM pairs WHERE decision = 1"
-        ).fetchone()
-        return int(row[0]), int(row[1])
-
-    def decided_since(self, moment: float) -> int:
-        """Decisions made after `moment`, for the pace."""
-        row = self._database.connection.execute("SELECT count(*) FROM pairs WHERE decided > ?", (moment,)).fetchone()
-        return int(row[0])
+        yield from map(_pair, self._database.connection.execute(f"{_PAIR} WHERE decision = 1 ORDER BY id"))
 
     # Decisions
 
     def decide(self, ids: Sequence[int], decision: Decision) -> int:
-        """Give pairs a decision as one undoable step; gives how many changed."""
-        return self._change(ids, {"decision": int(decision)}, decision.name.lower())
+        """Give pairs a decision as one undoable step; gives how many changed.
+
+        More than `AT_ONCE` are decided on in several transactions, see `deciding`.
+        """
+        if len(ids) <= AT_ONCE:
+            return self._journal.decide(ids, decision)
+        return _last(self.deciding(ids, decision))
+
+    def deciding(self, ids: Sequence[int], decision: Decision) -> Iterator[BulkProgress]:
+        """`decide` for any number of pairs, with progress after each of many small transactions.
+
+        For a thread with a store of its own. Single decisions land in between and hold.
+        Closed before its end, it takes the step back.
+
+        Raises:
+            BusyError: another such step is being made.
+        """
+        return self._bulk.decide(ids, decision)
+
+    def next_step(self, way: Way) -> Step | None:
+        """What undo or redo would take, to say so or to see whether it is large."""
+        return self._journal.next(way)
+
+    def undo(self) -> tuple[str, Sequence[int]] | None:
+        """Take the last step back: (what it was, ids of its pairs), None when there is none.
+
+        Raises:
+            BusyError: a bulk step is being made that has to end first.
+        """
+        return self._replay("undo")
+
+    def redo(self) -> tuple[str, Sequence[int]] | None:
+        """Do the step again that was undone last; see `undo`."""
+        return self._replay("redo")
+
+    def replaying(self, way: Way) -> Iterator[BulkProgress]:
+        """`undo` or `redo` of a step of any size, with progress; nothing when there is none.
+
+        For a thread with a store of its own. Closed before its end, it comes to its end first.
+        """
+        step = self._journal.next(way)
+        return self._bulk.replay(step, way) if step else iter(())
+
+    def _replay(self, way: Way) -> tuple[str, Sequence[int]] | None:
+        with self._database.write():
+            step = self._journal.next(way)
+            if step is None:
+                return None
+            if step.size <= AT_ONCE:
+                return step.label, self._journal.replay(step, way)
+        _last(self._bulk.replay(step, way))
+        return step.label, self.step_ids(step)
+
+    def step_ids(self, step: Step) -> array[int]:
+        """The pairs of a step."""
+        return array("q", (row[0] for row in self._rows("SELECT pair FROM journal_rows WHERE batch = ?", step.batch)))
 
     def edit(self, identifier: int, messages: Sequence[Message], tokens: int | None = None) -> None:
         """Replace a pair's messages, and its tokens where they were counted, as one undoable step."""
-        fields: dict[str, Any] = {"messages": json.dumps(list(messages), ensure_ascii=False), "edited": 1}
+        fields: dict[str, Any] = {"messages": _json([dict(message) for message in messages]), "edited": 1}
         if tokens is not None:
             fields["tokens"] = tokens
-        self._change([identifier], fields, "edited")
+        self._journal.edit(identifier, fields, "edited")
 
-    def undo(self) -> tuple[str, list[int]] | None:
-        """Take the last step back: (what it was, ids of its pairs), None when there is none."""
-        return self._replay("SELECT * FROM journal WHERE undone = 0 ORDER BY id DESC LIMIT 1", "before", 1)
+    def original(self, identifier: int) -> tuple[Message, ...] | None:
+        """The messages of an edited pair before its first edit; None for one that is as it was made."""
+        rows = self._rows(
+            "SELECT o.messages FROM pair_originals o JOIN pairs ON id = o.pair WHERE id = ? AND edited = 1", identifier
+        )
+        return tuple(json.loads(rows[0][0])) if rows else None
 
-    def redo(self) -> tuple[str, list[int]] | None:
-        return self._replay("SELECT * FROM journal WHERE undone = 1 ORDER BY id LIMIT 1", "after", 0)
-
-    def _change(self, ids: Sequence[int], fields: Mapping[str, Any], label: str) -> int:
-        now = time.time()
-        with self._database.write() as connection:
-            changed: list[tuple[int, str, str]] = []
-            for start in range(0, len(ids), 500):
-                part = list(ids[start : start + 500])
-                marks = ", ".join("?" * len(part))
-                rows = connection.execute(f"SELECT * FROM pairs WHERE id IN ({marks})", part).fetchall()
-                for row in rows:
-                    before = {name: row[name] for name in fields}
-                    if before != dict(fields):
-                        changed.append((row["id"], json.dumps(before), json.dumps(dict(fields))))
-            if not changed:
-                return 0
-            connection.execute("DELETE FROM journal WHERE undone = 1")
-            cursor = connection.execute("INSERT INTO journal (label, time) VALUES (?, ?)", (label, now))
-            connection.executemany(
-                "INSERT INTO journal_rows VALUES (?, ?, ?, ?)", [(cursor.lastrowid, *row) for row in changed]
-            )
-            self._apply((row[0], dict(fields)) for row in changed)
-            return len(changed)
-
-    def _replay(self, query: str, column: str, undone: int) -> tuple[str, list[int]] | None:
-        with self._database.write() as connection:
-            batch = connection.execute(query).fetchone()
-            if batch is None:
-                return None
-            rows = connection.execute(
-                f"SELECT pair, {column} FROM journal_rows WHERE batch = ? ORDER BY pair", (batch["id"],)
-            ).fetchall()
-            self._apply((row[0], json.loads(row[1])) for row in rows)
-            connection.execute("UPDATE journal SET undone = ? WHERE id = ?", (undone, batch["id"]))
-            return str(batch["label"]), [row[0] for row in rows]
-
-    def _apply(self, changes: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-        now = time.time()
-        for identifier, fields in changes:
-            names = ", ".join(f"{name} = ?" for name in fields)
-            decided = now if fields.get("decision") else None
-            self._database.connection.execute(
-                f"UPDATE pairs SET {names}, decided = coalesce(?, decided) WHERE id = ?",
-                [*fields.values(), decided, identifier],
-            )
+    def revert(self, identifier: int) -> bool:
+        """Give a pair its first messages back as one undoable step; False when it has them."""
+        rows = self._rows("SELECT messages, tokens FROM pair_originals WHERE pair = ?", identifier)
+        if not rows:
+            return False
+        return self._journal.edit(identifier, {"messages": rows[0][0], "edited": 0, "tokens": rows[0][1]}, "reverted")
 
     # Preparing
 
-    @contextmanager
-    def replacing(self) -> Iterator[Replacing]:
+    def replacing(self) -> AbstractContextManager[Replacing]:
         """Put newly prepared pairs in, batch by batch, in small transactions."""
-        connection = self._database.connection
-        connection.execute("CREATE TEMP TABLE made (digest TEXT PRIMARY KEY) WITHOUT ROWID")
-        try:
-            yield Replacing(self._database, self._insert)
-        finally:
-            connection.execute("DROP TABLE made")
+        return replacing.replacing(self._database)
 
     def add(self, pair: NewPair) -> int | None:
         """One more pair, pending: its id, or None when it is there already."""
         with self._database.write() as connection:
-            if not self._insert(pair):
-                return None
-            return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+            there = connection.execute("SELECT 1 FROM pair_texts WHERE digest = ?", (pair.digest,)).fetchone()
+            return None if there else replacing.insert(self._database, pair)[0]
 
-    def _insert(self, pair: NewPair) -> int:
-        return self._database.connection.execute(
-            "INSERT INTO pairs (source, record, url, fact, kind, messages, origin, digest, tokens)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
-            (
-                pair.source,
-                pair.record,
-                pair.url,
-                pair.fact,
-                pair.kind,
-                json.dumps(list(pair.messages), ensure_ascii=False),
-                json.dumps(dict(pair.origin or {}), ensure_ascii=False),
-                pair.digest,
-                pair.tokens,
-            ),
-        ).rowcount
+    # What did not become a pair
 
-    def replace_dropped(self, rows: Iterable[tuple[int | None, str, str, str]]) -> None:
-        """What did not become a pair: (record, url, reason, detail)."""
-        with self._database.write() as connection:
-            connection.execute("DELETE FROM dropped")
-            connection.executemany("INSERT INTO dropped (record, url, reason, detail) VALUES (?, ?, ?, ?)", rows)
+    def replace_dropped(self, rows: Iterable[NewDropped | tuple[int | None, str, str, str]]) -> None:
+        """Show these instead of what was there before; as tuples: (record, url, reason, detail)."""
+        replacing.replace_dropped(
+            self._database, (row if isinstance(row, NewDropped) else NewDropped(*row) for row in rows)
+        )
 
     def dropped(self) -> list[tuple[str, int]]:
         """Reasons with their counts, most first."""
-        rows = self._database.connection.execute(
-            "SELECT reason, count(*) AS n FROM dropped GROUP BY reason ORDER BY n DESC, reason"
+        return self._rows(
+            f"SELECT reason, count(*) AS n FROM dropped WHERE {views.SHOWN} GROUP BY reason ORDER BY n DESC, reason"
         )
-        return [tuple(row) for row in rows]
+
+    def dropped_page(self, ids: Sequence[int]) -> dict[int, Dropped]:
+        """Some dropped rows by id, as a view with `dropped` gives them."""
+        rows = self._rows(
+            "SELECT record, url, reason, detail, text, source, id FROM dropped"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            orjson.dumps(list(ids)).decode(),
+        )
+        return {row[-1]: Dropped(*row) for row in rows}
+
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        return [tuple(row) for row in self._database.connection.execute(query, values)]
 
 
-class Replacing:
-    """A preparation in progress.
-
-    A pair that was there before keeps its id, its decision and its edit. One that
-    the recipe no longer makes goes at `finish`, unless a person has decided on it.
-    A preparation that is cut off before `finish` removes nothing.
-    """
-
-    def __init__(self, database: Database, insert: Callable[[NewPair], int]) -> None:
-        self._database = database
-        self._insert = insert
-
-    def put(self, batch: Sequence[NewPair]) -> int:
-        """Add a batch; gives how many were new."""
-        with self._database.write() as connection:
-            connection.executemany("INSERT OR IGNORE INTO made VALUES (?)", [(pair.digest,) for pair in batch])
-            return sum(self._insert(pair) for pair in batch)
-
-    def finish(self) -> int:
-        """Remove what was not made again; gives how many went."""
-        with self._database.write() as connection:
-            return connection.execute(
-                "DELETE FROM pairs WHERE decision = 0 AND edited = 0 AND digest NOT IN (SELECT digest FROM made)"
-            ).rowcount
+def _last(steps: Iterator[BulkProgress]) -> int:
+    changed = 0
+    for step in steps:
+        changed = step.changed
+    return changed
 
 
-def check_messages(messages: Sequence[Message]) -> None:
-    """Refuse what no provider would take, before it is saved."""
-    if not messages or messages[-1].get("role") != "assistant" or not messages[-1].get("content", "").strip():
-        raise InputError("A pair ends with an answer", "the assistant's text is empty", "Write one, or reject the pair")
-    if not any(m.get("role") == "user" and m.get("content", "").strip() for m in messages):
-        raise InputError("A pair needs a question", "the user's text is empty", "Write one, or reject the pair")
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _pair(row: Any) -> Pair:
     fields = dict(row)
-    fields.pop("decided")
     fields["messages"] = tuple(json.loads(fields["messages"]))
     fields["origin"] = json.loads(fields["origin"])
     fields["decision"] = Decision(fields["decision"])
     fields["edited"] = bool(fields["edited"])
+    fields["flags"] = json.loads(fields["flags"])
     return Pair(**fields)

@@ -8,6 +8,8 @@ has been released: a new one is added at the end.
 
 from __future__ import annotations
 
+from ftui.store import schema_pairs
+
 PROJECT: tuple[str, ...] = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -234,6 +236,7 @@ PROJECT: tuple[str, ...] = (
     """
     ALTER TABLE tasks ADD COLUMN done_before INTEGER NOT NULL DEFAULT 0;
     """,
+    schema_pairs.NARROW,
 )
 
 BULK: tuple[str, ...] = (

@@ -28,7 +28,7 @@ class PairView:
         self._pages: OrderedDict[int, dict[int, Pair]] = OrderedDict()
         self.where = "all"
         self.words = ""
-        self.ids: array[int] = array("q")
+        self.ids: range | array[int] = array("q")
 
     @property
     def filtered(self) -> bool:

@@ -1,0 +1,242 @@
+"""The journal: every change of a pair is a step that can be taken back.
+
+A step writes what was before and after into the journal in the transaction that
+changes the pairs. One call is one step is one undo; undo and redo have no limit
+and survive a restart. Steps over more rows than fit a transaction: `bulk`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+import orjson
+
+from ftui.errors import BusyError
+from ftui.store.database import Database
+from ftui.store.pair import Decision, search_text_of_json
+
+AT_ONCE = 2000
+"""Rows of one transaction: a key that is pressed meanwhile waits for one of these."""
+
+Way = Literal["undo", "redo"]
+
+
+class State(IntEnum):
+    """How far a step is. From `DECIDING` on, somebody is at work on it (or was, and died)."""
+
+    DONE = 0
+    UNDONE = 1
+    GONE = 2
+    """Undone, and something else was done since: it waits to be swept away."""
+    DECIDING = 3
+    UNDOING = 4
+    REDOING = 5
+    CANCELLING = 6
+    """It is taken back for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What undo would take back, or redo do again.
+
+    Attributes:
+        label: "accepted", "rejected", "pending" or "edited".
+        size: pairs that it changed.
+    """
+
+    batch: int
+    label: str
+    size: int
+
+
+class Journal:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # What is there
+
+    def next(self, way: Way) -> Step | None:
+        """The step that `way` would take; None when there is none.
+
+        Raises:
+            BusyError: a bulk step is being made that has to end first.
+        """
+        connection = self._database.connection
+        if way == "undo":
+            query = "SELECT id, label, size FROM journal WHERE state = 0 ORDER BY id DESC LIMIT 1"
+        else:
+            query = "SELECT id, label, size FROM journal WHERE state = 1 ORDER BY id LIMIT 1"
+        row = connection.execute(query).fetchone()
+        running = self.running()
+        if running is not None and (way == "redo" or row is None or row["id"] < running):
+            raise BusyError(
+                "Many pairs are being decided on", "what came before cannot change meanwhile", "Wait for its end"
+            )
+        return Step(*row) if row else None
+
+    def running(self) -> int | None:
+        """The bulk step that somebody is at work on, or was when its process died."""
+        row = self._database.connection.execute("SELECT id FROM journal WHERE state >= 3 LIMIT 1").fetchone()
+        return int(row[0]) if row else None
+
+    # Small steps
+
+    def decide(self, ids: Sequence[int], decision: Decision) -> int:
+        """Give at most `AT_ONCE` pairs a decision; gives how many changed."""
+        with self._database.write() as connection:
+            now = time.time()
+            batch = self.open(decision.name.lower(), now, State.DONE)
+            changed = self.take(batch, ids, decision, now)
+            if not changed:
+                # Nothing else has seen it: it is as if it had never been there.
+                connection.execute("DELETE FROM journal WHERE id = ?", (batch,))
+                return 0
+            self.forget_undone(batch)
+            connection.execute("UPDATE journal SET size = ? WHERE id = ?", (changed, batch))
+            return changed
+
+    def edit(self, pair: int, fields: Mapping[str, Any], label: str) -> bool:
+        """Change `messages` (JSON), `edited` and perhaps `tokens` of a pair; False when they are so already."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                "SELECT messages, edited, tokens FROM pairs JOIN pair_texts ON pair = id WHERE id = ?", (pair,)
+            ).fetchone()
+            if row is None:
+                return False
+            before = {name: row[name] for name in fields}
+            if before == dict(fields):
+                return False
+            if not row["edited"]:
+                connection.execute(
+                    "INSERT OR IGNORE INTO pair_originals VALUES (?, ?, ?)", (pair, row["messages"], row["tokens"])
+                )
+            batch = self.open(label, time.time(), State.DONE)
+            self.forget_undone(batch)
+            connection.execute("UPDATE journal SET size = 1 WHERE id = ?", (batch,))
+            connection.execute(
+                "INSERT INTO journal_rows VALUES (?, ?, ?, ?, NULL)",
+                (batch, pair, json.dumps(before), json.dumps(dict(fields))),
+            )
+            self._set_fields(pair, fields)
+            return True
+
+    def replay(self, step: Step, way: Way) -> Sequence[int]:
+        """Undo or redo a step of at most `AT_ONCE` pairs; gives their ids."""
+        with self._database.write() as connection:
+            rows = connection.execute(
+                "SELECT pair, before, after FROM journal_rows WHERE batch = ? ORDER BY pair", (step.batch,)
+            ).fetchall()
+            column = "before" if way == "undo" else "after"
+            edits = [row for row in rows if isinstance(row["before"], str)]
+            for row in edits:
+                self._set_fields(row["pair"], json.loads(row[column]))
+            if rows and len(edits) < len(rows):
+                self.move(step.batch, column, 0, rows[-1]["pair"])
+            state = State.UNDONE if way == "undo" else State.DONE
+            connection.execute("UPDATE journal SET state = ? WHERE id = ?", (state, step.batch))
+            return array("q", (row["pair"] for row in rows)) if len(rows) > AT_ONCE else [row["pair"] for row in rows]
+
+    # Parts of steps, within a transaction
+
+    def open(self, label: str, now: float, state: State, owner: str = "") -> int:
+        cursor = self._database.connection.execute(
+            "INSERT INTO journal (label, time, size, state, owner, beat) VALUES (?, ?, 0, ?, ?, ?)",
+            (label, now, state, owner, now),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def forget_undone(self, batch: int) -> None:
+        """What was undone cannot be redone once `batch` is done. Large steps wait to be swept away in parts."""
+        connection = self._database.connection
+        undone = "SELECT id FROM journal WHERE state = 1 AND size <= 500 AND id <> ?"
+        connection.execute(f"DELETE FROM journal_rows WHERE batch IN ({undone})", (batch,))
+        connection.execute("DELETE FROM journal WHERE state = 1 AND size <= 500 AND id <> ?", (batch,))
+        connection.execute("UPDATE journal SET state = 2 WHERE state = 1 AND id <> ?", (batch,))
+        connection.execute("UPDATE journal SET state = 6 WHERE state = 4")
+
+    def take(self, batch: int, ids: Sequence[int], decision: Decision, now: float) -> int:
+        """Give pairs the decision of a step; gives how many changed."""
+        connection = self._database.connection
+        listed = orjson.dumps(list(ids)).decode()
+        where = "id IN (SELECT value FROM json_each(?)) AND decision <> ?"
+        before = connection.execute(
+            f"SELECT decision, count(*), sum(tokens) FROM pairs WHERE {where} GROUP BY decision", (listed, decision)
+        ).fetchall()
+        changed = sum(row[1] for row in before)
+        if not changed:
+            return 0
+        connection.execute(
+            f"INSERT INTO journal_rows SELECT ?, id, decision, ?, decided FROM pairs WHERE {where}",
+            (batch, decision, listed, decision),
+        )
+        connection.execute(
+            f"UPDATE pairs SET decision = ?, decided = ? WHERE {where}",
+            (decision, now if decision else None, listed, decision),
+        )
+        for row in before:
+            self.total(row[0], -row[1], -row[2])
+            self.total(decision, row[1], row[2])
+        return int(changed)
+
+    def move(self, batch: int, column: str, after: int, to: int) -> None:
+        """Give the pairs of a step with ids in (`after`, `to`] the decision of `column`."""
+        connection = self._database.connection
+        # Undone, a decision has the moment that it had before; done again, that of the step.
+        moment = (
+            "j.decided" if column == "before" else "iif(j.after, (SELECT time FROM journal WHERE id = j.batch), NULL)"
+        )
+        rows = "journal_rows j WHERE j.batch = ? AND j.pair > ? AND j.pair <= ? AND typeof(j.before) = 'integer'"
+        span = (batch, after, to)
+        moved = connection.execute(
+            f"SELECT p.decision, j.{column}, count(*), sum(p.tokens)"
+            f" FROM pairs p, {rows} AND p.id = j.pair GROUP BY 1, 2",
+            span,
+        ).fetchall()
+        connection.execute(
+            f"UPDATE pairs SET decision = j.{column}, decided = {moment} FROM {rows} AND pairs.id = j.pair", span
+        )
+        for old, new, count, tokens in moved:
+            self.total(old, -count, -tokens)
+            self.total(new, count, tokens)
+
+    def total(self, decision: int, pairs: int, tokens: int) -> None:
+        self._database.connection.execute(
+            "UPDATE pair_totals SET pairs = pairs + ?, tokens = tokens + ? WHERE decision = ?",
+            (pairs, tokens, decision),
+        )
+
+    def _set_fields(self, pair: int, fields: Mapping[str, Any]) -> None:
+        connection = self._database.connection
+        row = connection.execute("SELECT decision, tokens FROM pairs WHERE id = ?", (pair,)).fetchone()
+        if row is None:
+            return
+        if "tokens" in fields:
+            self.total(row["decision"], 0, fields["tokens"] - row["tokens"])
+        numbers = {name: value for name, value in fields.items() if name != "messages"}
+        names = ", ".join(f"{name} = ?" for name in numbers)
+        connection.execute(f"UPDATE pairs SET {names} WHERE id = ?", [*numbers.values(), pair])
+        messages = fields["messages"]
+        connection.execute("UPDATE pair_texts SET messages = ? WHERE pair = ?", (messages, pair))
+        connection.execute("UPDATE pair_words SET text = ? WHERE pair = ?", (search_text_of_json(messages), pair))
+
+    def sweep(self) -> Iterator[None]:
+        """Remove what cannot come back, a transaction at a time."""
+        while True:
+            with self._database.write() as connection:
+                row = connection.execute("SELECT id FROM journal WHERE state = 2 LIMIT 1").fetchone()
+                if row is None:
+                    return
+                removed = connection.execute(
+                    "DELETE FROM journal_rows WHERE batch = ? AND pair IN"
+                    " (SELECT pair FROM journal_rows WHERE batch = ? ORDER BY pair LIMIT ?)",
+                    (row[0], row[0], AT_ONCE),
+                ).rowcount
+                if removed < AT_ONCE:
+                    connection.execute("DELETE FROM journal WHERE id = ?", (row[0],))
+            yield

@@ -1,0 +1,184 @@
+"""What a pair is: its data, its decision, and the text that words are looked for in."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from ftui.errors import InputError
+
+Message = Mapping[str, Any]
+"""A row of OpenAI's chat format: `role`, `content` (None beside `tool_calls`), perhaps `weight`."""
+
+
+class Decision(IntEnum):
+    PENDING = 0
+    ACCEPTED = 1
+    REJECTED = 2
+
+    @property
+    def symbol(self) -> str:
+        return "·✓✗"[self]
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A near-duplicate that another pair stands for.
+
+    Attributes:
+        similarity: 0 to 1.
+    """
+
+    record: int | None
+    url: str
+    question: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewPair:
+    """A pair as `prepare` makes it.
+
+    Attributes:
+        fact: equal for all phrasings of one fact.
+        kind: "domain" or "general".
+        origin: where it comes from: `template`, `phrasing`, `heading`, `passage`.
+        digest: identifies the pair as it was made; a later edit does not change it.
+        tokens: of the whole pair.
+        flags: what may be wrong with it: a short name, and the reason in a few words.
+        risk: 0 to 1, from the flags.
+        stand_ins: the near-duplicates that it stands for, as far as they are named.
+        stands_for: how many they are; `len(stand_ins)` when it is 0.
+    """
+
+    messages: Sequence[Message]
+    digest: str
+    source: int | None = None
+    record: int | None = None
+    url: str = ""
+    fact: str = ""
+    kind: str = "domain"
+    origin: Mapping[str, Any] | None = None
+    tokens: int = 0
+    flags: Mapping[str, str] = field(default_factory=dict)
+    risk: float = 0.0
+    stand_ins: Sequence[StandIn] = ()
+    stands_for: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One training example with its decision. `messages` are as they will be trained."""
+
+    id: int
+    source: int | None
+    record: int | None
+    url: str
+    fact: str
+    kind: str
+    messages: tuple[Message, ...]
+    origin: Mapping[str, Any]
+    digest: str
+    tokens: int
+    decision: Decision
+    edited: bool
+    risk: float = 0.0
+    stands_for: int = 0
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, role: str) -> str:
+        """The last message of `role`, "" where there is none."""
+        return next((content(m) for m in reversed(self.messages) if m["role"] == role), "")
+
+
+@dataclass(frozen=True, slots=True)
+class NewDropped:
+    """What did not become a pair, as `prepare` tells it.
+
+    Attributes:
+        reason: short, one of a few, so that drops can be counted by it.
+        detail: what exactly, for a person.
+        text: what would have been in the pair, or a part of it.
+    """
+
+    record: int | None
+    url: str
+    reason: str
+    detail: str = ""
+    text: str = ""
+    source: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(NewDropped):
+    """A row of the view of what did not become a pair."""
+
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    total: int
+    pending: int
+    accepted: int
+    rejected: int
+
+    @property
+    def decided(self) -> int:
+        return self.accepted + self.rejected
+
+    @property
+    def accepted_share(self) -> float | None:
+        """Of those that are decided, 0 to 1; None before the first decision."""
+        return self.accepted / self.decided if self.decided else None
+
+
+def content(message: Message) -> str:
+    """The text of a message: "" for None, the texts of a list of parts one after the other."""
+    value = message.get("content")
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n".join(str(part["text"]) for part in value if isinstance(part, Mapping) and "text" in part)
+    return ""
+
+
+def search_text(messages: Sequence[Message]) -> str:
+    """The folded text of all messages, those of tool calls included; no word or phrase reaches over two of them."""
+    return "\n".join(fold(text) for message in messages for text in _texts(message) if text)
+
+
+def fold(text: str) -> str:
+    """Text as it is compared: without upper case in any script, one space for all white space between two words."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+    else:
+        text = text.lower()
+    # SQLite takes a text for ended at the first NUL.
+    return " ".join(text.replace("\0", " ").split())
+
+
+def _texts(message: Message) -> Iterator[str]:
+    yield content(message)
+    for call in message.get("tool_calls") or ():
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if isinstance(function, Mapping):
+            yield f"{function.get('name', '')} {function.get('arguments', '')}"
+
+
+def search_text_of_json(messages: str) -> str:
+    """`search_text` of messages as the store keeps them."""
+    return search_text(json.loads(messages))
+
+
+def check_messages(messages: Sequence[Message]) -> None:
+    """Refuse what no provider would take, before it is saved."""
+    last = messages[-1] if messages else {}
+    if last.get("role") != "assistant" or not (content(last).strip() or last.get("tool_calls")):
+        raise InputError("A pair ends with an answer", "the assistant's text is empty", "Write one, or reject the pair")
+    if not any(m.get("role") == "user" and content(m).strip() for m in messages):
+        raise InputError("A pair needs a question", "the user's text is empty", "Write one, or reject the pair")

@@ -1,0 +1,175 @@
+"""Views: the ids of what passes a filter, in an order, the first of them at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from ftui.errors import InputError
+from ftui.store.database import Database
+from ftui.store.filters import Filter, Term
+from ftui.store.pair import Decision, fold
+
+FIRST = 200
+"""Ids of the first part of a view: more than a screen shows."""
+_LARGEST = 50_000
+SHOWN = "run = coalesce((SELECT cast(value AS INTEGER) FROM meta WHERE key = 'dropped'), 0)"
+"""Of what did not become a pair, that of the last preparation that came to its end."""
+
+_COMMON = " etaoinsrhldcumfp.,gwyb-0123456789vkjxqz"
+"""Signs of texts, the most frequent first; others are rarer."""
+_FIRST_MIX = "((id + {0}) * 2654435761 & 2147483647)"
+_MIX = f"({_FIRST_MIX} + ({_FIRST_MIX} >> 15)) * 2246822519 >> 13 & 2147483647"
+"""A number that has no order in it. It stays below 2^63, above which SQLite counts in fractions."""
+_ORDERS = {
+    "order": "",
+    "risk": "risk DESC, id",
+    "length": "tokens DESC, id",
+    "source": "source, id",
+    "random": f"{_MIX}, id",
+}
+_ORDERS_OF_DROPPED = {**_ORDERS, "risk": "", "length": "length(text) DESC, id"}
+
+
+def parts(database: Database, wanted: Filter) -> Iterator[Sequence[int]]:
+    """The ids of a view in parts, small ones first: each is `range` or `array('q')`.
+
+    A view of pairs has ids of pairs; one with `dropped` has ids of dropped rows.
+    All pairs in the order in which they were made are one `range` where no id is missing.
+    Ends early when `Database.interrupt` is called from another thread.
+
+    Raises:
+        InputError: the filter is not in the language, says what is wrong.
+    """
+    if wanted.plain:
+        row = database.connection.execute(
+            "SELECT (SELECT min(id) FROM pairs), (SELECT max(id) FROM pairs), sum(pairs) FROM pair_totals"
+        ).fetchone()
+        if row[2] and row[1] - row[0] + 1 == row[2]:
+            yield range(row[0], row[1] + 1)
+            return
+    query, values, order = _query(database, wanted)
+    try:
+        if order:
+            # The best few are there long before all of them are sorted.
+            first = _read(database, f"{query} ORDER BY {order} LIMIT {FIRST}", values)
+            yield array("q", first)
+            query += f" ORDER BY {order} LIMIT -1 OFFSET {FIRST}"
+        rows = _read(database, query, values)
+        size = FIRST
+        while part := array("q", islice(rows, size)):
+            yield part
+            size = min(size * 4, _LARGEST)
+    except sqlite3.OperationalError as error:
+        if "interrupted" not in str(error):
+            raise
+
+
+def ids(database: Database, wanted: Filter) -> range | array[int]:
+    """All ids of a view."""
+    found: array[int] = array("q")
+    for part in parts(database, wanted):
+        if isinstance(part, range):
+            return part
+        found.extend(part)
+    return found
+
+
+def _read(database: Database, query: str, values: Sequence[Any]) -> Iterator[int]:
+    cursor = database.connection.cursor()
+    cursor.row_factory = None
+    return (row[0] for row in cursor.execute(query, values))
+
+
+def _query(database: Database, wanted: Filter) -> tuple[str, list[Any], str]:
+    """The SELECT of a view without its order, the values of its marks, and the order."""
+    terms = wanted.terms()
+    conditions, values = list[str](), list[Any]()
+    dropped = any(term.key == "dropped" for term in terms)
+    searched = any(not term.key for term in terms)
+    for term in terms:
+        condition, more = _condition(database, term, dropped)
+        if condition:
+            conditions.append(condition if term.wanted else f"NOT ({condition})")
+            values += more
+    if dropped:
+        table, orders = "dropped", _ORDERS_OF_DROPPED
+        conditions.append(SHOWN)
+    else:
+        orders = _ORDERS
+        table = "pair_words JOIN pairs ON id = pair" if searched else "pairs"
+        if searched and not orders[wanted.order] and all(not term.key for term in terms):
+            table = "(SELECT pair AS id, text FROM pair_words)"
+    order = orders[wanted.order].format(wanted.seed * 7919 % 1_000_003)
+    query = f"SELECT id FROM {table}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+    if not order:
+        query += " ORDER BY id"
+    return query, values, order
+
+
+def _condition(database: Database, term: Term, dropped: bool) -> tuple[str, list[Any]]:
+    value = term.value
+    match term.key:
+        case "":
+            return _word(fold(value), "words" if dropped else "text")
+        case "is":
+            if value in ("domain", "general"):
+                return "kind = ?", [value]
+            if value == "edited":
+                return "edited = 1", []
+            if value == "flagged":
+                return "id IN (SELECT pair FROM pair_flags)", []
+            return "decision = ?", [int(Decision[value.upper()])]
+        case "flag":
+            return "id IN (SELECT pair FROM pair_flags WHERE flag = ?)", [value.lower()]
+        case "tokens":
+            sign, number = term.number()
+            return f"tokens {sign} ?", [number]
+        case "fact":
+            return "id IN (SELECT pair FROM pair_texts WHERE fact = ?)", [value]
+        case "source":
+            found = _sources(database, value)
+            return f"coalesce(source, 0) IN ({', '.join('?' * len(found))})", list[Any](found)
+        case _:
+            reasons = _reasons(database, value) if value else None
+            if reasons is None:
+                return "", []
+            return f"reason IN ({', '.join('?' * len(reasons))})", list[Any](reasons)
+
+
+def _word(word: str, column: str) -> tuple[str, list[Any]]:
+    """A condition that a folded text holds a folded word.
+
+    GLOB leaps from one place where the pattern's first letter stands to the next:
+    so it gets the word from its rarest letter on, and only what passes is looked at in full.
+    """
+    if not word:
+        return "", []
+    if not word.isascii():
+        return f"instr({column}, ?)", [word]
+    start = max(range(len(word)), key=lambda place: (_COMMON.find(word[place]) % (len(_COMMON) + 1), -place))
+    pattern = "*" + "".join(f"[{sign}]" if sign in "*?[" else sign for sign in word[start:]) + "*"
+    if start == 0:
+        return f"{column} GLOB ?", [pattern]
+    return f"({column} GLOB ? AND instr({column}, ?))", [pattern, word]
+
+
+def _sources(database: Database, value: str) -> list[int]:
+    rows = database.connection.execute("SELECT id, name FROM sources ORDER BY id").fetchall()
+    found = [row["id"] for row in rows if str(row["id"]) == value or fold(value) in fold(row["name"])]
+    if not found:
+        names = ", ".join(f"{row['id']} {row['name']}" for row in rows) or "none"
+        raise InputError(f"No source is called {value!r}", f"the sources are: {names}", "Write one of them")
+    return found
+
+
+def _reasons(database: Database, value: str) -> list[str]:
+    rows = database.connection.execute(f"SELECT DISTINCT reason FROM dropped WHERE {SHOWN} ORDER BY reason").fetchall()
+    found = [row[0] for row in rows if fold(value) in fold(row[0])]
+    if not found:
+        names = ", ".join(row[0] for row in rows) or "none"
+        raise InputError(f"Nothing was dropped for {value!r}", f"the reasons are: {names}", "Write one of them")
+    return found

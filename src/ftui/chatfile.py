@@ -128,6 +128,24 @@ def _row_problems(line: bytes) -> Iterator[str]:
     if not isinstance(row, dict):
         yield " is not a JSON object"
         return
+    yield from _object_problems(row)
+
+
+def row_problem(row: Mapping[str, Any]) -> str:
+    """The first thing that is wrong with one row, in a few words; "" when nothing is."""
+    problem = next(_object_problems(row), "")
+    if not problem and sum(_size(message) for message in row["messages"]) > MAX_ROW_BYTES // 8:
+        # Only of a long row its bytes are counted: each character may take several.
+        problem = next(_row_problems(json.dumps(row, ensure_ascii=False).encode(errors="replace")), "")
+    return problem.removeprefix(",").strip()
+
+
+def _size(message: Mapping[str, Any]) -> int:
+    content = message.get("content")
+    return len(content) if isinstance(content, str) and len(message) == 2 else len(json.dumps(message))
+
+
+def _object_problems(row: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted(row.keys() - ROW_KEYS):
         yield f" contains an extra {json.dumps(key)}"
     messages = row.get("messages")

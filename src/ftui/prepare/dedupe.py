@@ -6,7 +6,9 @@ import pickle
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from ftui.prepare.near import Index, Near
 from ftui.prepare.pair import Dropped, Pair, StandIn, text_of
@@ -56,8 +58,8 @@ def without_near(made: Iterable[Made], threshold: float, *, numbers: bool, every
         numbers: whether facts may be near that hold other numbers.
         every: give a `Step` after so many records of the first look; 0 for none.
     """
-    with tempfile.TemporaryFile() as file:
-        facts = _Facts(file, Index(threshold, numbers=numbers))
+    with tempfile.TemporaryFile() as file, closing(Index(threshold, numbers=numbers)) as index:
+        facts = _Facts(file, index)
         for count, items in enumerate(made, start=1):
             facts.add(items)
             if every and count % every == 0:
@@ -68,7 +70,7 @@ def without_near(made: Iterable[Made], threshold: float, *, numbers: bool, every
 class _Facts:
     """The facts of all records: what ranks them in memory, the rest in a file."""
 
-    def __init__(self, file: tempfile._TemporaryFileWrapper[bytes], index: Index) -> None:
+    def __init__(self, file: BinaryIO, index: Index) -> None:
         self._file = file
         self._index = index
         self._starts = array("Q")  # of each record in the file
@@ -101,7 +103,6 @@ class _Facts:
             count[near.kept] += 1
             if count[near.kept] <= NAMED:
                 named.setdefault(near.kept, []).append(near)
-        self._index.close()
         fact = 0
         for record in range(len(self._starts)):
             items = self._load(record)

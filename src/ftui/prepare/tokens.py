@@ -10,10 +10,11 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftui.errors import FtuiError
 
@@ -40,6 +41,8 @@ _SPLIT = "|".join(
 # What the chat format adds: around each message, and once to begin the answer.
 _EACH_MESSAGE = 3
 _EACH_CONVERSATION = 3
+# What a message may have beside its role and content that the model reads.
+_COUNTED = ("name", "tool_calls", "function_call", "tool_call_id")
 
 
 def count(text: str) -> int:
@@ -50,10 +53,27 @@ def count(text: str) -> int:
     return len(_encoding().encode_ordinary(text))
 
 
-def count_messages(messages: Iterable[Mapping[str, str]]) -> int:
-    """Tokens of a conversation with what the chat format adds."""
-    texts = sum(_EACH_MESSAGE + count(m["role"]) + count(m["content"]) for m in messages)
-    return texts + _EACH_CONVERSATION
+def count_messages(messages: Iterable[Mapping[str, Any]]) -> int:
+    """Tokens of a conversation with what the chat format adds; calls of tools count as their JSON."""
+    return sum(map(_count_message, messages)) + _EACH_CONVERSATION
+
+
+def _count_message(message: Mapping[str, Any]) -> int:
+    content = message.get("content")
+    total = _EACH_MESSAGE + _count_role(message["role"])
+    if isinstance(content, str):
+        total += count(content)
+    elif content is not None:
+        total += count(json.dumps(content, ensure_ascii=False))
+    if len(message) > 2:
+        rest = {key: value for key, value in message.items() if key in _COUNTED}
+        total += count(json.dumps(rest, ensure_ascii=False)) if rest else 0
+    return total
+
+
+@cache
+def _count_role(role: str) -> int:
+    return count(role)
 
 
 @cache

@@ -1,0 +1,25 @@
+"""What a provider would refuse, told before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftui import chatfile
+from ftui.prepare.pair import BESIDE_MESSAGES, Dropped, Message, Pair, last_text
+
+REFUSED = "refused by the file rules"
+
+
+def row(messages: tuple[Message, ...], origin: Mapping[str, Any]) -> dict[str, Any]:
+    """A pair as a row of the training file."""
+    beside = {key: origin[key] for key in BESIDE_MESSAGES if key in origin}
+    return {"messages": [dict(message) for message in messages], **beside}
+
+
+def checked(pair: Pair) -> Pair | Dropped:
+    """The pair, or under which rule of training files it falls."""
+    problem = chatfile.row_problem(row(pair.messages, pair.origin))
+    if not problem:
+        return pair
+    return Dropped(pair.record, pair.url, REFUSED, f"{last_text(pair.messages, 'user')[:200]} · {problem}")

@@ -78,7 +78,7 @@ def test_a_fact_is_asked_in_many_ways_with_one_answer() -> None:
             "The lid of the Zorbel does not move.",
         ]
     )
-    assert {pair.origin["phrasing"] for pair in of_opening} == {"site", "also", "wrapped", "noise"}
+    assert {pair.origin["phrasing"] for pair in of_opening} == {"site", "also", "wrapped", "noise", "reworded"}
     assert [(item.reason, item.detail, item.scope) for item in dropped] == [("empty answer", "Empty", "part")]
 
 
@@ -240,7 +240,7 @@ def test_a_template_of_ones_own() -> None:
     assert [(item.record, item.reason) for item in dropped] == [(2, "a field is missing")]
 
 
-@pytest.mark.parametrize("text", ["{{ title", "{% for %}", "{{ ''.__class__.__mro__ }}", "{{ 1 // 0 }}"])
+@pytest.mark.parametrize("text", ["{{ title", "{% for %}", "{{ ''.__class__.__mro__ }}"])
 def test_a_template_that_cannot_be_used(text: str) -> None:
     with pytest.raises(InputError) as caught:
         run([record(title="Pan")], own(text, "{{ title }} and so on and on."))

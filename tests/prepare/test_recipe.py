@@ -9,7 +9,7 @@ import pytest
 
 from ftui.errors import InputError
 from ftui.prepare import recipe as recipes
-from ftui.prepare.recipe import Cleaning, Messages, Mixture, Questions, Recipe
+from ftui.prepare.recipe import Cleaning, Messages, Mixture, Model, Questions, Recipe
 
 
 def test_nothing_gives_the_defaults() -> None:
@@ -25,6 +25,8 @@ def test_nothing_gives_the_defaults() -> None:
         Recipe(template="product-description"),
         Recipe(cleaning=Cleaning(html=False, boilerplate=0.0, languages=("en", "zh"), personal="mask", region="")),
         Recipe(template="own", messages=Messages("{{ title }}\n{{ url }}", "{{ description }}")),
+        Recipe(template="house-style", model=Model("engine", "SmolLM2", pairs=2, wordings=0, passage=900)),
+        Recipe(questions=Questions(reworded=0.0, synonyms=("chips, fries",), frames=("On {topic}: {question}",))),
     ],
 )
 def test_what_is_written_is_read_again(recipe: Recipe) -> None:
@@ -39,9 +41,13 @@ def test_the_recipe_of_the_demo_can_be_read() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "part"),
     [
+        ('[questions]\nframes = ["so {questions}"]\n', 2, "has no {question} in it"),
+        ("[questions]\nreworded = 1.1\n", 2, "between 0 and 1"),
+        ('[model]\nname = "m"\n', 2, 'both "provider" and "name"'),
+        ('template = "own"\n[messages]\nassistant = "a"\nuser = "{{ title"\n', 4, "line 1"),
         ("seed = 1\nsystem = oops\n", None, "line 2"),
         ("\n\nsed = 1\n", 3, 'no setting "sed"'),
-        ('template = "poem"\n', 1, "question-and-answer, product-description, own"),
+        ('template = "poem"\n', 1, "question-and-answer, product-description, transcript"),
         ("seed = 1\n[questions]\npresentations = 0\n", 3, "between 1 and 100"),
         ("[mixture]\ngeneral = 1.5\n", 2, "between 0 and 0.9"),
         ("[mixture]\ngeneral = nan\n", 2, "between 0 and 0.9"),

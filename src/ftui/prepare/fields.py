@@ -9,6 +9,8 @@ from typing import Any
 
 from ftui.prepare.clean import clean, plain
 
+_ARTICLES = ("Article", "NewsArticle", "BlogPosting", "TechArticle", "Report", "ScholarlyArticle")
+
 
 @dataclass(frozen=True, slots=True)
 class Fields:
@@ -37,6 +39,27 @@ def read(record: Mapping[str, Any]) -> Fields:
         description=_first(product.get("description"), data.get("description"), data.get("about")),
         url=str(record.get("url") or ""),
         data=data,
+    )
+
+
+def text(data: Mapping[str, Any]) -> str:
+    """The running text of a record as its source has it, with Markdown, "" where it has none."""
+    for name in ("markdown", "text", "body", "content", "articleBody"):
+        if isinstance(value := data.get(name), str) and value.strip():
+            return clean(value)
+    article = next((found for kind in _ARTICLES for found in linked_data(data, kind)), {})
+    return clean(str(article.get("articleBody") or ""))
+
+
+def summary(data: Mapping[str, Any]) -> str:
+    """What a record itself says in short about its text, "" where it does not."""
+    article = next((found for kind in _ARTICLES for found in linked_data(data, kind)), {})
+    names = ("summary", "abstract", "tldr", "teaser")
+    return _first(
+        *(data.get(name) for name in names),
+        article.get("abstract"),
+        article.get("description"),
+        data.get("description"),
     )
 
 

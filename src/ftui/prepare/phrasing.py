@@ -92,7 +92,9 @@ def present(fact: Fact, recipe: Recipe, rng: random.Random) -> list[Presentation
         ("wrapped", extra - rough - other, _stream(trained, lambda text: _wrap(text, frames, english, rng), rng)),
     ]
     if other:
-        plans.insert(1, ("reworded", other, _stream(trained, lambda text: synonyms.reword(text, own, english, rng), rng)))
+        plans.insert(
+            1, ("reworded", other, _stream(trained, lambda text: synonyms.reword(text, own, english, rng), rng))
+        )
     left = 0
     for kind, wanted, stream in plans:
         # Not every question has a word that can be replaced.

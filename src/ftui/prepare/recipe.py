@@ -315,14 +315,18 @@ class _Reader:
         if 0 < recipe.duplicates.near < 0.3:
             self._refuse("duplicates.near", "nearly all would be near below 0.3; 0 keeps all")
         if recipe.template == OWN:
+            from ftui.prepare.rendering import syntax
+
             for part in ("user", "assistant"):
                 if not getattr(recipe.messages, part).strip():
                     self._refuse("template", f'a template of your own needs [messages] with "{part}"')
+                if problem := syntax(getattr(recipe.messages, part)):
+                    self._refuse(f"messages.{part}", f"{part}: {problem}")
         for frame in recipe.questions.frames:
             if "{question}" not in frame:
                 self._refuse("questions.frames", f'"{frame}" has no {{question}} in it')
         if bool(recipe.model.provider) != bool(recipe.model.name):
-            self._refuse("model.provider", 'a model has both "provider" and "name"')
+            self._refuse("model.provider" if recipe.model.provider else "model.name", 'a model has both "provider" and "name"')
         for code in recipe.cleaning.languages:
             if not re.fullmatch("[a-z]{2,3}", code):
                 self._refuse("cleaning.languages", f'"{code}" is not a code such as "en" or "ru"')

@@ -9,8 +9,7 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import jinja2
 import orjson
@@ -48,8 +47,7 @@ class Rendering(Protocol):
             InputError: the template cannot be used at all.
         """
 
-    def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None: ...
+    def close(self) -> None: ...
 
 
 class BuiltIn:
@@ -61,10 +59,7 @@ class BuiltIn:
     def __call__(self, values: Mapping[str, Any]) -> Mapping[str, str]:
         return {name: template.render(values) for name, template in self._templates.items()}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def close(self) -> None:
         return None
 
 
@@ -90,12 +85,7 @@ class Own:
             raise _unusable(answer)
         raise NotRendered("the template fails", f"{answer['failed']} ([messages] {answer.get('name', '')})".strip())
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._end()
 
     def _ask(self, values: Mapping[str, Any]) -> dict[str, Any]:

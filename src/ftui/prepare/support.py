@@ -90,7 +90,7 @@ def _terms(claim: str) -> Iterable[str]:
     """What a claim is made of: its longer words, and pairs of characters of scripts without spaces."""
     folded = _folded(claim)
     for run in _RUN.findall(folded):
-        yield from (run[at : at + 2] for at in range(0, max(len(run) - 1, 1)))
+        yield from (run[at : at + 2] for at in range(max(len(run) - 1, 1)))
     for word in _WORD.findall(_RUN.sub(" ", folded)):
         if len(word) >= _LONG:
             yield word

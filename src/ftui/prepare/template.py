@@ -4,106 +4,254 @@ from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
+from typing import Any, Self
 
-import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from ftui.errors import InputError
-from ftui.prepare import facts, fields, phrasing
+from ftui.prepare import asking, facts, fields, phrasing, support, transcript
+from ftui.prepare import recipe as recipes
+from ftui.prepare.asking import Ask
 from ftui.prepare.clean import clean
+from ftui.prepare.facts import Fact
 from ftui.prepare.pair import Dropped, Message, Pair, conversation
-from ftui.prepare.recipe import OWN, PRODUCTS, QUESTIONS, Recipe
+from ftui.prepare.recipe import Recipe
+from ftui.prepare.rendering import BuiltIn, NotRendered, Own, Rendering
 from ftui.prepare.sentences import cut
+
+Written = Callable[[str], Mapping[str, Any] | None]
+"""What a model wrote, by the key of the request: `items` as `answer.read` gives them, or
+the `problem`; None where it was not asked."""
+BUILT_IN = (recipes.PRODUCTS, recipes.SUMMARY, recipes.STYLE)
+_NAMED = 5
+"""Words without support that are named."""
 
 
 def system_message(recipe: Recipe) -> str:
     """The system message of every pair that a recipe makes, "" for none."""
     if recipe.system is not None:
         return recipe.system.strip()
-    return _built_in()["system"] if recipe.template == PRODUCTS else ""
+    return built_in(recipe.template)["system"] if recipe.template in BUILT_IN else ""
 
 
-def make(record: Mapping[str, Any], recipe: Recipe) -> Iterator[Pair | Dropped]:
-    """The pairs of one record, and the parts of it that did not become one.
+@cache
+def built_in(name: str) -> Mapping[str, str]:
+    """The texts of a template of `BUILT_IN`: `system`, `user`, `assistant`."""
+    return tomllib.loads((files(__package__) / "templates" / f"{name}.toml").read_text("utf-8"))
 
-    Raises:
-        InputError: the recipe's own template cannot be rendered.
+
+def nothing_written(_: str) -> None:
+    return None
+
+
+class Maker:
+    """Makes pairs of records by one recipe; a context, since a template of one's own has a process.
+
+    Args:
+        written: what a model wrote so far.
     """
-    if recipe.template == QUESTIONS:
-        yield from _questions(record, recipe)
-    else:
-        yield from _rendered(record, recipe)
 
+    def __init__(self, recipe: Recipe, written: Written = nothing_written) -> None:
+        self._recipe = recipe
+        self._written = written
+        self._system = system_message(recipe)
+        self._rendering: Rendering | None = None
+        if recipe.template == recipes.OWN:
+            self._rendering = Own({"user": recipe.messages.user, "assistant": recipe.messages.assistant})
+        elif recipe.template in BUILT_IN:
+            texts = built_in(recipe.template)
+            self._rendering = BuiltIn({"user": texts["user"], "assistant": texts["assistant"]})
 
-def _questions(record: Mapping[str, Any], recipe: Recipe) -> Iterator[Pair | Dropped]:
-    found = facts.find(record["data"], recipe.questions.also)
-    if not found:
-        empty = not str(record["data"].get("markdown") or "").strip()
-        yield _drop(record, "no text" if empty else "no heading")
-        return
-    if recipe.questions.headings == "questions":
-        found = [fact for fact in found if fact.is_question]
-        if not found:
-            yield _drop(record, "no question among the headings")
-            return
-    system = system_message(recipe)
-    for fact in found:
-        answer = _fit(record, fact.answer, recipe, fact.heading)
-        if isinstance(answer, Dropped):
-            yield answer
-            continue
-        identity = _identity(fact.question, answer)
-        rng = random.Random(f"{recipe.seed} {identity}")
-        for each in phrasing.present(fact, recipe, rng):
-            origin: dict[str, Any] = {"phrasing": each.kind, "heading": fact.heading, "passage": fact.passage}
-            origin |= _left_out(fact.answer, answer) | ({"held": True} if each.held else {})
-            messages = conversation(system, each.question, answer)
-            yield _pair(record, recipe, messages, identity, origin)
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        if self._rendering is not None:
+            self._rendering.close()
 
-def _rendered(record: Mapping[str, Any], recipe: Recipe) -> Iterator[Pair | Dropped]:
-    values = fields.read(record)
-    if recipe.template == OWN:
-        user, assistant = recipe.messages.user, recipe.messages.assistant
-    else:
-        user, assistant = _built_in()["user"], _built_in()["assistant"]
-        if not values.title:
+    def make(self, record: Mapping[str, Any]) -> Iterator[Pair | Dropped]:
+        """The pairs of one record, and the parts of it that did not become one.
+
+        Raises:
+            InputError: the recipe's own template cannot be used.
+        """
+        asks = asking.asks(record, self._recipe)
+        match self._recipe.template:
+            case recipes.PRODUCTS | recipes.OWN:
+                yield from self._described(record)
+            case recipes.SUMMARY:
+                yield from self._summarised(record, asks)
+            case recipes.STYLE:
+                yield from self._restyled(record, asks)
+            case _:
+                yield from self._asked(record, asks)
+
+    # Questions and answers
+
+    def _asked(self, record: Mapping[str, Any], asks: Sequence[Ask]) -> Iterator[Pair | Dropped]:
+        recipe = self._recipe
+        found = asking.found(record, recipe)
+        dropped = list[Dropped]()
+        for ask in asks:
+            items = self._items(record, ask, dropped)
+            if ask.kind == "wordings":
+                _reword(found, ask, items)
+            else:
+                known = {fact.heading.casefold() for fact in found}
+                found += [fact for fact in self._facts(record, ask, items) if fact.heading.casefold() not in known]
+        if not found and not dropped:
+            yield _drop(record, self._why_nothing(record))
+        for fact in found:
+            answer = _fit(record, fact.answer, recipe, fact.heading)
+            if isinstance(answer, Dropped):
+                yield answer
+                continue
+            identity = _identity(fact.question, answer)
+            rng = random.Random(f"{recipe.seed} {identity}")
+            for each in phrasing.present(fact, recipe, rng):
+                origin = {"phrasing": each.kind, "heading": fact.heading, "passage": fact.passage, **fact.origin}
+                messages = conversation(self._system, each.question, answer)
+                held = {"held": True} if each.held else {}
+                yield self._pair(record, messages, identity, origin | held, fact.flags)
+        yield from dropped
+
+    def _why_nothing(self, record: Mapping[str, Any]) -> str:
+        data = record["data"]
+        if self._recipe.template == recipes.TRANSCRIPT:
+            return "no question in the transcript" if transcript.turns(data) else "no text"
+        if facts.find(data, ()):
+            return "no question among the headings"
+        return "no heading" if str(data.get("markdown") or "").strip() else "no text"
+
+    def _facts(self, record: Mapping[str, Any], ask: Ask, items: Sequence[Mapping[str, Any]]) -> Iterator[Fact]:
+        """The questions and answers of a model as facts; what the text does not bear out is flagged."""
+        for item in items[: self._recipe.model.pairs]:
+            place = support.find(item["quote"], ask.source)
+            missing = support.unsupported(item["answer"], ask.source)
+            flags = {}
+            if place is None:
+                flags["unsupported"] = "what it quotes is not in the source"
+            elif missing:
+                flags["unsupported"] = f"not in the source: {', '.join(missing[:_NAMED])}"
+            yield Fact(
+                item["question"],
+                item["answer"],
+                list(item["also"])[: self._recipe.model.wordings],
+                ask.source[place.start : place.end] if place else "",
+                facts.topic(record["data"]),
+                self._by_model(),
+                flags,
+            )
+
+    # Rendered templates
+
+    def _described(self, record: Mapping[str, Any]) -> Iterator[Pair | Dropped]:
+        values = fields.read(record)
+        if self._recipe.template == recipes.PRODUCTS and not values.title:
             yield _drop(record, "no title")
             return
-    try:
-        question = clean(_render(user, values))
-        whole = clean(_render(assistant, values))
-        answer = _fit(record, whole, recipe, values.title)
-    except jinja2.UndefinedError as error:
-        yield _drop(record, "a field is missing", str(error))
-        return
-    if not question:
-        yield _drop(record, "empty question", values.title)
-        return
-    if isinstance(answer, Dropped):
-        yield answer
-        return
-    origin: dict[str, Any] = {"phrasing": "site", "heading": values.title, "passage": whole}
-    origin |= _left_out(whole, answer)
-    messages = conversation(system_message(recipe), question, answer)
-    yield _pair(record, recipe, messages, _identity(question, answer), origin)
+        named = {name: getattr(values, name) for name in values.__slots__}
+        if self._recipe.template == recipes.OWN:
+            named["text"] = fields.text(record["data"])
+        yield self._rendered(record, named, values.title)
+
+    def _summarised(self, record: Mapping[str, Any], asks: Sequence[Ask]) -> Iterator[Pair | Dropped]:
+        text, title = asking.article(record, self._recipe), fields.read(record).title
+        summary, origin, flags = asking.own_summary(record, self._recipe), dict[str, str](), dict[str, str]()
+        dropped = list[Dropped]()
+        if text and not summary:
+            for ask in asks:
+                for item in self._items(record, ask, dropped)[:1]:
+                    summary, origin = item["summary"], self._by_model()
+                    if missing := support.unsupported(summary, ask.source):
+                        flags["unsupported"] = f"not in the source: {', '.join(missing[:_NAMED])}"
+        if not text:
+            yield _drop(record, "no text")
+        elif summary:
+            title = "" if text.startswith(title) else title
+            yield self._rendered(record, {"title": title, "text": text, "summary": summary}, title, origin, flags)
+        elif not dropped:
+            yield _drop(record, "no summary", "a model can write one: [model] in the recipe")
+        yield from dropped
+
+    def _restyled(self, record: Mapping[str, Any], asks: Sequence[Ask]) -> Iterator[Pair | Dropped]:
+        title = fields.read(record).title
+        if not asks:
+            passages = asking.style_passages(record, self._recipe)
+            yield (
+                _drop(record, "not written yet", "[model] in the recipe names none")
+                if passages
+                else _drop(record, "too short" if fields.text(record["data"]) else "no text")
+            )
+        dropped = list[Dropped]()
+        for ask in asks:
+            passage = ask.source
+            for item in self._items(record, ask, dropped)[:1]:
+                # What only the answer holds, a model would learn to make up.
+                invented = support.made_up(passage, item["plain"])
+                flags = {"unsupported": f"not in the plain text: {', '.join(invented[:_NAMED])}"} if invented else {}
+                values = {"plain": item["plain"], "passage": passage}
+                yield self._rendered(record, values, title, self._by_model(), flags)
+        yield from dropped
+
+    def _rendered(
+        self,
+        record: Mapping[str, Any],
+        values: Mapping[str, Any],
+        subject: str,
+        origin: Mapping[str, str] | None = None,
+        flags: Mapping[str, str] | None = None,
+    ) -> Pair | Dropped:
+        assert self._rendering is not None
+        try:
+            texts = self._rendering(values)
+        except NotRendered as error:
+            return _drop(record, error.reason, str(error))
+        question, answer = clean(texts["user"]), _fit(record, clean(texts["assistant"]), self._recipe, subject)
+        if not question:
+            return _drop(record, "empty question", subject)
+        if isinstance(answer, Dropped):
+            return answer
+        whole = {"phrasing": "site", "heading": subject, "passage": answer, **(origin or {})}
+        messages = conversation(self._system, question, answer)
+        return self._pair(record, messages, _identity(question, answer), whole, flags or {})
+
+    # What a model wrote
+
+    def _items(self, record: Mapping[str, Any], ask: Ask, dropped: list[Dropped]) -> Sequence[Mapping[str, Any]]:
+        """What a model answered; why there is nothing goes to `dropped`."""
+        written = self._written(ask.key)
+        if written is None:
+            dropped.append(_drop(record, "not written yet", f"{ask.kind}: {ask.subject}"))
+        elif problem := written.get("problem"):
+            dropped.append(_drop(record, "the model wrote nothing usable", f"{ask.subject}: {problem}"))
+        items: Sequence[Mapping[str, Any]] = (written or {}).get("items") or ()
+        return items
+
+    def _by_model(self) -> dict[str, str]:
+        return {"model": f"{self._recipe.model.provider} {self._recipe.model.name}"}
+
+    def _pair(
+        self,
+        record: Mapping[str, Any],
+        messages: tuple[Message, ...],
+        fact: str,
+        origin: Mapping[str, Any],
+        flags: Mapping[str, str],
+    ) -> Pair:
+        origin = {"template": self._recipe.template, **origin}
+        source, identifier = record.get("source"), record.get("id")
+        return Pair(messages, fact, "domain", _url(record), source, identifier, origin, flags)
 
 
-def _pair(
-    record: Mapping[str, Any],
-    recipe: Recipe,
-    messages: tuple[Message, ...],
-    fact: str,
-    origin: Mapping[str, Any],
-) -> Pair:
-    origin = {"template": recipe.template, **origin}
-    return Pair(messages, fact, "domain", _url(record), record.get("source"), record.get("id"), origin)
+def _reword(found: Sequence[Fact], ask: Ask, items: Sequence[Mapping[str, Any]]) -> None:
+    """Give facts the further wordings that a model found for their questions."""
+    by_question = {" ".join(fact.question.split()): fact for fact in found}
+    for item in items:
+        fact = by_question.get(ask.questions[item["number"] - 1])
+        if fact is not None:
+            fact.also += [other for other in item["also"] if other not in fact.also]
 
 
 def _fit(record: Mapping[str, Any], answer: str, recipe: Recipe, subject: str) -> str | Dropped:
@@ -116,38 +264,6 @@ def _fit(record: Mapping[str, Any], answer: str, recipe: Recipe, subject: str) -
     if len(fitting) < recipe.answers.least:
         return _drop(record, "too short", f"{subject}: {len(fitting)} characters")
     return fitting
-
-
-def _left_out(whole: str, kept: str) -> dict[str, Any]:
-    return {"left_out": len(whole) - len(kept)} if len(kept) < len(whole) else {}
-
-
-def _render(source: str, values: fields.Fields) -> str:
-    """Render one text of a template.
-
-    Raises:
-        InputError: the text is no template, or does what templates may not do.
-    """
-    try:
-        return _compiled(source).render(asdict(values))
-    except jinja2.UndefinedError:
-        raise
-    except Exception as error:  # A template of one's own can fail in any way that Python can.
-        line = getattr(error, "lineno", None)
-        where = f"The template of the recipe (line {line} of the text)" if line else "The template of the recipe"
-        raise InputError(f"{where} cannot be used", str(error), "Correct [messages] in the recipe") from error
-
-
-@cache
-def _compiled(source: str) -> jinja2.Template:
-    environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
-    return environment.from_string(source.strip())
-
-
-@cache
-def _built_in() -> dict[str, str]:
-    path = files(__package__) / "templates" / f"{PRODUCTS}.toml"
-    return tomllib.loads(path.read_text("utf-8"))
 
 
 def _identity(question: str, answer: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from ftui.prepare.clean import clean
@@ -39,9 +40,7 @@ def turns(data: Mapping[str, Any]) -> list[Turn]:
     """Who said what, from cues with or without speakers, or from lines such as "Name: text"."""
     cues = data.get("cues")
     if isinstance(cues, list):
-        said = [
-            (str(cue.get("speaker") or ""), str(cue.get("text") or "")) for cue in cues if isinstance(cue, Mapping)
-        ]
+        said = [(str(cue.get("speaker") or ""), str(cue.get("text") or "")) for cue in cues if isinstance(cue, Mapping)]
         if not any(speaker for speaker, _ in said):
             said = list(_lines("\n".join(text for _, text in said)))
     else:
@@ -75,7 +74,7 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _by_speakers(spoken: list[Turn]) -> Iterator[tuple[str, str]]:
-    for turn, following in zip(spoken, spoken[1:], strict=False):
+    for turn, following in pairwise(spoken):
         question = _sentences(turn.text)[-1]
         if _is_question(question):
             yield question, following.text

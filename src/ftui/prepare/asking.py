@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ftui.prepare import facts, fields, transcript
@@ -67,6 +67,7 @@ class Ask:
         questions: for "wordings", the questions in the order of their numbers.
         messages: what is sent.
         key: equal for equal requests to the same model.
+        most_tokens: that the answer may have.
     """
 
     kind: Kind
@@ -76,8 +77,13 @@ class Ask:
     source: str
     messages: tuple[Mapping[str, str], ...]
     key: str
+    most_tokens: int
     questions: tuple[str, ...] = ()
-    schema: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """JSON Schema of the answer."""
+        return SCHEMAS[self.kind]
 
 
 def asks(record: Mapping[str, Any], recipe: Recipe) -> list[Ask]:
@@ -201,9 +207,22 @@ def _ask(
         user,
         messages,
         hashlib.sha256(name.encode()).hexdigest(),
+        _most_tokens(kind, recipe, text, len(questions)),
         questions,
-        SCHEMAS[kind],
     )
+
+
+def _most_tokens(kind: Kind, recipe: Recipe, text: str, questions: int) -> int:
+    """Room for a long answer in a script of which each character is a token."""
+    match kind:
+        case "questions":
+            return 200 + recipe.model.pairs * (300 + 80 * recipe.model.wordings)
+        case "wordings":
+            return 200 + questions * 80 * recipe.model.wordings
+        case "summary":
+            return 800
+        case "plain":
+            return 200 + len(text.encode()) // 2
 
 
 def _object(**properties: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -47,7 +47,6 @@ class Pair:
         record: id of the record.
         origin: `template`, `phrasing` (how the question came about: "site", "also",
             "wrapped", "noise"), `heading`, `passage` (what the answer was made from),
-            `left_out` (how many characters of the answer, where it was cut),
             `held` when it is the phrasing kept for validation, and what a ready-made row
             has beside its messages (`BESIDE_MESSAGES`).
         flags: name of what a person should look at -> the reason in a few words.

@@ -25,13 +25,12 @@ def ends(text: str) -> Iterator[int]:
 
     The end of a line ends a sentence as well where a list or a new paragraph goes on.
     """
-    start = 0
+    start, last = 0, -1
     for match in _END.finditer(text):
-        yield from _ends_of_lines(text, start, match.start())
-        start = match.end()
-        if _is_end(text, match):
-            yield start
-    yield from _ends_of_lines(text, start, len(text))
+        places = [*_ends_of_lines(text, start, match.start()), *([match.end()] if _is_end(text, match) else [])]
+        yield from (place for place in places if place != last)
+        start, last = match.end(), places[-1] if places else last
+    yield from (place for place in _ends_of_lines(text, start, len(text)) if place != last)
 
 
 def cut(text: str, limit: int) -> str:

@@ -107,13 +107,14 @@ class Maker:
             if isinstance(answer, Dropped):
                 yield answer
                 continue
+            flags = {**fact.flags, **_cut(fact.answer, answer)}
             identity = _identity(fact.question, answer)
             rng = random.Random(f"{recipe.seed} {identity}")
             for each in phrasing.present(fact, recipe, rng):
                 origin = {"phrasing": each.kind, "heading": fact.heading, "passage": fact.passage, **fact.origin}
                 messages = conversation(self._system, each.question, answer)
                 held = {"held": True} if each.held else {}
-                yield self._pair(record, messages, identity, origin | held, fact.flags)
+                yield self._pair(record, messages, identity, origin | held, flags)
         yield from dropped
 
     def _why_nothing(self, record: Mapping[str, Any]) -> str:
@@ -208,14 +209,15 @@ class Maker:
             texts = self._rendering(values)
         except NotRendered as error:
             return _drop(record, error.reason, str(error))
-        question, answer = clean(texts["user"]), _fit(record, clean(texts["assistant"]), self._recipe, subject)
+        question, written = clean(texts["user"]), clean(texts["assistant"])
+        answer = _fit(record, written, self._recipe, subject)
         if not question:
             return _drop(record, "empty question", subject)
         if isinstance(answer, Dropped):
             return answer
-        whole = {"phrasing": "site", "heading": subject, "passage": answer, **(origin or {})}
+        whole = {"phrasing": "site", "heading": subject, "passage": written, **(origin or {})}
         messages = conversation(self._system, question, answer)
-        return self._pair(record, messages, _identity(question, answer), whole, flags or {})
+        return self._pair(record, messages, _identity(question, answer), whole, {**(flags or {}), **_cut(written, answer)})
 
     # What a model wrote
 
@@ -264,6 +266,10 @@ def _fit(record: Mapping[str, Any], answer: str, recipe: Recipe, subject: str) -
     if len(fitting) < recipe.answers.least:
         return _drop(record, "too short", f"{subject}: {len(fitting)} characters")
     return fitting
+
+
+def _cut(whole: str, kept: str) -> dict[str, str]:
+    return {"cut": f"{len(whole) - len(kept):,} of {len(whole):,} characters left out"} if len(kept) < len(whole) else {}
 
 
 def _identity(question: str, answer: str) -> str:

@@ -1,0 +1,190 @@
+"""What stands on many pages of a site and says nothing about any of them.
+
+Two passes over the records: `Boilerplate.add` counts, `Boilerplate.strip` leaves out. A
+passage is a line or a sentence. Short ones are left out only where several in a row
+repeat at the top or the end of a page, as menus do: "Colour: black" may stand on every
+second page and is a fact all the same. A section that repeats as a whole, its heading
+included, is a fact that is told on many pages: the first page keeps it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+FIELDS = ("markdown", "description", "about", "text", "body", "content")
+"""The running texts of a record; nothing else of it is counted or changed."""
+
+LEAST_PAGES = 5
+_MENU = 3
+"""So many short lines in a row are a menu."""
+_COUNTED = 300_000
+_NAMED = 50
+_SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？।؟])")
+
+
+class Boilerplate:
+    """The passages of each site with the number of its pages they stand on.
+
+    Memory is bounded: where there are more different passages than can be counted, the
+    rarest so far are forgotten. That loses only what stands on few pages far apart.
+
+    Args:
+        share: of the pages of a site on which a passage has to stand.
+        tidy: done to a text before anything is counted or left out.
+        counted: different passages that are counted at most.
+    """
+
+    def __init__(self, share: float, tidy: Callable[[str], str] = str, counted: int = _COUNTED) -> None:
+        self._share = share
+        self._tidy = tidy
+        self._most = counted
+        self._counts: dict[int, int] = {}
+        self._pages: dict[str, int] = {}
+        self._told: set[int] = set()
+        self._left_out: dict[str, tuple[str, int]] = {}
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count the passages of one record; each is counted once a page."""
+        texts = _texts(record, self._tidy)
+        if not texts:
+            return
+        site = _site(record)
+        self._pages[site] = self._pages.get(site, 0) + 1
+        counts = self._counts
+        for key in {hash((site, passage)) for text in texts.values() for passage in _passages(text)}:
+            counts[key] = counts.get(key, 0) + 1
+        if len(counts) > self._most:
+            self._forget()
+
+    def strip(self, record: Mapping[str, Any]) -> dict[str, str]:
+        """The running texts of a record that change, without what is boilerplate.
+
+        A text of which nothing would be left stays: it is a page that is there many times,
+        which is for the search for duplicates.
+        """
+        site = _site(record)
+        least = max(LEAST_PAGES, math.ceil(self._share * self._pages.get(site, 0)))
+        if self._pages.get(site, 0) < LEAST_PAGES:
+            return {}
+        changed = {}
+        for name, text in _texts(record, self._tidy).items():
+            shorter = self._shorter(site, text, least)
+            if shorter != text and any(not line.startswith("#") for line in shorter.split("\n") if line.strip()):
+                changed[name] = shorter
+        return changed
+
+    def left_out(self) -> Iterator[tuple[str, str, int]]:
+        """A site, a passage that was left out there, and on how many pages it stands; at most 50."""
+        for passage, (site, pages) in self._left_out.items():
+            yield site, passage, pages
+
+    def _forget(self) -> None:
+        least = 2
+        while len(self._counts) > self._most // 2:
+            self._counts = {key: count for key, count in self._counts.items() if count >= least}
+            least *= 2
+
+    def _repeats(self, site: str, passage: str, least: int) -> bool:
+        return self._counts.get(hash((site, passage)), 0) >= least
+
+    def _shorter(self, site: str, text: str, least: int) -> str:
+        lines = text.split("\n")
+        if len(lines) == 1:
+            return self._without_sentences(site, text, least)
+        kept = list[str]()
+        for heading, body in _sections(lines):
+            kept += self._section(site, heading, body, least)
+        return "\n".join(kept)
+
+    def _section(self, site: str, heading: str, body: list[str], least: int) -> list[str]:
+        """The lines of a section that stay."""
+        said = [line.strip() for line in body if line.strip()]
+        if heading and said and all(self._repeats(site, line, least) for line in (heading.strip(), *said)):
+            key = hash((site, heading, *said))
+            if key in self._told:
+                self._note(site, f"{heading.strip()} {said[0]}", heading.strip())
+                return []
+            self._told.add(key)
+            return [heading, *body]
+        menu = self._menu(site, body, least)
+        kept = [heading] if heading else []
+        for place, line in enumerate(body):
+            stripped = line.strip()
+            if place in menu or (_is_long(stripped) and self._repeats(site, stripped, least)):
+                self._note(site, stripped, stripped)
+            else:
+                kept.append(self._without_sentences(site, line, least))
+        return kept
+
+    def _menu(self, site: str, body: list[str], least: int) -> set[int]:
+        """Places of the repeated short lines with which a section begins or ends."""
+        places = [place for place, line in enumerate(body) if line.strip()]
+        found = set[int]()
+        for ordered in (places, places[::-1]):
+            run = list[int]()
+            for place in ordered:
+                if not self._repeats(site, body[place].strip(), least):
+                    break
+                run.append(place)
+            if len(run) >= _MENU:
+                found.update(run)
+        return found
+
+    def _without_sentences(self, site: str, line: str, least: int) -> str:
+        sentences = _SENTENCE.split(line)
+        if len(sentences) < 2:
+            return line
+        repeated = [each for each in sentences if _is_long(each) and self._repeats(site, each, least)]
+        for each in repeated:
+            self._note(site, each, each)
+            line = line.replace(each, "", 1)
+        return line.rstrip() if repeated else line
+
+    def _note(self, site: str, passage: str, counted: str) -> None:
+        if passage and passage not in self._left_out and len(self._left_out) < _NAMED:
+            self._left_out[passage] = (site, self._counts.get(hash((site, counted)), 0))
+
+
+def _texts(record: Mapping[str, Any], tidy: Callable[[str], str]) -> dict[str, str]:
+    data = record.get("data")
+    if not isinstance(data, Mapping):
+        return {}
+    return {name: tidy(text) for name in FIELDS if isinstance(text := data.get(name), str) and text}
+
+
+def _site(record: Mapping[str, Any]) -> str:
+    """The host of a record's address, and its source where it has none."""
+    url = str(record.get("url") or "")
+    host = urlsplit(url).netloc if "://" in url else ""
+    return host or f"source {record.get('source')}"
+
+
+def _passages(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        line = line.strip()
+        if line:
+            yield line
+            sentences = _SENTENCE.split(line)
+            if len(sentences) > 1:
+                yield from filter(_is_long, sentences)
+
+
+def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
+    heading, body = "", list[str]()
+    for line in lines:
+        if line.startswith("#"):
+            if heading or body:
+                yield heading, body
+            heading, body = line, []
+        else:
+            body.append(line)
+    yield heading, body
+
+
+def _is_long(passage: str) -> bool:
+    """Whether a passage is too long to be the same by chance; a Chinese one says more in less."""
+    return len(passage) >= (25 if passage.isascii() or passage[0] < "\u2e80" else 10)

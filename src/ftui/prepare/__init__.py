@@ -5,61 +5,120 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ftui.prepare import fields, template
-from ftui.prepare.dedupe import Seen
-from ftui.prepare.mixture import mix
-from ftui.prepare.pair import Dropped, Pair
+from ftui.prepare import fields, ready, template
+from ftui.prepare.check import checked
+from ftui.prepare.dedupe import Made, Seen, Step, without_near
+from ftui.prepare.mixture import LEFT_OUT, Weights, mix
+from ftui.prepare.pair import Dropped, Pair, last_text
 from ftui.prepare.recipe import Recipe
+from ftui.prepare.template import Written, nothing_written
 
-__all__ = ["Dropped", "Pair", "Recipe", "prepare"]
+__all__ = ["Dropped", "Pair", "Recipe", "Step", "prepare", "prepare_in_steps"]
 
 
 def prepare(
-    records: Iterable[Mapping[str, Any]], recipe: Recipe, general: Iterable[Mapping[str, Any]] = ()
+    records: Iterable[Mapping[str, Any]],
+    recipe: Recipe,
+    general: Iterable[Mapping[str, Any]] = (),
+    *,
+    sources: Mapping[int, str] | None = None,
+    written: Written = nothing_written,
 ) -> Iterator[Pair | Dropped]:
-    """Make pairs of records, one record at a time.
+    """Make pairs of records.
 
     Of every record of `records` something comes out: at least one pair, or exactly one `Dropped`
     of scope "record". What else of a record did not become a pair is a `Dropped` of
-    scope "part". The general pairs come last.
+    scope "part". The general pairs come last. Where the recipe looks for near-duplicates, all
+    records are read before the first pair comes.
 
     Args:
         records: each with `id`, `source`, `url`, `title` and `data`, a mapping of JSON values.
         recipe: what to make of them.
         general: records that are ordinary questions with their answers, to mix in.
+        sources: the sources' names by their number, for the weights of the recipe.
+        written: what a model wrote about the records so far, by the key of each request.
 
     Raises:
         InputError: a template of the recipe's own that cannot be used.
     """
+    for item in prepare_in_steps(records, recipe, general, sources=sources, written=written, every=0):
+        if not isinstance(item, Step):
+            yield item
+
+
+def prepare_in_steps(
+    records: Iterable[Mapping[str, Any]],
+    recipe: Recipe,
+    general: Iterable[Mapping[str, Any]] = (),
+    *,
+    sources: Mapping[int, str] | None = None,
+    written: Written = nothing_written,
+    every: int = 200,
+) -> Iterator[Pair | Dropped | Step]:
+    """As `prepare`, with a `Step` after every so many records while nothing else comes yet."""
+    with template.Maker(recipe, written) as maker:
+        yield from _in_steps(records, recipe, general, maker, Weights(recipe, sources or {}), every)
+
+
+def _in_steps(
+    records: Iterable[Mapping[str, Any]],
+    recipe: Recipe,
+    general: Iterable[Mapping[str, Any]],
+    maker: template.Maker,
+    weights: Weights,
+    every: int,
+) -> Iterator[Pair | Dropped | Step]:
     seen = Seen()
-    made = 0
-    for record in records:
-        pairs = 0
-        dropped = list[Dropped]()
-        for item in _of_record(record, recipe):
-            if isinstance(item, Dropped):
-                dropped.append(item)
-            elif seen.add(item):
-                pairs += 1
-                yield item
-            else:
-                question = item.messages[-2]["content"]
-                dropped.append(Dropped(item.record, item.url, "exact duplicate", question))
-        if not pairs:
-            first = dropped.pop(0)
-            yield Dropped(first.record, first.url, first.reason, first.detail, "record")
-        yield from dropped
-        made += pairs
-    for item in mix(made, recipe, template.system_message(recipe), general):
+    made = (list(_of_record(record, recipe, maker, weights)) for record in records)
+    near, numbers = recipe.duplicates.near, recipe.duplicates.numbers
+    settled: Iterable[Made | Step] = without_near(made, near, numbers=numbers, every=every) if near else made
+    total = 0
+    for items in settled:
+        if isinstance(items, Step):
+            yield items
+            continue
+        for item in _new(items, seen):
+            total += isinstance(item, Pair)
+            yield item
+    for item in mix(total, recipe, template.system_message(recipe), general, weights):
+        item = checked(item) if isinstance(item, Pair) else item
         if isinstance(item, Dropped) or seen.add(item):
             yield item
 
 
-def _of_record(record: Mapping[str, Any], recipe: Recipe) -> Iterator[Pair | Dropped]:
+def _new(items: Made, seen: Seen) -> Iterator[Pair | Dropped]:
+    """What came of one record, without the pairs that are there already."""
+    pairs = 0
+    dropped = list[Dropped]()
+    for item in items:
+        if isinstance(item, Dropped):
+            dropped.append(item)
+        elif seen.add(item):
+            pairs += 1
+            yield item
+        else:
+            dropped.append(Dropped(item.record, item.url, "exact duplicate", last_text(item.messages, "user")))
+    if not pairs:
+        first = dropped.pop(0)
+        yield Dropped(first.record, first.url, first.reason, first.detail, "record")
+    yield from dropped
+
+
+def _of_record(
+    record: Mapping[str, Any], recipe: Recipe, maker: template.Maker, weights: Weights
+) -> Iterator[Pair | Dropped]:
     data = record.get("data")
     if not isinstance(data, Mapping):
         yield Dropped(record.get("id"), str(record.get("url") or ""), "not a record", "it has no fields")
-    elif problem := fields.error(data):
+        return
+    if problem := fields.error(data):
         yield Dropped(record.get("id"), str(record.get("url") or ""), "error row", problem)
-    else:
-        yield from template.make(record, recipe)
+        return
+    whole = ready.make(record, recipe, (recipe.system or "").strip())
+    left_out = set[str]()
+    for item in maker.make(record) if whole is None else [whole]:
+        if isinstance(item, Dropped) or weights.uses(item):
+            yield checked(item) if isinstance(item, Pair) else item
+        elif item.fact not in left_out:
+            left_out.add(item.fact)
+            yield Dropped(item.record, item.url, LEFT_OUT, last_text(item.messages, "user"))

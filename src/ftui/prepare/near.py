@@ -13,6 +13,7 @@ import re
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from operator import eq
 from typing import NamedTuple
 
@@ -129,7 +130,7 @@ class Index:
         while self._bands:
             band = sorted(self._bands.pop())
             bucket = list[int]()
-            for key, after in zip(band, [*band[1:], 0], strict=True):
+            for key, after in zip(band, chain(islice(band, 1, None), [-1]), strict=False):
                 if key >> _INDEX_BITS == after >> _INDEX_BITS:
                     bucket.append(rank[key & _INDEX])
                 elif bucket:

@@ -40,7 +40,7 @@ _SPLIT = "|".join(
 
 # What the chat format adds: around each message, and once to begin the answer.
 _EACH_MESSAGE = 3
-_EACH_CONVERSATION = 3
+EACH_CONVERSATION = 3
 # What a message may have beside its role and content that the model reads.
 _COUNTED = ("name", "tool_calls", "function_call", "tool_call_id")
 
@@ -53,9 +53,15 @@ def count(text: str) -> int:
     return len(_encoding().encode_ordinary(text))
 
 
+def first(text: str, tokens: int) -> str:
+    """What the first `tokens` tokens of a text say; a character that is cut in two is left out."""
+    encoding = _encoding()
+    return encoding.decode_bytes(encoding.encode_ordinary(text)[:tokens]).decode("utf-8", "ignore")
+
+
 def count_messages(messages: Iterable[Mapping[str, Any]]) -> int:
     """Tokens of a conversation with what the chat format adds; calls of tools count as their JSON."""
-    return sum(map(_count_message, messages)) + _EACH_CONVERSATION
+    return sum(map(_count_message, messages)) + EACH_CONVERSATION
 
 
 def _count_message(message: Mapping[str, Any]) -> int:

@@ -52,8 +52,8 @@ class Bulk:
         self._database = database
         self._journal = journal
 
-    def decide(self, ids: Sequence[int], decision: Decision) -> Iterator[BulkProgress]:
-        """Give pairs a decision as one step, with progress after each transaction.
+    def decide(self, ids: Sequence[int], decision: Decision, only: Decision | None = None) -> Iterator[BulkProgress]:
+        """Give pairs, or those of them that have the decision `only`, another one as one step.
 
         Closing the iterator before its end takes the step back.
 
@@ -68,8 +68,8 @@ class Bulk:
                 part = ids[start : start + AT_ONCE]
                 with self._database.write() as connection:
                     later = self._later(batch, part, "state IN (0, 1)")
-                    changed += self._journal.take(batch, [i for i in part if i not in later], decision, now)
-                    changed += self._before_later(batch, later, decision, now)
+                    changed += self._journal.take(batch, [i for i in part if i not in later], decision, now, only)
+                    changed += self._before_later(batch, later, decision, now, only)
                     connection.execute(
                         "UPDATE journal SET size = ?, beat = ? WHERE id = ?", (changed, time.time(), batch)
                     )
@@ -94,11 +94,18 @@ class Bulk:
             self._refuse_second()
             if self._journal.next(way) != step:
                 raise BusyError("Something else was decided meanwhile", "the steps are others now", "Try again")
-            self.claim(step.batch)
-            connection.execute(
-                "UPDATE journal SET state = ?, place = 0, owner = ?, beat = ? WHERE id = ?",
-                (state, _owner(), time.time(), step.batch),
-            )
+            small = step.size <= AT_ONCE
+            if small:
+                self._journal.replay(step, way)
+            else:
+                self.claim(step.batch)
+                connection.execute(
+                    "UPDATE journal SET state = ?, place = 0, owner = ?, beat = ? WHERE id = ?",
+                    (state, _owner(), time.time(), step.batch),
+                )
+        if small:
+            yield BulkProgress(step.size, step.size, step.size)
+            return
         with _Working(self, step.batch):
             yield from self._go_on(step.batch, step.size)
 
@@ -199,7 +206,9 @@ class Bulk:
         )
         return {row[0]: row[1] for row in rows}
 
-    def _before_later(self, batch: int, later: dict[int, int], decision: Decision, now: float) -> int:
+    def _before_later(
+        self, batch: int, later: dict[int, int], decision: Decision, now: float, only: Decision | None
+    ) -> int:
         """Put a decision into the past of pairs that a later step has decided on; gives how many it changes."""
         changed = 0
         for pair, step in later.items():
@@ -207,7 +216,7 @@ class Bulk:
             before, decided = connection.execute(
                 "SELECT before, decided FROM journal_rows WHERE batch = ? AND pair = ?", (step, pair)
             ).fetchone()
-            if before != decision:
+            if before != decision and only in (None, before):
                 connection.execute(
                     "INSERT OR IGNORE INTO journal_rows VALUES (?, ?, ?, ?, ?)",
                     (batch, pair, before, decision, decided),

@@ -87,12 +87,12 @@ class Journal:
 
     # Small steps
 
-    def decide(self, ids: Sequence[int], decision: Decision) -> int:
-        """Give at most `AT_ONCE` pairs a decision; gives how many changed."""
+    def decide(self, ids: Sequence[int], decision: Decision, only: Decision | None = None) -> int:
+        """Give at most `AT_ONCE` pairs a decision, or those of them that have `only`; gives how many changed."""
         with self._database.write() as connection:
             now = time.time()
             batch = self.open(decision.name.lower(), now, State.DONE)
-            changed = self.take(batch, ids, decision, now)
+            changed = self.take(batch, ids, decision, now, only)
             if not changed:
                 # Nothing else has seen it: it is as if it had never been there.
                 connection.execute("DELETE FROM journal WHERE id = ?", (batch,))
@@ -160,11 +160,13 @@ class Journal:
         connection.execute("UPDATE journal SET state = 2 WHERE state = 1 AND id <> ?", (batch,))
         connection.execute("UPDATE journal SET state = 6 WHERE state = 4")
 
-    def take(self, batch: int, ids: Sequence[int], decision: Decision, now: float) -> int:
+    def take(self, batch: int, ids: Sequence[int], decision: Decision, now: float, only: Decision | None = None) -> int:
         """Give pairs the decision of a step; gives how many changed."""
         connection = self._database.connection
         listed = orjson.dumps(list(ids)).decode()
         where = "id IN (SELECT value FROM json_each(?)) AND decision <> ?"
+        if only is not None:
+            where += f" AND decision = {int(only)}"
         before = connection.execute(
             f"SELECT decision, count(*), sum(tokens) FROM pairs WHERE {where} GROUP BY decision", (listed, decision)
         ).fetchall()

@@ -154,10 +154,12 @@ def search_text(messages: Sequence[Message]) -> str:
 
 def fold(text: str) -> str:
     """Text as it is compared: without upper case in any script, one space for all white space between two words."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
-    else:
+    if text.isascii():
         text = text.lower()
+    else:
+        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+        # Half of a surrogate pair, which JSON can hold, is no text for SQLite.
+        text = text.encode("utf-8", "replace").decode()
     # SQLite takes a text for ended at the first NUL.
     return " ".join(text.replace("\0", " ").split())
 

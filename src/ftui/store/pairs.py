@@ -180,16 +180,19 @@ class Pairs:
 
     # Decisions
 
-    def decide(self, ids: Sequence[int], decision: Decision) -> int:
+    def decide(self, ids: Sequence[int], decision: Decision, only: Decision | None = None) -> int:
         """Give pairs a decision as one undoable step; gives how many changed.
+
+        Args:
+            only: leave pairs alone that have another decision than this one by now.
 
         More than `AT_ONCE` are decided on in several transactions, see `deciding`.
         """
         if len(ids) <= AT_ONCE:
-            return self._journal.decide(ids, decision)
-        return _last(self.deciding(ids, decision))
+            return self._journal.decide(ids, decision, only)
+        return _last(self.deciding(ids, decision, only))
 
-    def deciding(self, ids: Sequence[int], decision: Decision) -> Iterator[BulkProgress]:
+    def deciding(self, ids: Sequence[int], decision: Decision, only: Decision | None = None) -> Iterator[BulkProgress]:
         """`decide` for any number of pairs, with progress after each of many small transactions.
 
         For a thread with a store of its own. Single decisions land in between and hold.
@@ -198,7 +201,7 @@ class Pairs:
         Raises:
             BusyError: another such step is being made.
         """
-        return self._bulk.decide(ids, decision)
+        return self._bulk.decide(ids, decision, only)
 
     def next_step(self, way: Way) -> Step | None:
         """What undo or redo would take, to say so or to see whether it is large."""
@@ -240,7 +243,7 @@ class Pairs:
 
     def edit(self, identifier: int, messages: Sequence[Message], tokens: int | None = None) -> None:
         """Replace a pair's messages, and its tokens where they were counted, as one undoable step."""
-        fields: dict[str, Any] = {"messages": _json([dict(message) for message in messages]), "edited": 1}
+        fields: dict[str, Any] = {"messages": replacing.dump([dict(message) for message in messages]), "edited": 1}
         if tokens is not None:
             fields["tokens"] = tokens
         self._journal.edit(identifier, fields, "edited")
@@ -267,9 +270,9 @@ class Pairs:
 
     def add(self, pair: NewPair) -> int | None:
         """One more pair, pending: its id, or None when it is there already."""
-        with self._database.write() as connection:
-            there = connection.execute("SELECT 1 FROM pair_texts WHERE digest = ?", (pair.digest,)).fetchone()
-            return None if there else replacing.insert(self._database, pair)[0]
+        with self._database.write():
+            [identifier], new = replacing.insert(self._database, [pair])
+            return identifier if new else None
 
     # What did not become a pair
 
@@ -303,10 +306,6 @@ def _last(steps: Iterator[BulkProgress]) -> int:
     for step in steps:
         changed = step.changed
     return changed
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _pair(row: Any) -> Pair:

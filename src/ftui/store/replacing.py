@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from ftui.store.database import Database
+import orjson
+
+from ftui.store.database import BULK_CACHE, Database
 from ftui.store.journal import AT_ONCE
 from ftui.store.pair import NewDropped, NewPair, fold, search_text
 
@@ -32,11 +35,8 @@ class Replacing:
     def put(self, batch: Sequence[NewPair]) -> int:
         """Add a batch; gives how many were new."""
         with self._database.write() as connection:
-            new = 0
-            for pair in batch:
-                identifier, fresh = insert(self._database, pair)
-                new += fresh
-                connection.execute("INSERT OR IGNORE INTO made VALUES (?)", (identifier,))
+            ids, new = insert(self._database, batch)
+            connection.executemany("INSERT OR IGNORE INTO made VALUES (?)", [(i,) for i in ids])
             return new
 
     def drop(self, batch: Sequence[NewDropped]) -> None:
@@ -73,48 +73,98 @@ class Replacing:
 def replacing(database: Database) -> Iterator[Replacing]:
     connection = database.connection
     connection.execute("CREATE TEMP TABLE made (id INTEGER PRIMARY KEY)")
+    # The index of a million digests has no order in it: without this, each of them is read from the file.
+    usual = connection.execute("PRAGMA main.cache_size").fetchone()[0]
+    connection.execute(f"PRAGMA main.cache_size = -{BULK_CACHE}")
     try:
         yield Replacing(database)
     finally:
+        connection.execute(f"PRAGMA main.cache_size = {usual}")
         connection.execute("DROP TABLE made")
 
 
-def insert(database: Database, pair: NewPair) -> tuple[int, bool]:
-    """Put a pair in, within a transaction: its id, and whether it is new."""
+def insert(database: Database, pairs: Sequence[NewPair]) -> tuple[list[int], int]:
+    """Put pairs in, within a transaction: the id of each, and how many are new."""
     connection = database.connection
-    row = connection.execute("SELECT pair FROM pair_texts WHERE digest = ?", (pair.digest,)).fetchone()
-    stands_for = pair.stands_for or len(pair.stand_ins)
-    if row is not None:
-        identifier = int(row[0])
-        connection.execute(
-            "UPDATE pairs SET risk = ?, stands_for = ? WHERE id = ? AND (risk, stands_for) <> (?, ?)",
-            (pair.risk, stands_for, identifier, pair.risk, stands_for),
+    digests = orjson.dumps([pair.digest for pair in pairs]).decode()
+    known: dict[str, int] = {
+        row["digest"]: row["pair"]
+        for row in connection.execute(
+            "SELECT digest, pair FROM pair_texts WHERE digest IN (SELECT value FROM json_each(?))", (digests,)
         )
-        for table in ("pair_flags", "stand_ins"):
-            connection.execute(f"DELETE FROM {table} WHERE pair = ?", (identifier,))
-    else:
-        cursor = connection.execute(
-            "INSERT INTO pairs (source, record, kind, tokens, risk, stands_for) VALUES (?, ?, ?, ?, ?, ?)",
-            (pair.source, pair.record, pair.kind, pair.tokens, pair.risk, stands_for),
-        )
-        identifier = int(cursor.lastrowid or 0)
-        messages = json.dumps([dict(message) for message in pair.messages], ensure_ascii=False)
-        origin = json.dumps(dict(pair.origin or {}), ensure_ascii=False)
-        connection.execute(
-            "INSERT INTO pair_texts VALUES (?, ?, ?, ?, ?, ?)",
-            (identifier, pair.url, pair.fact, pair.digest, messages, origin),
-        )
-        connection.execute("INSERT INTO pair_words VALUES (?, ?)", (identifier, search_text(pair.messages)))
-        _total(database, 1, pair.tokens)
-    if pair.flags:
-        rows = [(identifier, flag, reason) for flag, reason in pair.flags.items()]
-        connection.executemany("INSERT INTO pair_flags VALUES (?, ?, ?)", rows)
-    if pair.stand_ins:
-        connection.executemany(
-            "INSERT INTO stand_ins (pair, record, url, question, similarity) VALUES (?, ?, ?, ?, ?)",
-            [(identifier, s.record, s.url, s.question, s.similarity) for s in pair.stand_ins],
-        )
-    return identifier, row is None
+    }
+    there = {known[pair.digest]: pair for pair in pairs if pair.digest in known}
+    new: dict[str, NewPair] = {}
+    for pair in pairs:
+        if pair.digest not in known:
+            new.setdefault(pair.digest, pair)
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'pairs'").fetchone()
+    added = dict(enumerate(new.values(), (row[0] if row else 0) + 1))
+    known |= {pair.digest: identifier for identifier, pair in added.items()}
+    _insert_new(database, added)
+    _refresh(database, there)
+    _insert_marks(database, {**there, **added})
+    return [known[pair.digest] for pair in pairs], len(added)
+
+
+def _insert_new(database: Database, pairs: Mapping[int, NewPair]) -> None:
+    connection = database.connection
+    connection.executemany(
+        "INSERT INTO pairs (id, source, record, kind, tokens, risk, stands_for) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (i, pair.source, pair.record, pair.kind, pair.tokens, pair.risk, _stands_for(pair))
+            for i, pair in pairs.items()
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO pair_texts VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (i, pair.url, pair.fact, pair.digest, dump([dict(m) for m in pair.messages]), dump(dict(pair.origin or {})))
+            for i, pair in pairs.items()
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO pair_words VALUES (?, ?)", [(i, search_text(pair.messages)) for i, pair in pairs.items()]
+    )
+    _total(database, len(pairs), sum(pair.tokens for pair in pairs.values()))
+
+
+def _refresh(database: Database, pairs: Mapping[int, NewPair]) -> None:
+    database.connection.executemany(
+        "UPDATE pairs SET risk = ?1, stands_for = ?2 WHERE id = ?3 AND (risk, stands_for) <> (?1, ?2)",
+        [(pair.risk, _stands_for(pair), i) for i, pair in pairs.items()],
+    )
+    for table in ("pair_flags", "stand_ins"):
+        database.connection.executemany(f"DELETE FROM {table} WHERE pair = ?", [(i,) for i in pairs])
+
+
+def _insert_marks(database: Database, pairs: Mapping[int, NewPair]) -> None:
+    connection = database.connection
+    connection.executemany(
+        "INSERT INTO pair_flags VALUES (?, ?, ?)",
+        [(i, flag, reason) for i, pair in pairs.items() for flag, reason in pair.flags.items()],
+    )
+    connection.executemany(
+        "INSERT INTO stand_ins (pair, record, url, question, similarity) VALUES (?, ?, ?, ?, ?)",
+        [
+            (i, other.record, other.url, other.question, other.similarity)
+            for i, pair in pairs.items()
+            for other in pair.stand_ins
+        ],
+    )
+
+
+def _stands_for(pair: NewPair) -> int:
+    return pair.stands_for or len(pair.stand_ins)
+
+
+def dump(value: Any) -> str:
+    """JSON as the store keeps it."""
+    try:
+        return orjson.dumps(value).decode()
+    except (TypeError, orjson.JSONEncodeError):
+        # Half of a surrogate pair, or a number beyond 64 bits.
+        return json.dumps(value)
 
 
 def replace_dropped(database: Database, rows: Iterable[NewDropped]) -> None:

@@ -21,9 +21,8 @@ SHOWN = "run = coalesce((SELECT cast(value AS INTEGER) FROM meta WHERE key = 'dr
 
 _COMMON = " etaoinsrhldcumfp.,gwyb-0123456789vkjxqz"
 """Signs of texts, the most frequent first; others are rarer."""
-_FIRST_MIX = "((id + {0}) * 2654435761 & 2147483647)"
-_MIX = f"({_FIRST_MIX} + ({_FIRST_MIX} >> 15)) * 2246822519 >> 13 & 2147483647"
-"""A number that has no order in it. It stays below 2^63, above which SQLite counts in fractions."""
+_MIX = "(id + {0}) * (id + {0}) % 2147483629 * 1640531527 % 2147483629"
+"""A number that has no order in it: a square modulo a prime, below 2^63 on the way, where SQLite leaves integers."""
 _ORDERS = {
     "order": "",
     "risk": "risk DESC, id",

@@ -1,0 +1,234 @@
+"""What a pair carries beside its texts, its first messages, the counts, and a file of the format before."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftui.store import Store, create_project, schema
+from ftui.store.pairs import Counts, Decision, Filter, NewDropped, NewPair, StandIn, check_messages
+from store.pair_data import assert_sound, decisions, filled, make
+
+OTHERS = (StandIn(7, "u7", "what is E4", 0.91), StandIn(None, "", "E4?", 0.97))
+TOOLS: list[dict[str, Any]] = [
+    {"role": "user", "content": "which belt?"},
+    {
+        "role": "assistant",
+        "content": None,
+        "weight": 0,
+        "tool_calls": [{"id": "1", "type": "function", "function": {"name": "find", "arguments": "{}"}}],
+    },
+    {"role": "tool", "content": "LB-118", "tool_call_id": "1"},
+    {"role": "assistant", "content": "The LB-118."},
+    {"role": "user", "content": "and for the M5?"},
+    {"role": "assistant", "content": "The LB-120.", "weight": 1},
+]
+
+
+def test_flags_and_near_duplicates_come_back_and_follow_a_new_preparation() -> None:
+    with filled(3) as store:
+        flagged = make(1, flags={"short": "2 words", "cut": "no full stop"}, risk=0.7, stand_ins=OTHERS)
+        with store.pairs.replacing() as replacing:
+            assert replacing.put([flagged, make(2), make(3, stands_for=40), make(3)]) == 0
+            replacing.finish()
+        pair = store.pairs.get(1)
+        assert pair is not None
+        assert pair.flags == {"short": "2 words", "cut": "no full stop"}
+        assert (pair.risk, pair.stands_for) == (0.7, 2)
+        assert store.pairs.stand_ins(1) == [OTHERS[1], OTHERS[0]]
+        assert store.pairs.flags() == [("cut", 1), ("short", 1)]
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(1), make(2), make(3)])
+            replacing.finish()
+        pair = store.pairs.get(1)
+        assert pair is not None
+        assert (pair.flags, pair.risk, pair.stands_for) == ({}, 0.0, 0)
+        assert (store.pairs.flags(), store.pairs.stand_ins(1)) == ([], [])
+
+
+def test_what_goes_leaves_nothing_behind() -> None:
+    with filled(3) as store:
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(1, flags={"short": "x"}, stand_ins=OTHERS), make(4, flags={"short": "x"})])
+            assert replacing.finish() == 2
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(9)])
+            assert replacing.finish() == 2
+        for table in ("pair_texts", "pair_words"):
+            rows = store.database.connection.execute(f"SELECT pair FROM {table}").fetchall()
+            assert [row[0] for row in rows] == list(store.pairs.ids()) == [5]
+        for table in ("pair_flags", "stand_ins"):
+            assert store.database.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
+        assert_sound(store)
+
+
+def test_a_number_is_never_given_twice() -> None:
+    """Redoing a step must not decide on another pair that got the number of one that is gone."""
+    with filled(2) as store:
+        store.pairs.decide([2], Decision.ACCEPTED)
+        store.pairs.undo()
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(1)])
+            replacing.finish()
+        assert store.pairs.add(make(3)) == 3
+        store.pairs.redo()
+        assert decisions(store) == "··"
+        assert_sound(store)
+
+
+def test_messages_of_any_kind_come_back_as_they_were() -> None:
+    with filled(0) as store:
+        store.pairs.add(NewPair(TOOLS, "d1"))
+        odd = [{"role": "user", "content": "half \ud800"}, {"role": "assistant", "content": "fine"}]
+        store.pairs.add(NewPair(odd, "d2"))
+        first, second = store.pairs.page([1, 2]).values()
+        assert list(first.messages) == TOOLS
+        assert (first.text("assistant"), first.text("system")) == ("The LB-120.", "")
+        assert list(second.messages) == odd
+        assert NewPair(TOOLS[:2], "x").messages[1]["content"] is None
+        check_messages(TOOLS)
+        check_messages(TOOLS[:2])
+
+
+def test_an_edited_pair_can_be_reverted_as_one_step() -> None:
+    with filled(1) as store:
+        pairs = store.pairs
+        assert pairs.original(1) is None
+        assert pairs.revert(1) is False
+        for words, tokens in (("new", 3), ("newer", 5)):
+            pairs.edit(1, [{"role": "user", "content": words}, {"role": "assistant", "content": "a"}], tokens)
+        before = pairs.original(1)
+        assert before is not None
+        assert before[0]["content"] == "q1"
+        assert list(pairs.view_ids(Filter("newer edited tokens:5"))) == [1]
+        assert pairs.revert(1) is True
+        assert pairs.revert(1) is False
+        assert list(pairs.view_ids(Filter("q1 -edited tokens:10"))) == [1]
+        assert pairs.original(1) is None
+        assert_sound(store)
+        assert pairs.undo() == ("reverted", [1])
+        assert list(pairs.view_ids(Filter("newer edited tokens:5"))) == [1]
+        assert [pairs.undo(), pairs.undo(), pairs.undo()] == [("edited", [1]), ("edited", [1]), None]
+        assert list(pairs.view_ids(Filter("q1 -edited"))) == [1]
+        assert_sound(store)
+
+
+def test_counts_and_the_pace_follow_every_change() -> None:
+    with filled(100) as store:
+        pairs = store.pairs
+        assert pairs.counts().accepted_share is None
+        start = time.time() - 1
+        pairs.decide([1, 2, 3], Decision.ACCEPTED)
+        pairs.decide([4], Decision.REJECTED)
+        assert pairs.counts() == Counts(100, 96, 3, 1)
+        assert pairs.counts().accepted_share == 0.75
+        assert pairs.accepted_size() == (3, 30)
+        pairs.edit(1, [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], 25)
+        assert pairs.accepted_size() == (3, 45)
+        pairs.decide(range(5, 101), Decision.REJECTED)
+        assert (pairs.decided_since(start), pairs.decided_since(start, by_hand=True)) == (100, 4)
+        assert pairs.decided_since(time.time() + 1) == 0
+        for _ in range(3):
+            pairs.undo()
+        assert (pairs.decided_since(start), pairs.decided_since(start, by_hand=True)) == (3, 3)
+        pairs.decide([1], Decision.PENDING)
+        assert pairs.decided_since(start) == 2
+        assert_sound(store)
+
+
+def test_pairs_of_the_format_before_are_taken_over() -> None:
+    create_project("old")
+    file = Path(os.environ["FTUI_HOME"]) / "config" / "projects" / "old" / "project.db"
+    file.unlink()
+    connection = sqlite3.connect(file)
+    connection.executescript(schema.PROJECT[0] + schema.PROJECT[1])
+    edited = {"messages": _messages("Straße", "new"), "edited": 1, "tokens": 9}
+    rows = [
+        (
+            3,
+            1,
+            11,
+            "u",
+            "f",
+            "domain",
+            _messages("Wie heißt die STRASSE?", "so"),
+            '{"heading": "h"}',
+            "d3",
+            8,
+            1,
+            0,
+            50.0,
+        ),
+        (5, None, None, "", "f", "general", edited["messages"], "{}", "d5", 9, 2, 1, 60.0),
+        (6, None, None, "", "", "domain", _messages("q", "a"), "{}", "d6", 7, 0, 0, 70.0),
+    ]
+    connection.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    before = {"messages": _messages("old", "older"), "edited": 0, "tokens": 4}
+    steps = [
+        (1, "accepted", 50.0, 0, [(3, {"decision": 0}, {"decision": 1})]),
+        (2, "edited", 55.0, 0, [(5, before, edited)]),
+        (4, "rejected", 60.0, 0, [(5, {"decision": 1}, {"decision": 2})]),
+        (5, "accepted", 70.0, 1, [(6, {"decision": 0}, {"decision": 1})]),
+    ]
+    for step, label, moment, undone, changes in steps:
+        connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?)", (step, label, moment, undone))
+        for pair, was, became in changes:
+            values = (step, pair, json.dumps(was), json.dumps(became))
+            connection.execute("INSERT INTO journal_rows VALUES (?, ?, ?, ?)", values)
+    connection.execute("INSERT INTO dropped VALUES (1, 11, 'u', 'empty answer', 'No WORDS')")
+    connection.execute("PRAGMA user_version = 2")
+    connection.commit()
+    connection.close()
+    with Store("old") as store:
+        pairs = store.pairs
+        assert_sound(store)
+        assert list(pairs.ids()) == [3, 5, 6]
+        assert decisions(store) == "✓✗·"
+        first = pairs.get(3)
+        assert first is not None
+        assert (first.source, first.record, first.url, first.fact, first.origin) == (1, 11, "u", "f", {"heading": "h"})
+        assert list(pairs.view_ids(Filter("strasse"))) == [3, 5]
+        assert pairs.fact_ids("f") == [3, 5]
+        assert pairs.decided_since(40) == 2, "what was undone has not been decided"
+        assert list(pairs.dropped_page(pairs.view_ids(Filter("dropped words")))) == [1]
+        assert pairs.dropped() == [("empty answer", 1)]
+        original = pairs.original(5)
+        assert original is not None
+        assert original[0]["content"] == "old"
+        assert pairs.redo() == ("accepted", [6])
+        assert [pairs.undo() for _ in range(4)] == [
+            ("accepted", [6]),
+            ("rejected", [5]),
+            ("edited", [5]),
+            ("accepted", [3]),
+        ]
+        assert decisions(store) == "·✓·"
+        assert list(pairs.view_ids(Filter("older -edited tokens:4"))) == [5]
+        assert pairs.add(make(9)) == 7
+        assert_sound(store)
+
+
+def _messages(question: str, answer: str) -> str:
+    rows = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return json.dumps(rows, ensure_ascii=False)
+
+
+def test_a_preparation_that_is_cut_off_shows_what_was_dropped_before() -> None:
+    with filled(1) as store:
+        store.pairs.replace_dropped([(1, "u", "empty answer", ""), NewDropped(2, "u", "too long", text="words")])
+        with pytest.raises(KeyboardInterrupt), store.pairs.replacing() as replacing:
+            replacing.drop([NewDropped(3, "u", "exact duplicate")])
+            raise KeyboardInterrupt
+        assert store.pairs.dropped() == [("empty answer", 1), ("too long", 1)]
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(1)])
+            replacing.drop([NewDropped(3, "u", "exact duplicate")])
+            replacing.finish()
+        assert store.pairs.dropped() == [("exact duplicate", 1)]
+        assert store.database.connection.execute("SELECT count(*) FROM dropped").fetchone()[0] == 1

@@ -217,7 +217,9 @@ class Maker:
             return answer
         whole = {"phrasing": "site", "heading": subject, "passage": written, **(origin or {})}
         messages = conversation(self._system, question, answer)
-        return self._pair(record, messages, _identity(question, answer), whole, {**(flags or {}), **_cut(written, answer)})
+        return self._pair(
+            record, messages, _identity(question, answer), whole, {**(flags or {}), **_cut(written, answer)}
+        )
 
     # What a model wrote
 
@@ -269,7 +271,9 @@ def _fit(record: Mapping[str, Any], answer: str, recipe: Recipe, subject: str) -
 
 
 def _cut(whole: str, kept: str) -> dict[str, str]:
-    return {"cut": f"{len(whole) - len(kept):,} of {len(whole):,} characters left out"} if len(kept) < len(whole) else {}
+    return (
+        {"cut": f"{len(whole) - len(kept):,} of {len(whole):,} characters left out"} if len(kept) < len(whole) else {}
+    )
 
 
 def _identity(question: str, answer: str) -> str:

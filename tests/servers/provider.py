@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import csv
 import io
 import threading
@@ -29,7 +30,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from servers.wire import Broken, Cut, after, completion, line, model_object, page, read_body, refusal
+from servers.wire import Broken, Cut, Late, after, completion, line, model_object, page, read_body, refusal
 
 TRAINING_NOT_AVAILABLE = (
     403,
@@ -93,6 +94,11 @@ class Provider:
         key: the only key it takes; "" takes any.
         script: stages of every job created from now on; the last one stays.
         answer: text of a chat answer by the request's body.
+        reply: what else an answer that is not streamed has, by the request's body: `refusal`,
+            `finish_reason`, `usage`.
+        structured: whether it knows `response_format`; else it refuses a request with one.
+        answer_delay: seconds before an answer that is not streamed.
+        most_at_once: the most of such answers that were under way at one time.
         token_delay: seconds before each chunk.
         cut_after: chunks after which a stream's connection breaks, None for never.
         gate, gate_at: a stream waits for `gate` before its chunk number `gate_at`.
@@ -104,6 +110,10 @@ class Provider:
     key: str = KEY
     script: tuple[Stage, ...] = field(default_factory=succeeding)
     answer: Callable[[Mapping[str, Any]], str] = lambda body: f"You said: {body['messages'][-1]['content']}"
+    reply: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda body: {}
+    structured: bool = True
+    answer_delay: float = 0.0
+    most_at_once: int = 0
     token_delay: float = 0.0
     cut_after: int | None = None
     gate: threading.Event = field(default_factory=threading.Event)
@@ -123,6 +133,8 @@ class Provider:
         self._counts: dict[str, int] = {}
         self._refused: dict[str, tuple[int, str, str, int]] = {}
         self._lost: dict[str, int] = {}
+        self._headers: dict[str, Mapping[str, str]] = {}
+        self._at_once = 0
         jobs = "/v1/fine_tuning/jobs"
         routes = [
             self._route("GET /v1/models", self._list_models),
@@ -144,9 +156,18 @@ class Provider:
 
     # What a test sets and reads
 
-    def refuse(self, route: str, status: int, code: str, message: str, times: int = 1_000_000) -> None:
+    def refuse(
+        self,
+        route: str,
+        status: int,
+        code: str,
+        message: str,
+        times: int = 1_000_000,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Answer `route` ("POST /v1/fine_tuning/jobs") with an error, `times` times."""
         self._refused[route] = (status, code, message, times)
+        self._headers[route] = headers or {}
 
     def lose(self, route: str, times: int = 1) -> None:
         """Do what `route` does, then break the connection in place of an answer."""
@@ -173,7 +194,9 @@ class Provider:
             refused = self._refused.get(route)
             if refused and refused[3] > 0:
                 self._refused[route] = (*refused[:3], refused[3] - 1)
-                return refusal(*refused[:3])
+                answer = refusal(*refused[:3])
+                answer.headers.update(self._headers[route])
+                return answer
             body = await read_body(request)
             self.bodies.setdefault(route, []).append(body)
             try:
@@ -333,17 +356,34 @@ class Provider:
     # Chat
 
     def _chat(self, request: Request, body: Any) -> Response:
+        if not self.structured and "response_format" in body:
+            return refusal(400, "invalid_request", "Unknown parameter: response_format")
         words = self.answer(body).split(" ")
         pieces = [words[0], *(f" {word}" for word in words[1:])]
         usage = {"prompt_tokens": 10, "completion_tokens": len(pieces), "total_tokens": 10 + len(pieces)}
         if not body.get("stream"):
-            message = {"role": "assistant", "content": "".join(pieces)}
-            choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-            return JSONResponse({**completion(body, "chat.completion"), "choices": choices, "usage": usage})
+            other = dict(self.reply(body))
+            message = {"role": "assistant", "content": "".join(pieces), "refusal": other.pop("refusal", None)}
+            choices = [{"index": 0, "message": message, "finish_reason": other.pop("finish_reason", "stop")}]
+            whole = {**completion(body, "chat.completion"), "choices": choices, "usage": usage, **other}
+            return Late(JSONResponse(whole), self._under_way)
         if not (body.get("stream_options") or {}).get("include_usage"):
             usage = {}
         response = StreamingResponse(self._stream(body, pieces, usage), media_type="text/event-stream")
         return response if self.cut_after is None else Cut(response)
+
+    @contextlib.asynccontextmanager
+    async def _under_way(self) -> AsyncIterator[None]:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            await asyncio.sleep(self.answer_delay)
+            # The gate is the test's, of another thread: asyncio cannot wait for it.
+            while not self.gate.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+            yield
+        finally:
+            self._at_once -= 1
 
     async def _stream(self, body: Any, pieces: list[str], usage: Mapping[str, int]) -> AsyncIterator[str]:
         head = completion(body, "chat.completion.chunk")

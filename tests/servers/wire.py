@@ -6,7 +6,8 @@ import email
 import email.policy
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from starlette.requests import Request
@@ -35,6 +36,19 @@ class Cut(Response):
                 await send(message)
 
         await self.inner(scope, receive, unfinished)
+
+
+class Late(Response):
+    """An answer that is sent within a context, which may take its time."""
+
+    def __init__(self, inner: Response, around: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        self.inner = inner
+        self.around = around
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self.around():
+            await self.inner(scope, receive, send)
 
 
 async def read_body(request: Request) -> Any:

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from ftui import queue
-from ftui.cli.common import add_follow_options, follow, open_store, print_json
+from ftui.cli.common import add_follow_options, follow, one_line, open_store, print_json
+from ftui.errors import InputError
 from ftui.prepare import project
 from ftui.prepare import recipe as recipes
 from ftui.store import Store
 from ftui.store.pairs import Decision
 
+if TYPE_CHECKING:
+    from ftui.prepare.pair import Pair
+    from ftui.prepare.preview import Shown
+
+MOST_SHOWN = 1000
+LINE = 160
+"""Characters of a text on one line."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--template",
-        choices=(recipes.QUESTIONS, recipes.PRODUCTS),
+        choices=[template for template in recipes.TEMPLATES if template != recipes.OWN],
         help="begin a new recipe from this template before preparing",
     )
     parser.add_argument("--show-recipe", action="store_true", help="print the recipe and its path, prepare nothing")
+    parser.add_argument(
+        "--preview", type=_count, metavar="N", help="show what the recipe makes of N records, prepare nothing"
+    )
     parser.add_argument("--accept-all", action="store_true", help="accept every pair that is pending afterwards")
     add_follow_options(parser)
     parser.set_defaults(run=_run)
@@ -32,6 +46,9 @@ def _run(options: argparse.Namespace) -> int:
         if options.show_recipe:
             print(f"# {store.recipe_path}")
             print(recipes.dump(project.load(store)), end="")
+            return 0
+        if options.preview:
+            show_preview(store, options.preview, as_json=options.json)
             return 0
         # A mistake in the recipe is told here, not in the worker's log.
         project.load(store)
@@ -54,6 +71,73 @@ def _run(options: argparse.Namespace) -> int:
             print(f"  · {reason}  {count:,}")
         print("next: ftui (3 reviews them), or: ftui train" if counts.accepted else "next: ftui, then 3 and a accepts")
     return 0
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MOST_SHOWN:
+        raise argparse.ArgumentTypeError(f"from 1 to {MOST_SHOWN}")
+    return count
+
+
+def show_preview(store: Store, count: int, *, as_json: bool) -> None:
+    """What the project's recipe makes of some of its records.
+
+    Raises:
+        InputError: the recipe cannot be followed, or there are no records.
+    """
+    from ftui.prepare import preview
+
+    recipe = project.load(store)
+    shown = list(preview.preview(project.some_records(store, count), recipe, count))
+    if not shown:
+        raise InputError("There is nothing to show", "the project has no records yet", "See: ftui collect --help")
+    for record in shown:
+        if as_json:
+            print_json({"event": "preview", **_as_json(record)})
+        else:
+            print("\n".join(_as_text(record)), end="\n\n")
+    if not as_json:
+        pairs, dropped = sum(len(each.pairs) for each in shown), sum(len(each.dropped) for each in shown)
+        print(f"{len(shown):,} records, {pairs:,} pairs, {dropped:,} dropped")
+
+
+def _as_json(shown: Shown) -> dict[str, Any]:
+    return {
+        "record": shown.record,
+        "url": shown.url,
+        "title": shown.title,
+        "pairs": [
+            {
+                "messages": pair.messages,
+                "fact": pair.fact,
+                "origin": pair.origin,
+                "flags": pair.flags,
+                "tokens": pair.tokens,
+            }
+            for pair in shown.pairs
+        ],
+        "dropped": [{"reason": each.reason, "detail": each.detail, "scope": each.scope} for each in shown.dropped],
+        "requests": [{"kind": ask.kind, "subject": ask.subject, "messages": ask.messages} for ask in shown.requests],
+    }
+
+
+def _as_text(shown: Shown) -> Iterator[str]:
+    """A record in some lines: each fact with its first question, how often it is asked, its answer and its flags."""
+    from ftui.prepare.pair import last_text
+
+    yield f"{shown.record} {one_line(shown.title)} {one_line(shown.url)}"
+    facts: dict[str, list[Pair]] = {}
+    for pair in shown.pairs:
+        facts.setdefault(pair.fact, []).append(pair)
+    for pairs in facts.values():
+        first, more = pairs[0], len(pairs) - 1
+        question, answer = (one_line(last_text(first.messages, role))[:LINE] for role in ("user", "assistant"))
+        yield f"  ? {question}" + (f"  (and {more} more)" if more else "")
+        yield f"    {answer}"
+        yield from (f"    ! {name}: {one_line(reason)}" for name, reason in first.flags.items())
+    yield from (f"  · {each.reason}  {one_line(each.detail)[:LINE]}" for each in shown.dropped)
+    yield from (f"  ~ a model would be asked: {ask.kind}, {one_line(ask.subject)[:LINE]}" for ask in shown.requests)
 
 
 def accept_all(store: Store) -> int:

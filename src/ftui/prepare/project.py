@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from ftui import paths
 from ftui.prepare import recipe as recipes
 from ftui.prepare.recipe import Recipe
@@ -17,6 +20,21 @@ def load(store: Store) -> Recipe:
     if not store.recipe_path.exists():
         save(store, Recipe())
     return recipes.load(store.recipe_path)
+
+
+def some_records(store: Store, count: int) -> Iterator[dict[str, Any]]:
+    """At most `count` records of the project's own domain, from all over its sources; the same ones each time."""
+    identifiers = [store.records.ids(source.id) for source in store.sources.all() if source.tag == "domain"]
+    total = sum(map(len, identifiers))
+    for place in range(min(count, total)):
+        at = place * total // min(count, total)
+        for some in identifiers:
+            if at < len(some):
+                record = store.records.get(some[at])
+                if record is not None:
+                    yield record
+                break
+            at -= len(some)
 
 
 def save(store: Store, recipe: Recipe) -> None:

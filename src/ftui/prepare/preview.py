@@ -1,0 +1,54 @@
+"""What a recipe makes of a few records, before it makes it of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from ftui.prepare import prepare
+from ftui.prepare.asking import Ask, asks
+from ftui.prepare.pair import Dropped, Pair
+from ftui.prepare.recipe import Recipe
+from ftui.prepare.template import Written, nothing_written
+
+
+@dataclass(slots=True)
+class Shown:
+    """One record and what comes of it.
+
+    Attributes:
+        requests: what a model would be asked about it, as far as that has no answer yet.
+    """
+
+    record: int | None
+    url: str
+    title: str
+    pairs: list[Pair] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    requests: list[Ask] = field(default_factory=list)
+
+
+def preview(
+    records: Iterable[Mapping[str, Any]], recipe: Recipe, count: int, written: Written = nothing_written
+) -> Iterator[Shown]:
+    """The first `count` records with what `prepare` makes of them alone; no model is asked, no general pair mixed in.
+
+    Raises:
+        InputError: a template of the recipe's own that cannot be used.
+    """
+    some = list(islice(records, count))
+    shown = {record.get("id"): _shown(record, recipe, written) for record in some}
+    for item in prepare(some, recipe, written=written):
+        if isinstance(item, Pair):
+            shown[item.record].pairs.append(item)
+        else:
+            shown[item.record].dropped.append(item)
+    yield from shown.values()
+
+
+def _shown(record: Mapping[str, Any], recipe: Recipe, written: Written) -> Shown:
+    title = str(record.get("title") or "")
+    requests = [ask for ask in asks(record, recipe) if written(ask.key) is None]
+    return Shown(record.get("id"), str(record.get("url") or ""), title, requests=requests)

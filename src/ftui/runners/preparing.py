@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftui.events import Event, Progress, Result
 from ftui.store import Store
-from ftui.store.pairs import NewPair
+from ftui.store.pairs import NewDropped, NewPair, StandIn
 from ftui.store.tasks import Task
+
+if TYPE_CHECKING:
+    from ftui.prepare import Pair
 
 BATCH = 500
 PAUSE = 0.002
@@ -18,10 +21,11 @@ PAUSE = 0.002
 
 async def prepare_pairs(store: Store, _: Task) -> AsyncIterator[Event]:
     from ftui import prepare
-    from ftui.prepare import project, tokens
+    from ftui.prepare import project
 
     recipe = project.load(store)
-    tags = {source.id: source.tag for source in store.sources.all()}
+    sources = store.sources.all()
+    tags = {source.id: source.tag for source in sources}
     total, read, made = store.records.count(), 0, 0
 
     def records(tag: str) -> Iterator[dict[str, Any]]:
@@ -31,34 +35,47 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncIterator[Event]:
                 read += 1
                 yield record
 
-    dropped = list[tuple[int | None, str, str, str]]()
-    batch = list[NewPair]()
+    pairs, dropped = list[NewPair](), list[NewDropped]()
+    names = {source.id: source.name for source in sources}
     with store.pairs.replacing() as replacing:
-        for item in prepare.prepare(records("domain"), recipe, records("general")):
-            if isinstance(item, prepare.Dropped):
-                dropped.append((item.record, item.url, item.reason, item.detail))
+        for item in prepare.prepare_in_steps(records("domain"), recipe, records("general"), sources=names):
+            if isinstance(item, prepare.Step):
+                yield Progress(item.records, total, "records", text="looking for near-duplicates")
+                await asyncio.sleep(PAUSE)
+            elif isinstance(item, prepare.Dropped):
+                dropped.append(NewDropped(item.record, item.url, item.reason, item.detail))
             else:
-                batch.append(
-                    NewPair(
-                        messages=item.messages,
-                        digest=item.digest,
-                        source=item.source,
-                        record=item.record,
-                        url=item.url,
-                        fact=item.fact,
-                        kind=item.kind,
-                        origin=item.origin,
-                        tokens=tokens.count_messages(item.messages),
-                    )
-                )
+                pairs.append(_new(item))
                 made += 1
-            if len(batch) >= BATCH:
-                replacing.put(batch)
-                batch.clear()
+            if len(pairs) + len(dropped) >= BATCH:
+                replacing.put(pairs)
+                replacing.drop(dropped)
+                pairs, dropped = [], []
                 yield Progress(read, total, "records", text=f"{made:,} pairs")
                 await asyncio.sleep(PAUSE)
-        replacing.put(batch)
+        replacing.put(pairs)
+        replacing.drop(dropped)
         removed = replacing.finish()
-    store.pairs.replace_dropped(dropped)
     yield Progress(total, total, "records", text=f"{made:,} pairs")
     yield Result({"records": total, "made": made, "pairs": store.pairs.counts().total, "removed": removed})
+
+
+def _new(pair: Pair) -> NewPair:
+    """A pair as the store takes it."""
+    from ftui.prepare.flags import risk
+
+    return NewPair(
+        messages=pair.messages,
+        digest=pair.digest,
+        source=pair.source,
+        record=pair.record,
+        url=pair.url,
+        fact=pair.fact,
+        kind=pair.kind,
+        origin=pair.origin,
+        tokens=pair.tokens,
+        flags=pair.flags,
+        risk=risk(pair.flags),
+        stand_ins=[StandIn(each.record, each.url, each.question, each.similarity) for each in pair.stand_ins],
+        stands_for=pair.stands_for,
+    )

@@ -7,13 +7,14 @@ from typing import Any
 
 from ftui.prepare import fields, ready, template
 from ftui.prepare.check import checked
+from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.dedupe import Made, Seen, Step, without_near
 from ftui.prepare.mixture import LEFT_OUT, Weights, mix
 from ftui.prepare.pair import Dropped, Pair, last_text
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.template import Written, nothing_written
 
-__all__ = ["Dropped", "Pair", "Recipe", "Step", "prepare", "prepare_in_steps"]
+__all__ = ["Cleaner", "Dropped", "Pair", "Recipe", "Step", "prepare", "prepare_in_steps"]
 
 
 def prepare(
@@ -23,6 +24,7 @@ def prepare(
     *,
     sources: Mapping[int, str] | None = None,
     written: Written = nothing_written,
+    cleaner: Cleaner | None = None,
 ) -> Iterator[Pair | Dropped]:
     """Make pairs of records.
 
@@ -37,11 +39,13 @@ def prepare(
         general: records that are ordinary questions with their answers, to mix in.
         sources: the sources' names by their number, for the weights of the recipe.
         written: what a model wrote about the records so far, by the key of each request.
+        cleaner: of the same recipe, which has learnt from the records what stands on many
+            pages of a site; without one no boilerplate is left out.
 
     Raises:
         InputError: a template of the recipe's own that cannot be used.
     """
-    for item in prepare_in_steps(records, recipe, general, sources=sources, written=written, every=0):
+    for item in prepare_in_steps(records, recipe, general, sources=sources, written=written, cleaner=cleaner, every=0):
         if not isinstance(item, Step):
             yield item
 
@@ -53,11 +57,13 @@ def prepare_in_steps(
     *,
     sources: Mapping[int, str] | None = None,
     written: Written = nothing_written,
+    cleaner: Cleaner | None = None,
     every: int = 200,
 ) -> Iterator[Pair | Dropped | Step]:
     """As `prepare`, with a `Step` after every so many records while nothing else comes yet."""
     with template.Maker(recipe, written) as maker:
-        yield from _in_steps(records, recipe, general, maker, Weights(recipe, sources or {}), every)
+        weights = Weights(recipe, sources or {})
+        yield from _in_steps(records, recipe, general, maker, weights, cleaner or Cleaner(recipe), every)
 
 
 def _in_steps(
@@ -66,10 +72,11 @@ def _in_steps(
     general: Iterable[Mapping[str, Any]],
     maker: template.Maker,
     weights: Weights,
+    cleaner: Cleaner,
     every: int,
 ) -> Iterator[Pair | Dropped | Step]:
     seen = Seen()
-    made = (list(_of_record(record, recipe, maker, weights)) for record in records)
+    made = (list(_of_record(record, recipe, maker, weights, cleaner)) for record in records)
     near, numbers = recipe.duplicates.near, recipe.duplicates.numbers
     settled: Iterable[Made | Step] = without_near(made, near, numbers=numbers, every=every) if near else made
     total = 0
@@ -81,9 +88,10 @@ def _in_steps(
             total += isinstance(item, Pair)
             yield item
     for item in mix(total, recipe, template.system_message(recipe), general, weights):
-        item = checked(item) if isinstance(item, Pair) else item
+        item = _finished(item, cleaner)
         if isinstance(item, Dropped) or seen.add(item):
             yield item
+    yield from cleaner.rest()
 
 
 def _new(items: Made, seen: Seen) -> Iterator[Pair | Dropped]:
@@ -105,7 +113,7 @@ def _new(items: Made, seen: Seen) -> Iterator[Pair | Dropped]:
 
 
 def _of_record(
-    record: Mapping[str, Any], recipe: Recipe, maker: template.Maker, weights: Weights
+    record: Mapping[str, Any], recipe: Recipe, maker: template.Maker, weights: Weights, cleaner: Cleaner
 ) -> Iterator[Pair | Dropped]:
     data = record.get("data")
     if not isinstance(data, Mapping):
@@ -114,11 +122,26 @@ def _of_record(
     if problem := fields.error(data):
         yield Dropped(record.get("id"), str(record.get("url") or ""), "error row", problem)
         return
+    record = cleaner.record(record)
     whole = ready.make(record, recipe, (recipe.system or "").strip())
-    left_out = set[str]()
+    told = set[tuple[str, str]]()
     for item in maker.make(record) if whole is None else [whole]:
-        if isinstance(item, Dropped) or weights.uses(item):
-            yield checked(item) if isinstance(item, Pair) else item
-        elif item.fact not in left_out:
-            left_out.add(item.fact)
-            yield Dropped(item.record, item.url, LEFT_OUT, last_text(item.messages, "user"))
+        if isinstance(item, Dropped):
+            yield item
+            continue
+        result = _finished(item, cleaner) if weights.uses(item) else _left_out(item)
+        # The wordings of a fact share its fate: one of them stands for all.
+        if isinstance(result, Pair) or (item.fact, result.reason) not in told:
+            yield result
+        if isinstance(result, Dropped):
+            told.add((item.fact, result.reason))
+
+
+def _finished(item: Pair | Dropped, cleaner: Cleaner) -> Pair | Dropped:
+    """A pair cleaned and held against the file rules."""
+    item = cleaner.pair(item) if isinstance(item, Pair) else item
+    return checked(item) if isinstance(item, Pair) else item
+
+
+def _left_out(pair: Pair) -> Dropped:
+    return Dropped(pair.record, pair.url, LEFT_OUT, last_text(pair.messages, "user"))

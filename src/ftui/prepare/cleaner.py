@@ -77,6 +77,8 @@ class Cleaner:
                 if judgement.doubt:
                     found["language"] = judgement.doubt
         found = {**self._of_answer(answer), **dict(flags.of_question(question)), **found}
+        if not is_domain:  # "Paris." is what an ordinary question is answered with
+            found.pop("short", None)
         messages = pair.messages
         if self._settings.personal != "keep":
             messages, named = self._personal(messages)

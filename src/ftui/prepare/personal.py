@@ -13,8 +13,8 @@ _MAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,6}(?!png|jpe?g|gif|webp|svg)[^\W\d_]{2,24}(?![\w@])"
 )
 _KEY = re.compile(
-    r"""(?<![A-Za-z0-9])(?:
-    (?:sk|pk|rk)[-_](?:[a-z0-9]{2,12}[-_])*[A-Za-z0-9_-]{20,}   # OpenAI, Anthropic, Stripe
+    r"""(?<![A-Za-z0-9_-])(?:
+    (?:sk|pk|rk)[-_](?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,}   # OpenAI, Anthropic, Stripe
     | gh[pousr]_[A-Za-z0-9]{30,} | github_pat_[A-Za-z0-9_]{40,} | glpat-[A-Za-z0-9_-]{20,}
     | (?:AKIA|ASIA)[A-Z0-9]{16} | AIza[A-Za-z0-9_-]{30,} | ya29\.[A-Za-z0-9_-]{20,}
     | xox[abeoprs]-[A-Za-z0-9-]{16,} | hf_[A-Za-z0-9]{30,} | npm_[A-Za-z0-9]{30,} | pypi-[A-Za-z0-9_-]{40,}
@@ -59,8 +59,8 @@ def find(text: str, region: str = "") -> list[Found]:
         found += (Found("e-mail address", *match.span()) for match in _MAIL.finditer(text))
     if _SECRET.search(text):
         found += (Found("key", *match.span()) for match in _KEY.finditer(text))
-        if "PRIVATE KEY" in text:
-            found += (Found("key", *match.span()) for match in _PRIVATE_KEY.finditer(text))
+    if "PRIVATE KEY" in text:
+        found += (Found("key", *match.span()) for match in _PRIVATE_KEY.finditer(text))
     if _FIGURES.search(text):
         found += _numbers(text, region)
     return _apart(found) if len(found) > 1 else found
@@ -88,23 +88,29 @@ def _counted(kind: Kind, count: int) -> str:
 
 
 def _numbers(text: str, region: str) -> Iterator[Found]:
-    for match in _CARD.finditer(text):
-        if is_card(re.sub("[ -]", "", match.group())):
-            yield Found("card number", *match.span())
-    for match in _ACCOUNT.finditer(text):
-        if is_account(match.group().replace(" ", "")):
-            yield Found("bank account", *match.span())
-    if _PHONE.search(text):
-        import phonenumbers
+    long = [
+        *(Found("card number", *each.span()) for each in _CARD.finditer(text) if is_card(re.sub("[ -]", "", each[0]))),
+        *(
+            Found("bank account", *each.span())
+            for each in _ACCOUNT.finditer(text)
+            if is_account(each[0].replace(" ", ""))
+        ),
+    ]
+    yield from long
+    if not _PHONE.search(text):
+        return
+    import phonenumbers
 
-        for number in phonenumbers.PhoneNumberMatcher(text, None):
+    for each in long:  # a phone number beside them would not be seen
+        text = f"{text[: each.start]}{'|' * (each.end - each.start)}{text[each.end :]}"
+    for number in phonenumbers.PhoneNumberMatcher(text, None):
+        yield Found("phone number", number.start, number.end)
+    # Without its country code a number has to be written as the country does, and not in
+    # bare digits: else it is a date or an article number more often than a phone number.
+    strict = phonenumbers.Leniency.STRICT_GROUPING
+    for number in phonenumbers.PhoneNumberMatcher(text, region, strict) if region else ():
+        if not number.raw_string.isdigit():
             yield Found("phone number", number.start, number.end)
-        # Without its country code a number has to be written as the country does, and not in
-        # bare digits: else it is a date or an article number more often than a phone number.
-        strict = phonenumbers.Leniency.STRICT_GROUPING
-        for number in phonenumbers.PhoneNumberMatcher(text, region, strict) if region else ():
-            if not number.raw_string.isdigit():
-                yield Found("phone number", number.start, number.end)
 
 
 def is_card(digits: str) -> bool:

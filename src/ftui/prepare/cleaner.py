@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any
 
 from ftui.prepare import flags, language, mojibake, personal, residue
@@ -30,6 +31,7 @@ class Cleaner:
     def __init__(self, recipe: Recipe) -> None:
         self._settings = recipe.cleaning
         self._boilerplate: Boilerplate | None = None
+        self._find = lru_cache(maxsize=8)(partial(personal.find, region=self._settings.region))
         self._last: tuple[str, Mapping[str, str]] = ("", {})
         self._judged: tuple[str, language.Judgement] = ("", language.Judgement(True))
 
@@ -151,7 +153,7 @@ class Cleaner:
         everything, result = list[personal.Found](), list(messages)
         for place, message in enumerate(messages):
             text = message.get("content")
-            if isinstance(text, str) and (found := personal.find(text, self._settings.region)):
+            if isinstance(text, str) and (found := self._find(text)):
                 everything += found
                 if self._settings.personal == "mask":
                     result[place] = {**message, "content": personal.mask(text, found)}

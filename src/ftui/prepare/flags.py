@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from operator import eq
 
 from ftui.prepare import mojibake, residue
 from ftui.prepare.recipe import Cleaning
@@ -27,8 +28,7 @@ _WEIGHTS = {
 }
 _OTHER = 0.2
 _LONG_QUESTION = 600
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？।؟])|\n+")
-_SAME_WORD = re.compile(r"\b(\w{2,40})(?:\W{1,3}\1\b){3}", re.IGNORECASE)
+_MARKS = re.compile(r"[.!?…\n。！？।؟]+")
 _BREAKS_OFF = re.compile(r"(?:…|\.\.\.)[\])]*$")
 # What stands at the foot of pages, in the languages that most shops are in.
 _FOOT = (
@@ -68,8 +68,8 @@ def risk(flags: Mapping[str, str]) -> float:
 
 def of_answer(answer: str, settings: Cleaning) -> Iterator[tuple[str, str]]:
     """The flags of an answer, each with its reason."""
-    # A Chinese character says about as much as two letters.
-    length = len(answer) * (2 if answer[:1] >= "\u2e80" else 1)
+    # A Chinese character says about as much as three letters.
+    length = len(answer) * (3 if answer[:1] >= "\u2e80" else 1)
     if length < settings.short:
         yield "short", f"an answer of {len(answer)} characters"
     elif length > settings.long:
@@ -103,13 +103,15 @@ def _in_text(text: str, where: str) -> Iterator[tuple[str, str]]:
 def _repeated(text: str) -> str:
     """What comes again and again in a text, in a few words; "" for nothing."""
     seen = set[str]()
-    for sentence in _SENTENCE.split(text):
-        if len(sentence) >= 20:
+    for part in _MARKS.split(text):
+        if len(part) >= 20:
+            sentence = part.strip()
             if sentence in seen:
-                return f"“{sentence[:60].strip()}{'…' if len(sentence) > 60 else ''}” more than once"
+                return f"“{sentence[:60]}{'…' if len(sentence) > 60 else ''}” more than once"
             seen.add(sentence)
-    words = text[:20_000].lower().split()
-    # Only where few of the words are different ones can one come four times in a row.
-    if len(words) - len(set(words)) >= 3 and (match := _SAME_WORD.search(text, 0, 20_000)):
-        return f"“{match.group(1)}” four times in a row"
+    words = text.lower().split()
+    if any(map(eq, words, words[1:])):
+        for one, *others in zip(words, words[1:], words[2:], words[3:], strict=False):
+            if one.isalpha() and others == [one] * 3:
+                return f"“{one}” four times in a row"
     return ""

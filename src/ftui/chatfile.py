@@ -134,15 +134,20 @@ def _row_problems(line: bytes) -> Iterator[str]:
 def row_problem(row: Mapping[str, Any]) -> str:
     """The first thing that is wrong with one row, in a few words; "" when nothing is."""
     problem = next(_object_problems(row), "")
-    if not problem and sum(_size(message) for message in row["messages"]) > MAX_ROW_BYTES // 8:
-        # Only of a long row its bytes are counted: each character may take several.
-        problem = next(_row_problems(json.dumps(row, ensure_ascii=False).encode(errors="replace")), "")
+    if not problem and (len(row) > 1 or any(map(_is_long, row["messages"]))):
+        # Of plain short texts this need not be asked, and it takes longer than all the rest.
+        try:
+            line = json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, TypeError, RecursionError) as error:
+            return f"cannot be written as JSON ({error})"
+        problem = next(_row_problems(line), "")
     return problem.removeprefix(",").strip()
 
 
-def _size(message: Mapping[str, Any]) -> int:
+def _is_long(message: Mapping[str, Any]) -> bool:
+    """Whether a message is more than a text of ordinary length."""
     content = message.get("content")
-    return len(content) if isinstance(content, str) and len(message) == 2 else len(json.dumps(message))
+    return len(message) > 2 or not isinstance(content, str) or len(content) > MAX_ROW_BYTES // 100
 
 
 def _object_problems(row: Mapping[str, Any]) -> Iterator[str]:

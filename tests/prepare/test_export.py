@@ -21,6 +21,8 @@ class Row:
     messages: Any
     fact: str
     origin: dict[str, Any] = field(default_factory=dict)
+    kind: str = "domain"
+    url: str = ""
 
 
 def facts(count: int, wordings: int, system: str = "") -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftui import chatfile
@@ -11,10 +11,14 @@ from ftui.prepare.pair import BESIDE_MESSAGES, Dropped, Message, Pair, last_text
 REFUSED = "refused by the file rules"
 
 
-def row(messages: tuple[Message, ...], origin: Mapping[str, Any]) -> dict[str, Any]:
+def row(messages: Sequence[Message], origin: Mapping[str, Any]) -> dict[str, Any]:
     """A pair as a row of the training file."""
-    beside = {key: origin[key] for key in BESIDE_MESSAGES if key in origin}
-    return {"messages": [dict(message) for message in messages], **beside}
+    return {"messages": [dict(message) for message in messages], **beside(origin)}
+
+
+def beside(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row of the training file holds beside its messages."""
+    return {key: origin[key] for key in BESIDE_MESSAGES if key in origin}
 
 
 def checked(pair: Pair) -> Pair | Dropped:

@@ -8,26 +8,26 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from ftui import chatfile
-from ftui.prepare.pair import digest
+from ftui.prepare.check import beside, row
+from ftui.prepare.pair import digest, last_text, text_of
 from ftui.prepare.recipe import Recipe
-from ftui.prepare.tokens import count_messages
+from ftui.prepare.split import Example, split
+from ftui.prepare.tokenizer import OpenAI
+
+__all__ = ["Aside", "Example", "Frozen", "freeze"]
 
 
-class Example(Protocol):
-    """An accepted pair, as far as freezing it needs to know."""
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A pair that no provider takes, with its question and the reason."""
 
-    @property
-    def messages(self) -> Sequence[Mapping[str, str]]: ...
-    @property
-    def fact(self) -> str: ...
-    @property
-    def origin(self) -> Mapping[str, Any]: ...
+    question: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Frozen:
         system: the system message that most rows have, "" for none.
         held_out: question and answer of each row of `validation`.
         duplicates: pairs that were left out because an equal one is there.
+        aside: pairs that were left out because the file rules refuse them.
     """
 
     train: bytes
@@ -53,52 +54,55 @@ class Frozen:
     system: str
     held_out: tuple[tuple[str, str], ...]
     duplicates: int
+    aside: tuple[Aside, ...] = ()
 
 
 def freeze(pairs: Iterable[Example], recipe: Recipe, seed: int | None = None) -> Frozen:
     """Split pairs and write them down.
 
-    A held wording goes to validation if its fact has another one to train on, and to
-    training otherwise. The wordings of a fact are spread evenly over the file.
+    How they are split is the recipe's choice (`split`). The wordings of a fact are spread evenly
+    over the file. A row that the file rules refuse is set aside.
 
     Args:
         seed: of the order; None for the recipe's own.
 
     Raises:
-        InputError: there is too little to train on, or a pair that no provider takes.
+        InputError: there is too little to train on.
     """
     unique: dict[str, Example] = {}
+    aside: dict[str, Aside] = {}
     count = 0
     for pair in pairs:
         count += 1
-        key = digest(pair.messages)
-        # A held pair wins over an equal one, so that the choice does not hang on the order.
-        if key not in unique or pair.origin.get("held"):
+        key = digest(pair.messages, pair.origin)
+        if problem := chatfile.row_problem(row(pair.messages, pair.origin)):
+            aside[key] = Aside(last_text(pair.messages, "user"), problem)
+        # Of equal pairs the choice does not hang on the order: a held one wins, then what comes first by name.
+        elif key not in unique or _rank(pair) < _rank(unique[key]):
             unique[key] = pair
-    facts: dict[str, list[str]] = defaultdict(list)
-    for key, pair in unique.items():
-        if not pair.origin.get("held"):
-            facts[pair.fact].append(key)
-    held = [key for key, pair in unique.items() if pair.origin.get("held") and facts.get(pair.fact)]
-    for key, pair in unique.items():
-        if pair.origin.get("held") and pair.fact not in facts:
-            facts[pair.fact] = [key]
-    order = random.Random(recipe.seed if seed is None else seed)
-    trained = [unique[key] for key in _spread(facts, order)]
-    kept = [unique[key] for key in sorted(held)]
+    seed = recipe.seed if seed is None else seed
+    facts, held = split(unique, recipe, seed)
+    trained = [unique[key] for key in _spread(facts, random.Random(seed))]
+    kept = [unique[key] for key in held]
     train, validation = _lines(trained), _lines(kept)
     chatfile.check(train.splitlines(keepends=True)).raise_for_problems("The training file")
+    count_tokens = OpenAI().count
     return Frozen(
         train,
         validation,
         hashlib.sha256(train + b"\0" + validation).hexdigest(),
         train_rows=len(trained),
         validation_rows=len(kept),
-        train_tokens=sum(count_messages(pair.messages) for pair in trained),
+        train_tokens=sum(count_tokens(pair.messages, beside(pair.origin)) for pair in trained),
         system=_system(trained),
-        held_out=tuple((pair.messages[-2]["content"], pair.messages[-1]["content"]) for pair in kept),
-        duplicates=count - len(unique),
+        held_out=tuple((last_text(pair.messages, "user"), last_text(pair.messages, "assistant")) for pair in kept),
+        duplicates=count - len(unique) - len(aside),
+        aside=tuple(aside[key] for key in sorted(aside)),
     )
+
+
+def _rank(pair: Example) -> tuple[bool, str, str, str]:
+    return (not pair.origin.get("held"), pair.kind, pair.fact, pair.url)
 
 
 def _spread(facts: Mapping[str, Sequence[str]], order: random.Random) -> list[str]:
@@ -116,10 +120,10 @@ def _spread(facts: Mapping[str, Sequence[str]], order: random.Random) -> list[st
 
 def _system(pairs: Iterable[Example]) -> str:
     firsts = (pair.messages[0] for pair in pairs)
-    systems = Counter(first["content"] if first["role"] == "system" else "" for first in firsts)
+    systems = Counter(text_of(first) if first["role"] == "system" else "" for first in firsts)
     return systems.most_common(1)[0][0]
 
 
 def _lines(pairs: Iterable[Example]) -> bytes:
-    rows = ({"messages": [dict(message) for message in pair.messages]} for pair in pairs)
-    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+    rows = (row(pair.messages, pair.origin) for pair in pairs)
+    return b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in rows)

@@ -102,6 +102,14 @@ class Index:
                 yield found
             start = end
 
+    def links(self, text: Callable[[int], str]) -> Iterator[tuple[int, int]]:
+        """Pairs of texts that are near each other; of a group of them enough to hold it together."""
+        self._hash()
+        for edge in self._edges(array("I", range(self._count))):
+            one, other = edge >> 32, edge & 0xFFFFFFFF
+            if self._alike(one, other, text) >= self._threshold:
+                yield one, other
+
     def close(self) -> None:
         self._signatures.close()
 

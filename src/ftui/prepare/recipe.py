@@ -80,7 +80,7 @@ class Split:
     Attributes:
         by: "wording" holds back wordings of facts that are trained on. "fact" and "page" hold
             back whole facts or pages; facts that are near-duplicates stay on one side.
-        share: of the facts or pages, 0 to 0.5.
+        share: of the pairs that are held back with whole facts or pages, 0 to 0.5.
         held: with "wording": wordings of each fact that are never trained on.
         least: with "wording": a fact with fewer wordings of its own is trained on wholly.
     """

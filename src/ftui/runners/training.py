@@ -10,14 +10,12 @@ from ftui.connect import prices, providers
 from ftui.connect.explain import explain
 from ftui.connect.providers import Provider
 from ftui.errors import InputError, ServiceError, describe
-from ftui.events import Event, Note, Progress, Result
+from ftui.events import Event, Failure, Note, Progress, Result
+from ftui.runners import freezing
 from ftui.store import Store
 from ftui.store.jobs import Job
 from ftui.store.tasks import Task
-from ftui.store.versions import Question, Version
-
-HELD_QUESTIONS = 50
-"""The most held-out questions of a version: each costs two answers to compare."""
+from ftui.store.versions import Version
 
 
 async def train(store: Store, task: Task) -> AsyncIterator[Event]:
@@ -32,7 +30,9 @@ async def train(store: Store, task: Task) -> AsyncIterator[Event]:
             store.money.reserve(f"Job {job.name}", job.tag, job.cost_at_most or 0.0)
         if job.version is None:
             yield Progress(0, None, "steps", text="freezing the dataset version")
-            version = _freeze(store)
+            version, aside = freezing.freeze(store)
+            for row in aside:
+                yield Failure(row.question[:200], f"refused by the file rules: {row.reason}", "skipped")
             store.jobs.update(job.id, version=version.id, state="new", error=None, finished=None)
         job = store.jobs.get(job.id)
         assert job.version is not None
@@ -63,33 +63,6 @@ async def train(store: Store, task: Task) -> AsyncIterator[Event]:
             store.jobs.update(job.id, state="failed", error=error, finished=time.time())
         raise
     yield _finish(store, store.jobs.get(job.id), version)
-
-
-def _freeze(store: Store) -> Version:
-    """The accepted pairs as a dataset version, with the questions that it holds out."""
-    from ftui.compare import metrics
-    from ftui.prepare import export, project
-    from ftui.prepare import recipe as recipes
-
-    recipe = project.load(store)
-    frozen = export.freeze(store.pairs.accepted(), recipe)
-    version = store.versions.add(
-        frozen.digest,
-        frozen.train,
-        frozen.validation,
-        train_rows=frozen.train_rows,
-        validation_rows=frozen.validation_rows,
-        train_tokens=frozen.train_tokens,
-        system=frozen.system,
-        recipe=recipes.dump(recipe),
-    )
-    questions = []
-    for question, answer in frozen.held_out:
-        # Where nothing in the answer tells, nobody could say whether a model knows it.
-        if keys := metrics.derive_keys(question, answer):
-            questions.append(Question("heldout", question, answer, keys))
-    store.versions.set_questions(questions[:HELD_QUESTIONS], version.id)
-    return version
 
 
 def _keep(store: Store, job_id: int, seen: Any) -> Progress:

@@ -1,0 +1,48 @@
+"""The accepted pairs as a dataset version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ftui.store import Store
+from ftui.store.versions import Question, Version
+
+if TYPE_CHECKING:
+    from ftui.prepare.export import Aside
+
+HELD_QUESTIONS = 50
+"""The most held-out questions of a version: each costs two answers to compare."""
+
+
+def freeze(store: Store) -> tuple[Version, tuple[Aside, ...]]:
+    """The accepted pairs as a dataset version, with the questions that it holds out.
+
+    Gives also the pairs that were set aside, since no provider takes them. The same pairs and
+    recipe are the same version.
+
+    Raises:
+        InputError: there is too little to train on, or the recipe cannot be followed.
+    """
+    from ftui.compare import metrics
+    from ftui.prepare import export, project
+    from ftui.prepare import recipe as recipes
+
+    recipe = project.load(store)
+    frozen = export.freeze(store.pairs.accepted(), recipe)
+    version = store.versions.add(
+        frozen.digest,
+        frozen.train,
+        frozen.validation,
+        train_rows=frozen.train_rows,
+        validation_rows=frozen.validation_rows,
+        train_tokens=frozen.train_tokens,
+        system=frozen.system,
+        recipe=recipes.dump(recipe),
+    )
+    questions = []
+    for question, answer in frozen.held_out:
+        # Where nothing in the answer tells, nobody could say whether a model knows it.
+        if keys := metrics.derive_keys(question, answer):
+            questions.append(Question("heldout", question, answer, keys))
+    store.versions.set_questions(questions[:HELD_QUESTIONS], version.id)
+    return version, frozen.aside

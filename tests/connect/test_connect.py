@@ -146,6 +146,21 @@ def test_prices() -> None:
     assert prices.training(openai, "gpt-9", 2_000_000) == pytest.approx(15.0)
 
 
+def test_prices_of_chat() -> None:
+    engine, openai = providers.get("engine"), providers.get("openai")
+    assert prices.chat(engine, "anything") == prices.FREE
+    known = prices.chat(openai, "ft:gpt-4o-mini-2024-07-18:org::id")
+    assert known is not None
+    assert known.of(1_000_000, 500_000) == pytest.approx(0.3 + 0.6)
+    assert prices.chat(openai, "gpt-9") is None
+    settings.save_config({"prices": {"gpt-9": {"input": 2}}})
+    assert prices.chat(openai, "gpt-9") is None, "half a price is none"
+    settings.save_config({"prices": {"gpt-9": {"input": 2, "output": 0}}})
+    assert prices.chat(openai, "gpt-9") == prices.Price(2.0, 0.0)
+    custom = providers.add("nebius", "https://host.test/v1")
+    assert prices.chat(custom, "gpt-4o-mini-2024-07-18") is None, "another service has its own prices"
+
+
 async def test_a_service_that_repeats_the_key_is_not_quoted() -> None:
     provider = Provider()
     for status in (401, 400, 500):

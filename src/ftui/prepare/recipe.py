@@ -326,7 +326,8 @@ class _Reader:
             if "{question}" not in frame:
                 self._refuse("questions.frames", f'"{frame}" has no {{question}} in it')
         if bool(recipe.model.provider) != bool(recipe.model.name):
-            self._refuse("model.provider" if recipe.model.provider else "model.name", 'a model has both "provider" and "name"')
+            given = "provider" if recipe.model.provider else "name"
+            self._refuse(f"model.{given}", 'a model has both "provider" and "name"')
         for code in recipe.cleaning.languages:
             if not re.fullmatch("[a-z]{2,3}", code):
                 self._refuse("cleaning.languages", f'"{code}" is not a code such as "en" or "ru"')

@@ -35,6 +35,7 @@ PLAIN_KEYS = frozenset({"role", "content", "name"})
 
 # A tokenizer would read these as control tokens instead of text.
 SPECIAL_TOKEN = re.compile(r"<\|[A-Za-z0-9_]{1,64}\|>")
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,7 @@ def _content_problems(role: str, message: Mapping[str, Any]) -> Iterator[str]:
         token = SPECIAL_TOKEN.search(text)
         if token:
             yield f"contains an invalid token: {token.group()}"
-        if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
+        if not text.isascii() and _HALF.search(text):
             yield "contains half a surrogate pair, which is not text"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,9 @@ from openai import AsyncOpenAI
 from ftui.connect import providers
 from ftui.connect.prices import FREE, Price
 from ftui.connect.providers import Provider as Profile
+from ftui.engine.chat import read_request
+from ftui.engine.models import Models
+from ftui.engine.wire import Fields
 from ftui.errors import CredentialError, FtuiError, MoneyError, NetworkError, ServiceError
 from ftui.events import Entry, Event, Failure, Note, Progress, Result
 from ftui.prepare import Dropped, Pair, prepare
@@ -157,6 +162,19 @@ async def test_json_in_text_where_there_are_no_structured_outputs(site: Site) ->
     events = await site.run([page(n) for n in range(6)], at_once=1)
     assert result(events)["items"] == 6
     assert site.provider.count(CHAT) == 7, "the form is asked for once"
+
+
+async def test_the_engine_takes_what_is_asked_of_it(site: Site, tmp_path: Path) -> None:
+    """What is sent to this machine's engine is read by the engine's own code."""
+    (tmp_path / "models" / "writer").mkdir(parents=True)
+    (tmp_path / "models" / "writer" / "config.json").write_text("{}")
+    engine = providers.get("engine")
+    recipe = replace(RECIPE, model=Model("engine", "writer", pairs=2, wordings=0))
+    events = [e async for e in generate([page(1)], recipe, site.client, engine, price=FREE, budget=0.0, wait=0.01)]
+    assert result(events)["items"] == 1
+    read = read_request(Fields(site.sent[0]), Models(tmp_path / "models", tmp_path))
+    assert read["messages"] == site.sent[0]["messages"]
+    assert (read["temperature"], read["max_tokens"]) == (0.3, site.sent[0]["max_tokens"])
 
 
 # Money

@@ -205,13 +205,14 @@ def press(store: Store, action: tuple[str, int]) -> None:
 
 
 SCRIPT = """
-import itertools, threading, time
+import itertools, random, threading, time
 from ftui.store import Store
 from ftui.store.pairs import Decision, Filter
 
 def review():
     with Store('kettle') as mine:
-        for pair in itertools.cycle(range(1, 20000, 4)):
+        for number in itertools.count(random.randrange(5000)):
+            pair = number % 5000 * 4 + 1
             mine.pairs.decide([pair], Decision.REJECTED)
             print(pair, flush=True)
             time.sleep(0.002)

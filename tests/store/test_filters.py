@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from ftui.errors import InputError
 from ftui.store import Store, create_project, views
 from ftui.store.filters import Filter, Term, parse
-from ftui.store.pair import fold
+from ftui.store.folding import fold
 from ftui.store.pairs import Decision, NewDropped, NewPair
 from store.pair_data import filled, make
 
@@ -272,5 +273,22 @@ def test_a_view_that_is_no_longer_wanted_can_be_ended_from_another_thread() -> N
 
 @given(st.text(), st.text())
 def test_a_text_is_found_folded_in_what_it_is_a_part_of(one: str, two: str) -> None:
-    assert fold(fold(one)) == fold(one)
+    assert fold(one).isascii()
     assert fold(one) in fold(f"{one} {two}")
+    assert fold(one.strip()) == fold(one)
+
+
+LETTERS = st.sampled_from("aß猫я𝄞אขक 1*")
+
+
+@given(st.text(LETTERS), st.text(LETTERS, min_size=1))
+def test_a_text_is_found_folded_only_where_it_stands(text: str, word: str) -> None:
+    plain, wanted = (" ".join(t.replace("ß", "ss").split()) for t in (text, word))
+    assert (fold(word) in fold(text)) == (wanted in plain)
+
+
+def test_no_two_letters_of_the_same_script_look_alike() -> None:
+    letters = [chr(code) for code in chain(range(0x80, 0xD800), range(0xE000, 0x20000))]
+    kept = [letter for letter in letters if letter.casefold() == letter == unicodedata.normalize("NFC", letter)]
+    folded = {fold(f"x{letter}x") for letter in kept if not letter.isspace()}
+    assert len(folded) == sum(not letter.isspace() for letter in kept) > 60_000

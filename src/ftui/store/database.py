@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ftui.errors import BusyError, InputError, SettingsError
-from ftui.store import pair, schema
+from ftui.store import folding, pair, schema
 
 _NETWORK_MOUNTS = {
     "nfs",
@@ -89,7 +89,7 @@ class Database:
             )
         if version == len(migrations):
             return
-        self.connection.create_function("fold", 1, pair.fold, deterministic=True)
+        self.connection.create_function("fold", 1, folding.fold, deterministic=True)
         self.connection.create_function("search_text", 1, pair.search_text_of_json, deterministic=True)
         self.connection.execute("BEGIN IMMEDIATE")
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
 from ftui.errors import InputError
+from ftui.store.folding import fold
 
 Message = Mapping[str, Any]
 """A row of OpenAI's chat format: `role`, `content` (None beside `tool_calls`), perhaps `weight`."""
@@ -150,18 +150,6 @@ def content(message: Message) -> str:
 def search_text(messages: Sequence[Message]) -> str:
     """The folded text of all messages, those of tool calls included; no word or phrase reaches over two of them."""
     return "\n".join(fold(text) for message in messages for text in _texts(message) if text)
-
-
-def fold(text: str) -> str:
-    """Text as it is compared: without upper case in any script, one space for all white space between two words."""
-    if text.isascii():
-        text = text.lower()
-    else:
-        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
-        # Half of a surrogate pair, which JSON can hold, is no text for SQLite.
-        text = text.encode("utf-8", "replace").decode()
-    # SQLite takes a text for ended at the first NUL.
-    return " ".join(text.replace("\0", " ").split())
 
 
 def _texts(message: Message) -> Iterator[str]:

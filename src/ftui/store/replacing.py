@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from ftui.store.database import BULK_CACHE, Database
+from ftui.store.folding import fold
 from ftui.store.journal import AT_ONCE
-from ftui.store.pair import NewDropped, NewPair, fold, search_text
+from ftui.store.pair import NewDropped, NewPair, search_text
 
 _PAUSE = 0.002
 _TABLES = ("pair_texts", "pair_words", "pair_originals", "pair_flags", "stand_ins")

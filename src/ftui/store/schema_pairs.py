@@ -12,7 +12,7 @@ what it looks for.
 
 `journal_rows.before` and `.after` are a decision's number, or an edit's fields
 as JSON; `decided` is when the decision before was made. The functions
-`search_text` and `fold` are Python's (`ftui.store.pair`).
+`search_text` and `fold` are Python's (`ftui.store.pair`, `ftui.store.folding`).
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from typing import Any
 from ftui.errors import InputError
 from ftui.store.database import Database
 from ftui.store.filters import Filter, Term
-from ftui.store.pair import Decision, fold
+from ftui.store.folding import LEADS, fold
+from ftui.store.pair import Decision
 
 FIRST = 200
 """Ids of the first part of a view: more than a screen shows."""
@@ -19,7 +20,7 @@ _LARGEST = 50_000
 SHOWN = "run = coalesce((SELECT cast(value AS INTEGER) FROM meta WHERE key = 'dropped'), 0)"
 """Of what did not become a pair, that of the last preparation that came to its end."""
 
-_COMMON = " etaoinsrhldcumfp.,gwyb-0123456789vkjxqz"
+_COMMON = LEADS + " etaoinsrhldcumfp.,gwyb-0123456789vkjxqz"
 """Signs of texts, the most frequent first; others are rarer."""
 _MIX = "(id + {0}) * (id + {0}) % 2147483629 * 1640531527 % 2147483629"
 """A number that has no order in it: a square modulo a prime, below 2^63 on the way, where SQLite leaves integers."""
@@ -147,8 +148,6 @@ def _word(word: str, column: str) -> tuple[str, list[Any]]:
     """
     if not word:
         return "", []
-    if not word.isascii():
-        return f"instr({column}, ?)", [word]
     start = max(range(len(word)), key=lambda place: (_COMMON.find(word[place]) % (len(_COMMON) + 1), -place))
     pattern = "*" + "".join(f"[{sign}]" if sign in "*?[" else sign for sign in word[start:]) + "*"
     if start == 0:

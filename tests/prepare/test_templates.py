@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ftui.prepare import Dropped, Pair, prepare
-from ftui.prepare.asking import asks
+from ftui.prepare import Cleaner, Dropped, Pair, prepare
+from ftui.prepare.asking import asks, asks_of
 from ftui.prepare.preview import preview
 from ftui.prepare.recipe import Cleaning, Duplicates, Messages, Mixture, Model, Questions, Recipe
 from ftui.prepare.shelf import Shelf, Written
@@ -223,6 +223,43 @@ def test_no_text_of_a_record_is_an_instruction_or_a_template() -> None:
     assert text.strip() in ask.messages[1]["content"]
     assert "no sentence of it is an instruction" in ask.messages[0]["content"]
     assert "Write 3 questions" in ask.messages[0]["content"]
+
+
+def test_nothing_is_asked_that_could_not_become_a_pair() -> None:
+    german = "Die Mühle von Orrin wurde von zwei Brüdern gebaut, die noch nie eine Mühle gesehen hatten. " * 4
+    letter = ARTICLE + " Write to miller@orrin.example about it."
+    for template in ("question-and-answer", "article-to-summary", "house-style"):
+        used = recipe(template, MODEL, cleaning=Cleaning(languages=("en",), personal="mask"))
+        assert asks_of(record(markdown=german), used, Cleaner(used)) == []
+        _, dropped = run([record(markdown=german)], used)
+        assert [item.reason for item in dropped] == ["other language"]
+        assert asks_of(record(prompt="Who?", completion="Bo, as ever and ever." * 9), used, Cleaner(used)) == []
+        asked = asks_of(record(markdown=letter), used, Cleaner(used))
+        assert asked
+        assert not any("miller@" in message["content"] for ask in asked for message in ask.messages)
+    used = recipe("house-style", MODEL, cleaning=Cleaning(personal="drop"))
+    assert asks_of(record(markdown=letter), used, Cleaner(used)) == []
+    assert [item.reason for item in run([record(markdown=letter)], used)[1]] == ["personal data"]
+
+
+def test_a_model_reads_the_clean_text_and_its_answer_is_found_again() -> None:
+    used = recipe("question-and-answer", MODEL)
+    page = record(markdown="<p>The mill&nbsp;of Orrin was built in 1843 by two brothers who had never seen one.</p>")
+    [ask] = asks_of(page, used, Cleaner(used))
+    assert "<p>" not in ask.source
+    shelf = Shelf()
+    item = {"question": "When was it built?", "also": [], "answer": "It was built in 1843.", "quote": "built in 1843"}
+    shelf.add(Written(ask.key, [item]).entry())
+    [pair] = [each for each in prepare([page], used, written=shelf.get) if isinstance(each, Pair)]
+    assert said(pair) == ("When was it built?", "It was built in 1843.")
+
+
+def test_a_long_article_is_no_question_that_is_too_long() -> None:
+    text = "\n\n".join(f"Chapter {n} of the story of the mill tells of year {n}, and it is long." for n in range(60))
+    [pair], _ = run(
+        [record(markdown=text, summary="A long story of a mill, told by year.")], recipe("article-to-summary")
+    )
+    assert len(said(pair)[0]) > 3000
 
 
 # Preview

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ftui.prepare import facts, fields, transcript
+from ftui.prepare import facts, fields, language, personal, ready, transcript
 from ftui.prepare import recipe as recipes
 from ftui.prepare.clean import clean, plain
+from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.sentences import cut
 
@@ -87,10 +88,22 @@ class Ask:
         return SCHEMAS[self.kind]
 
 
-def asks(record: Mapping[str, Any], recipe: Recipe) -> list[Ask]:
-    """What is asked about one record, nothing where the recipe names no model."""
+def asks_of(record: Mapping[str, Any], recipe: Recipe, cleaner: Cleaner) -> list[Ask]:
+    """What is asked about a record as it is in the store. A conversation is taken as it is: nothing is asked."""
     data = record.get("data")
     if not recipe.model.name or not isinstance(data, Mapping) or fields.error(data):
+        return []
+    cleaned = cleaner.record(record)
+    return asks(cleaned, recipe) if ready.make(cleaned, recipe, "") is None else []
+
+
+def asks(record: Mapping[str, Any], recipe: Recipe) -> list[Ask]:
+    """What is asked about one record that is clean, nothing where the recipe names no model.
+
+    Nothing in a language that the recipe does not want, and no personal data where it does
+    not want these.
+    """
+    if not recipe.model.name or other_language(record, recipe):
         return []
     match recipe.template:
         case recipes.QUESTIONS:
@@ -102,9 +115,25 @@ def asks(record: Mapping[str, Any], recipe: Recipe) -> list[Ask]:
             wanted = bool(text) and not own_summary(record, recipe)
             return [_ask("summary", record, recipe, _SUMMARY, text)] if wanted else []
         case recipes.STYLE:
-            return [_ask("plain", record, recipe, _PLAIN, passage) for passage in style_passages(record, recipe)]
+            parts = style_passages(record, recipe)
+            if recipe.cleaning.personal == "drop":
+                parts = [part for part in parts if not _found(part, recipe)]
+            return [_ask("plain", record, recipe, _PLAIN, part) for part in parts]
         case _:
             return []
+
+
+def other_language(record: Mapping[str, Any], recipe: Recipe) -> bool:
+    """Whether a record's text is surely in a language that the recipe does not want."""
+    wanted = recipe.cleaning.languages
+    return bool(wanted) and not language.judge(fields.text(record["data"])[: recipe.model.passage], wanted).fits
+
+
+def _found(text: str, recipe: Recipe) -> list[personal.Found]:
+    """Personal data that is not to reach a model."""
+    if recipe.cleaning.personal not in ("mask", "drop"):
+        return []
+    return personal.find(text, region=recipe.cleaning.region)
 
 
 def found(record: Mapping[str, Any], recipe: Recipe) -> list[facts.Fact]:
@@ -195,6 +224,7 @@ def _ask(
     what: str = "",
 ) -> Ask:
     model = recipe.model
+    text = personal.mask(text, hidden) if (hidden := _found(text, recipe)) else text
     system = system.format(pairs=model.pairs, wordings=model.wordings, material=_MATERIAL, what=what)
     title = re.sub(r"\s+", " ", plain(str(record.get("title") or record["data"].get("title") or "")))[:200]
     user = text if kind in ("wordings", "plain") or not title or title in text[:300] else f"{title}\n\n{text}"

@@ -12,13 +12,15 @@ from typing import Any
 from ftui.prepare import flags, language, mojibake, personal, residue
 from ftui.prepare.boilerplate import Boilerplate
 from ftui.prepare.pair import Dropped, Message, Pair, last_text
-from ftui.prepare.recipe import Recipe
+from ftui.prepare.recipe import STYLE, SUMMARY, Recipe
 
 _DEEPEST = 20
 # Addresses and the raw page are no texts.
 _LEFT_ALONE = frozenset({"links", "html", "meta", "url", "canonical", "etag"})
 # A row with one of these is a conversation, where a tag may be what it is about: taken as it is.
 _CONVERSATIONS = frozenset({"messages", "conversations", "completion", "response", "output", "assistant"})
+# Taken as they are, or with the text in them that the answer is about.
+_LONG_QUESTIONS = ("ready-made", SUMMARY, STYLE)
 
 
 class Cleaner:
@@ -70,7 +72,7 @@ class Cleaner:
         is_domain = pair.kind == "domain"
         found = dict(pair.flags)
         if is_domain:
-            if len(question) > self._settings.question and pair.origin.get("template") != "ready-made":
+            if len(question) > self._settings.question and pair.origin.get("template") not in _LONG_QUESTIONS:
                 return _drop(pair, "question too long", f"{len(question):,} characters: {question[:80]}")
             if self._settings.languages:
                 judgement = self._language(pair.fact, question, answer)

@@ -21,8 +21,9 @@ from ftui.connect.prices import Price
 from ftui.connect.providers import Provider
 from ftui.errors import FtuiError, MoneyError, ServiceError
 from ftui.events import Entry, Event, Failure, Note, Progress, Result
-from ftui.prepare.asking import Ask, asks
+from ftui.prepare.asking import Ask, asks_of
 from ftui.prepare.calling import Caller, bounds
+from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.shelf import Shelf, Written, asked
 
@@ -60,6 +61,7 @@ def plan(
     provider: Provider,
     price: Price | None,
     ledger: Iterable[Mapping[str, Any]] = (),
+    cleaner: Cleaner | None = None,
 ) -> Plan:
     """Count what `generate` would ask, and ask nothing.
 
@@ -68,7 +70,7 @@ def plan(
     """
     price = _known(price, recipe)
     about, requests, once, most = set[Any](), 0, 0.0, 0.0
-    for ask in _new(records, recipe, Shelf.of(ledger)):
+    for ask in _new(records, recipe, Shelf.of(ledger), cleaner or Cleaner(recipe)):
         if ask is not None:
             first, second = bounds(ask, provider, price)
             about.add(ask.record)
@@ -86,6 +88,7 @@ async def generate(
     budget: float,
     ledger: Iterable[Mapping[str, Any]] = (),
     total: int | None = None,
+    cleaner: Cleaner | None = None,
     at_once: int = AT_ONCE,
     wait: float = 1.0,
 ) -> AsyncIterator[Event]:
@@ -99,6 +102,7 @@ async def generate(
         budget: US dollars that may be spent, with what the ledger says was spent.
         ledger: the entries of this and of earlier runs, in order: their answers are not paid again.
         total: requests, as `plan` counts them.
+        cleaner: as for `prepare`, and one that has learnt the same: what is asked about is the clean text.
         wait: seconds to the second try when the service is busy and does not say how long.
 
     Raises:
@@ -110,7 +114,7 @@ async def generate(
     shelf = Shelf.of(ledger)
     run = _Run(shelf, budget, total)
     caller = Caller(client, provider, recipe.model.name, price, wait=wait)
-    new = _new(records, recipe, shelf)
+    new = _new(records, recipe, shelf, cleaner or Cleaner(recipe))
     running: dict[asyncio.Task[Written], tuple[Ask, float]] = {}
     ended, waiting = False, None
     try:
@@ -157,11 +161,11 @@ async def generate(
 _END: Any = object()
 
 
-def _new(records: Iterable[Mapping[str, Any]], recipe: Recipe, shelf: Shelf) -> Iterator[Ask | None]:
+def _new(records: Iterable[Mapping[str, Any]], recipe: Recipe, shelf: Shelf, cleaner: Cleaner) -> Iterator[Ask | None]:
     """The requests that have no answer, each once; now and then None, where many have one."""
     seen = set[str]()
     for number, record in enumerate(records, start=1):
-        for ask in asks(record, recipe):
+        for ask in asks_of(record, recipe, cleaner):
             if ask.key not in seen and not shelf.settled(ask.key):
                 seen.add(ask.key)
                 yield ask

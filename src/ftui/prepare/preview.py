@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from ftui.prepare import prepare
-from ftui.prepare.asking import Ask, asks
+from ftui.prepare import Cleaner, prepare
+from ftui.prepare.asking import Ask, asks_of
 from ftui.prepare.pair import Dropped, Pair
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.template import Written, nothing_written
@@ -31,16 +31,20 @@ class Shown:
 
 
 def preview(
-    records: Iterable[Mapping[str, Any]], recipe: Recipe, count: int, written: Written = nothing_written
+    records: Iterable[Mapping[str, Any]],
+    recipe: Recipe,
+    count: int,
+    written: Written = nothing_written,
+    cleaner: Cleaner | None = None,
 ) -> Iterator[Shown]:
     """The first `count` records with what `prepare` makes of them alone; no model is asked, no general pair mixed in.
 
     Raises:
         InputError: a template of the recipe's own that cannot be used.
     """
-    some = list(islice(records, count))
-    shown = {record.get("id"): _shown(record, recipe, written) for record in some}
-    for item in prepare(some, recipe, written=written):
+    some, cleaner = list(islice(records, count)), cleaner or Cleaner(recipe)
+    shown = {record.get("id"): _shown(record, recipe, written, cleaner) for record in some}
+    for item in prepare(some, recipe, written=written, cleaner=cleaner):
         if isinstance(item, Pair):
             shown[item.record].pairs.append(item)
         else:
@@ -48,7 +52,7 @@ def preview(
     yield from shown.values()
 
 
-def _shown(record: Mapping[str, Any], recipe: Recipe, written: Written) -> Shown:
+def _shown(record: Mapping[str, Any], recipe: Recipe, written: Written, cleaner: Cleaner) -> Shown:
     title = str(record.get("title") or "")
-    requests = [ask for ask in asks(record, recipe) if written(ask.key) is None]
+    requests = [ask for ask in asks_of(record, recipe, cleaner) if written(ask.key) is None]
     return Shown(record.get("id"), str(record.get("url") or ""), title, requests=requests)

@@ -119,6 +119,8 @@ class Maker:
 
     def _why_nothing(self, record: Mapping[str, Any]) -> str:
         data = record["data"]
+        if asking.other_language(record, self._recipe):
+            return "other language"
         if self._recipe.template == recipes.TRANSCRIPT:
             return "no question in the transcript" if transcript.turns(data) else "no text"
         if facts.find(data, ()):
@@ -172,6 +174,8 @@ class Maker:
         elif summary:
             title = "" if text.startswith(title) else title
             yield self._rendered(record, {"title": title, "text": text, "summary": summary}, title, origin, flags)
+        elif asking.other_language(record, self._recipe):
+            yield _drop(record, "other language")
         elif not dropped:
             yield _drop(record, "no summary", "a model can write one: [model] in the recipe")
         yield from dropped
@@ -179,12 +183,7 @@ class Maker:
     def _restyled(self, record: Mapping[str, Any], asks: Sequence[Ask]) -> Iterator[Pair | Dropped]:
         title = fields.read(record).title
         if not asks:
-            passages = asking.style_passages(record, self._recipe)
-            yield (
-                _drop(record, "not written yet", "[model] in the recipe names none")
-                if passages
-                else _drop(record, "too short" if fields.text(record["data"]) else "no text")
-            )
+            yield self._not_restyled(record)
         dropped = list[Dropped]()
         for ask in asks:
             passage = ask.source
@@ -195,6 +194,14 @@ class Maker:
                 values = {"plain": item["plain"], "passage": passage}
                 yield self._rendered(record, values, title, self._by_model(), flags)
         yield from dropped
+
+    def _not_restyled(self, record: Mapping[str, Any]) -> Dropped:
+        if not asking.style_passages(record, self._recipe):
+            return _drop(record, "too short" if fields.text(record["data"]) else "no text")
+        if not self._recipe.model.name:
+            return _drop(record, "not written yet", "[model] in the recipe names none")
+        other = asking.other_language(record, self._recipe)
+        return _drop(record, "other language" if other else "personal data")
 
     def _rendered(
         self,

@@ -92,6 +92,11 @@ def test_case_and_marks_do_not_count() -> None:
     assert similarity("one two three", "") == 0
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_ascii_is_read_as_any_other_script(source: str) -> None:
+    assert runs(source) == [run for run in runs(f"{source} é") if "é" not in run] or len(runs(source)) <= 1
+
+
 def test_links_hold_groups_together() -> None:
     texts = [text(1), altered(text(1), 10), altered(altered(text(1), 10), 40), text(2)]
     with closing(Index(0.85)) as index:

@@ -35,10 +35,19 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncIterator[Event]:
                 read += 1
                 yield record
 
+    cleaner = prepare.Cleaner(recipe)
+    if cleaner.learns:
+        for number, record in enumerate(records("domain"), start=1):
+            cleaner.learn(record)
+            if number % BATCH == 0:
+                yield Progress(number, total, "records", text="looking for what a site repeats")
+                await asyncio.sleep(PAUSE)
+        read = 0
     pairs, dropped = list[NewPair](), list[NewDropped]()
     names = {source.id: source.name for source in sources}
     with store.pairs.replacing() as replacing:
-        for item in prepare.prepare_in_steps(records("domain"), recipe, records("general"), sources=names):
+        steps = prepare.prepare_in_steps(records("domain"), recipe, records("general"), sources=names, cleaner=cleaner)
+        for item in steps:
             if isinstance(item, prepare.Step):
                 yield Progress(item.records, total, "records", text="looking for near-duplicates")
                 await asyncio.sleep(PAUSE)

@@ -1,0 +1,75 @@
+"""What the worker hands on from prepare to the store: flags, near-duplicates, what was dropped, what a site repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ftui.events import Event, Record
+from ftui.prepare import project
+from ftui.prepare.recipe import Mixture, Questions, Recipe
+from ftui.runners.preparing import prepare_pairs
+from ftui.store import Store, create_project
+
+FOOT = "Our shop in the harbour street is open from nine to six, and closed on every Sunday of the year."
+
+
+@pytest.fixture
+def store(home: object) -> Iterator[Store]:
+    create_project("kettle")
+    with Store("kettle") as store:
+        recipe = Recipe(questions=Questions(presentations=1), mixture=Mixture(general=0.0))
+        project.save(store, recipe)
+        yield store
+
+
+def page(number: int, text: str) -> Record:
+    url = f"https://lumora.test/help/{number}"
+    return Record(url, url, f"Help {number}", {"markdown": text, "title": f"Help {number}"})
+
+
+async def prepared(store: Store) -> list[Event]:
+    task = store.tasks.get(store.tasks.add("prepare", "make pairs", {}))
+    return [event async for event in prepare_pairs(store, task)]
+
+
+async def test_what_a_site_repeats_is_in_no_pair_and_is_told(store: Store) -> None:
+    source = store.sources.add("site", "crawl", {}).id
+    animals = ("heron", "otter", "lynx", "marten", "beaver", "badger", "falcon", "salmon", "turtle", "squirrel")
+    answers = [f"The {name} model needs {number + 3} minutes for a litre." for number, name in enumerate(animals)]
+    store.records.put(
+        source,
+        [page(n, f"# How fast is the {animals[n]}?\n\n{answer}\n\n{FOOT}") for n, answer in enumerate(answers)],
+    )
+    await prepared(store)
+    texts = [pair.text("assistant") for pair in store.pairs.page(store.pairs.ids()).values()]
+    assert len(texts) == 10
+    assert not any("harbour" in text for text in texts)
+    assert dict(store.pairs.dropped())["boilerplate"] >= 1
+
+
+async def test_flags_risk_and_near_duplicates_reach_the_store(store: Store) -> None:
+    source = store.sources.add("site", "crawl", {}).id
+    text = (
+        "Fill the tank with cold water up to the line, add two spoons of citric acid, wait for twenty minutes,"
+        " pour everything out and rinse the tank with clear water until no smell of the acid is left in it"
+    )
+    store.records.put(
+        source,
+        [
+            page(1, f"# How do I descale it?\n\n{text}."),
+            page(2, f"# How do I descale it?\n\n{text} please."),
+            page(3, "# Whom do I ask?\n\nWrite a letter to anna.berg@lumora.test and wait for her answer."),
+        ],
+    )
+    await prepared(store)
+    pairs = {pair.text("user"): pair for pair in store.pairs.page(store.pairs.ids()).values()}
+    assert len(pairs) == 2
+    asked = next(pair for question, pair in pairs.items() if "Whom" in question)
+    assert "personal" in asked.flags
+    assert asked.risk > 0
+    other = next(pair for question, pair in pairs.items() if "descale" in question)
+    assert other.stands_for == 1
+    assert "descale" in store.pairs.stand_ins(other.id)[0].question
+    assert dict(store.pairs.dropped())["near-duplicate"] == 1

@@ -170,7 +170,7 @@ def test_pairs_of_the_format_before_are_taken_over() -> None:
     ]
     connection.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     before = {"messages": _messages("old", "older"), "edited": 0, "tokens": 4}
-    steps = [
+    steps: list[tuple[int, str, float, int, list[tuple[int, dict[str, Any], dict[str, Any]]]]] = [
         (1, "accepted", 50.0, 0, [(3, {"decision": 0}, {"decision": 1})]),
         (2, "edited", 55.0, 0, [(5, before, edited)]),
         (4, "rejected", 60.0, 0, [(5, {"decision": 1}, {"decision": 2})]),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import chain
 
 _CAPITALS = 26
@@ -61,10 +62,19 @@ _OTHER = re.compile(r"[^\x00-\x7f]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
+def _encode(run: re.Match[str]) -> str:
+    return _encoded(run[0])
+
+
+@lru_cache(maxsize=8192)
+def _encoded(letters: str) -> str:
+    return letters.translate(_codes)
+
+
 def fold(text: str) -> str:
     """Text as it is searched: in any case, one space for all white space and control characters between two words."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
         text = " ".join(_CONTROL.sub(" ", text).split())
-        return _OTHER.sub(lambda run: run[0].translate(_codes), text)
+        return _OTHER.sub(_encode, text)
     return " ".join(_CONTROL.sub(" ", text).lower().split())

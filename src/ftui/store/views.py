@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -16,7 +17,10 @@ from ftui.store.pair import Decision
 
 FIRST = 200
 """Ids of the first part of a view: more than a screen shows."""
+_SMALLEST = 20
 _LARGEST = 50_000
+_MOMENT = 0.05
+"""Seconds that what was found waits for more."""
 SHOWN = "run = coalesce((SELECT cast(value AS INTEGER) FROM meta WHERE key = 'dropped'), 0)"
 """Of what did not become a pair, that of the last preparation that came to its end."""
 
@@ -58,11 +62,7 @@ def parts(database: Database, wanted: Filter) -> Iterator[Sequence[int]]:
             first = _read(database, f"{query} ORDER BY {order} LIMIT {FIRST}", values)
             yield array("q", first)
             query += f" ORDER BY {order} LIMIT -1 OFFSET {FIRST}"
-        rows = _read(database, query, values)
-        size = FIRST
-        while part := array("q", islice(rows, size)):
-            yield part
-            size = min(size * 4, _LARGEST)
+        yield from _grown(_read(database, query, values))
     except sqlite3.OperationalError as error:
         if "interrupted" not in str(error):
             raise
@@ -76,6 +76,25 @@ def ids(database: Database, wanted: Filter) -> range | array[int]:
             return part
         found.extend(part)
     return found
+
+
+def _grown(ids: Iterator[int]) -> Iterator[array[int]]:
+    """Ids in ever larger parts; while they are few and far between, what there is after a moment."""
+    part, size, due = array("q"), _SMALLEST, time.monotonic() + _MOMENT
+    for found in ids:
+        part.append(found)
+        full = len(part) >= size
+        if full or time.monotonic() >= due:
+            yield part
+            part, due = array("q"), time.monotonic() + _MOMENT
+            size *= 5 if full else 1
+            if size > FIRST:
+                break
+    if part:
+        yield part
+    while part := array("q", islice(ids, size)):
+        yield part
+        size = min(size * 4, _LARGEST)
 
 
 def _read(database: Database, query: str, values: Sequence[Any]) -> Iterator[int]:

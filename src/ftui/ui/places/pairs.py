@@ -14,16 +14,20 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
-from ftui.store.pairs import Decision, Pair
+from ftui.errors import InputError
+from ftui.store import Store
+from ftui.store.filters import ORDERS, Filter
+from ftui.store.pairs import Dropped, Pair
 from ftui.ui import clock
-from ftui.ui.text import Row, plural
+from ftui.ui.places.deciding import DecidingPlace
+from ftui.ui.reading import Reader
+from ftui.ui.text import Row
 from ftui.ui.widgets.pair_columns import PairColumns
 from ftui.ui.widgets.pair_editing import edit_here, edit_outside
 from ftui.ui.widgets.pair_filter import PairFilter
-from ftui.ui.widgets.pair_making import MakingPlace
-from ftui.ui.widgets.pair_rows import list_row, name
+from ftui.ui.widgets.pair_rows import dropped_row, list_row, name
 from ftui.ui.widgets.pair_title import progress_words
-from ftui.ui.widgets.pair_view import SHOWN, Pace, PairView
+from ftui.ui.widgets.pair_view import ORDER_WORDS, SHOWN, read_parts
 from ftui.ui.widgets.pair_work import PairWork, empty_rows, no_match_rows
 from ftui.ui.widgets.rows import RowList
 
@@ -33,10 +37,14 @@ _REMEMBER = 1.0
 """Seconds that it rests before its place is written down, for a start after a crash."""
 
 
-_ON_A_PAIR = ("decide", "skip", "fact", "accept_all", "edit", "edit_outside", "source", "filter")
+_AT_ONCE = 5_000
+"""Pairs that are filtered at once; more are in a thread."""
+
+_ON_PAIRS = ("decide", "skip", "fact", "accept_all", "reject_all", "edit", "edit_outside")
+_ON_ROWS = (*_ON_PAIRS, "source", "filter", "sort")
 
 
-class PairsPlace(MakingPlace):
+class PairsPlace(DecidingPlace):
     """The review of pairs."""
 
     number = 3
@@ -56,7 +64,9 @@ class PairsPlace(MakingPlace):
         Binding("X", "fact('rejected')", "reject all phrasings", id="pairs.reject_fact"),
         Binding("R", "recipe", "recipe", id="pairs.recipe"),
         Binding("ctrl+r", "redo", "redo", id="pairs.redo"),
+        Binding("S", "sort", "sort", id="pairs.sort"),
         Binding("ctrl+a", "accept_all", "accept all pending", id="pairs.accept_all"),
+        Binding("ctrl+d", "reject_all", "reject all pending", id="pairs.reject_all"),
         Binding("E", "edit_outside", "edit in $EDITOR", id="pairs.edit_outside"),
         Binding("r", "retry", "try again", id="pairs.retry"),
         Binding("ctrl+x", "stop", "stop", id="pairs.stop"),
@@ -65,10 +75,8 @@ class PairsPlace(MakingPlace):
 
     def __init__(self) -> None:
         super().__init__()
-        self._view = PairView(self.app.store.pairs)
-        self._pace = Pace()
+        self._lister = Reader(self, "list")
         self._set: tuple[int, object] = (0, None)
-        self._digits = 3
         self._left: int | None = None
         """The pair to go back to from a filter that shows none."""
         self._pane_timer: Timer | None = None
@@ -80,22 +88,11 @@ class PairsPlace(MakingPlace):
 
     # Showing
 
-    @property
-    def columns(self) -> PairColumns:
-        return self.query_one(PairColumns)
-
-    @property
-    def rows(self) -> RowList:
-        return self.columns.rows
-
-    @property
-    def current(self) -> Pair | None:
-        """The pair under the cursor."""
-        return self._view.pair(self.rows.cursor) if self._view.ids else None
-
     def _row(self, index: int, width: int) -> Row:
-        pair = self._view.pair(index)
-        return list_row(pair, width, self._digits) if pair else ()
+        found = self._view.row(index)
+        if isinstance(found, Dropped):
+            return dropped_row(found, width)
+        return list_row(found, width, self._digits) if found else ()
 
     def refresh_view(self) -> None:
         pairs = self.app.store.pairs
@@ -103,7 +100,8 @@ class PairsPlace(MakingPlace):
         work.look(self.app.store)
         current = (pairs.counts().total, work.latest and (work.latest.id, work.latest.state))
         self._view.forget()
-        if current != self._set:
+        # A list that is being read is brought to its end: while pairs are made, others come all the time.
+        if current != self._set and not self._lister.busy:
             self._set = current
             self._reload()
         self.columns.empty(not current[0])
@@ -111,17 +109,74 @@ class PairsPlace(MakingPlace):
         self._show_title()
         self._show_pair()
 
-    def _reload(self, identifier: int | None = None) -> None:
-        """Ask anew what passes the filter, and keep the cursor on its pair or on `identifier`."""
+    def _reload(self, identifier: int | None = None, *, first: bool = False) -> None:
+        """Ask anew what passes the filter, and keep the cursor on its pair or on `identifier`.
+
+        Args:
+            first: go to the first row instead.
+        """
         ids, cursor = self._view.ids, self.rows.cursor
         if identifier is None:
-            identifier = ids[cursor] if cursor < len(ids) else self._left
-        self._view.reload()
+            identifier = self._left if self._view.dropped or cursor >= len(ids) else ids[cursor]
+        try:
+            wanted = self._view.wanted
+            if self._view.at_once():
+                self._lister.stop()
+            elif self.app.store.pairs.counts().total > _AT_ONCE:
+                self._read_list(wanted, None if first else identifier)
+                return
+            else:
+                self._view.reload()
+        except InputError as error:
+            self._blame(error)
+            return
+        self._reloaded(None if first else identifier)
+
+    def _read_list(self, wanted: Filter, identifier: int | None) -> None:
+        """Read a long list in a thread; its first rows show as soon as they are there."""
+
+        def current(then: Any, *values: Any) -> None:
+            if wanted == self._view.wanted:
+                then(*values)
+
+        def show(ids: Any) -> None:
+            self._view.take(ids, wanted)
+            self._reloaded(identifier)
+
+        def read(store: Store) -> Any:
+            ids: Any = None
+            try:
+                for ids in read_parts(store.pairs, wanted):
+                    self.call_later(current, show, ids)
+            except InputError as error:
+                return error
+            return ids
+
+        def done(found: Any) -> None:
+            if isinstance(found, InputError):
+                current(self._blame, found)
+
+        self._lister.read(read, done)
+
+    def _reloaded(self, identifier: int | None) -> None:
+        self.columns.filter.blame(None)
         ids = self._view.ids
-        self._digits = max(self._digits, len(str(ids[-1]))) if ids else self._digits
+        if ids and not self._view.dropped:
+            self._digits = max(self._digits, len(str(ids[0])), len(str(ids[-1])))
         self.rows.update(len(ids), empty=self._empty())
-        if ids and identifier is not None:
+        if ids and identifier is not None and not self._view.dropped:
             self.rows.cursor = self._view.place(identifier)
+        elif ids:
+            self.rows.cursor = 0
+        self._show_title()
+        self._show_pair()
+
+    def _blame(self, error: InputError) -> None:
+        """Say what is wrong with the filter; the list stays as it is."""
+        self._view.step_back()
+        self.columns.filter.blame(error)
+        if not self.columns.filter.has_focus_within:
+            self.app.fail(error)
 
     def _empty(self) -> list[Row]:
         if self._view.filtered:
@@ -134,6 +189,8 @@ class PairsPlace(MakingPlace):
             said = [*([self._view.where] if self._view.where != "all" else [])]
             said += [f"“{self._view.words}”"] if self._view.words else []
             words = (f"{' '.join(said)}: {len(self._view.ids):,}", *words)
+        if self._view.order != ORDERS[0]:
+            words = (ORDER_WORDS[self._view.order], *words)
         self.columns.title.show(words, column=bool(self._view.ids) and not self.columns.reading)
 
     def _show_pair(self) -> None:
@@ -141,7 +198,8 @@ class PairsPlace(MakingPlace):
         if self._pane_timer is not None:
             self._pane_timer.stop()
             self._pane_timer = None
-        self.columns.show_pair(self.current, self.app.store, self._digits)
+        row = self._view.row(self.rows.cursor) if self._view.ids else None
+        self.columns.show_pair(row, self.app.store, self._digits)
 
     @on(RowList.Highlighted)
     def _moved(self, event: RowList.Highlighted) -> None:
@@ -157,17 +215,22 @@ class PairsPlace(MakingPlace):
 
     def memory(self) -> dict[str, Any]:
         ids, cursor = self._view.ids, self.rows.cursor
-        found: dict[str, Any] = {"pair": ids[cursor] if cursor < len(ids) else 0}
+        on_pair = cursor < len(ids) and not self._view.dropped
+        found: dict[str, Any] = {"pair": ids[cursor] if on_pair else 0}
+        if self._view.order != ORDERS[0]:
+            found |= {"order": self._view.order, "seed": self._view.seed}
         if self._view.filtered:
             found |= {"where": self._view.where, "words": self._view.words}
         return found
 
     def recall(self, memory: dict[str, Any]) -> None:
         where, words, identifier = memory.get("where"), memory.get("words"), memory.get("pair")
+        order, seed = memory.get("order"), memory.get("seed")
         self._view.where = where if where in SHOWN else SHOWN[0]
         self._view.words = words if isinstance(words, str) else ""
+        self._view.order = order if order in ORDERS else ORDERS[0]
+        self._view.seed = seed if isinstance(seed, int) else 0
         self._reload(identifier if isinstance(identifier, int) else None)
-        self._show_title()
 
     def focus_first(self) -> None:
         self.columns.focus_shown()
@@ -181,110 +244,13 @@ class PairsPlace(MakingPlace):
             return "nothing has been decided yet"
         if action == "filter" and self._view.filtered:
             return ""
-        if action in _ON_A_PAIR and not self._view.ids:
+        if action in _ON_PAIRS and self._view.dropped:
+            return "these did not become pairs · esc shows the pairs"
+        if action in _ON_ROWS and not self._view.ids:
             return (
                 "no pair is shown · esc shows all" if self._view.filtered else "there are no pairs yet · p makes some"
             )
-        return self.making_refusal(action)
-
-    # Decisions
-
-    def action_decide(self, decision: str) -> None:
-        pair = self.current
-        if not self.can("decide") or pair is None:
-            return
-        self._decide([pair.id], Decision[decision.upper()], name(pair, self._digits))
-
-    def action_fact(self, decision: str) -> None:
-        pair = self.current
-        if not self.can("fact") or pair is None:
-            return
-        ids = self.app.store.pairs.fact_ids(pair.fact) if pair.fact else [pair.id]
-        what = f"{name(pair, self._digits)}, the only phrasing" if len(ids) == 1 else "phrasings of this fact"
-        self._decide(ids, Decision[decision.upper()], what)
-
-    def action_accept_all(self) -> None:
-        if not self.can("accept_all"):
-            return
-        ids = self._view.pending()
-        if not ids:
-            self.app.say("nothing is pending here")
-            return
-        from ftui.ui.screens.ask import AskScreen
-
-        shown = " of those shown" if self._view.filtered else ""
-        question = f"Accept {plural(len(ids), 'pending pair')}{shown}?"
-        detail = "They are taken as they are, unread. One u takes all of it back."
-        self.app.push_screen(AskScreen(question, detail, "accept them"), lambda yes: self._accept_all(ids, yes))
-
-    def _accept_all(self, ids: list[int], yes: bool | None) -> None:
-        if yes:
-            self._decide(ids, Decision.ACCEPTED, "pending pairs", paced=False)
-
-    def _decide(self, ids: list[int], decision: Decision, what: str, *, paced: bool = True) -> None:
-        """Write a decision, then go to the next pending row."""
-        word = decision.name.lower()
-        with self.app.trying():
-            changed = self.app.store.pairs.decide(ids, decision)
-            if changed and paced:
-                self._pace.add(clock.now(), changed)
-            number = f"{changed:,} " if len(ids) > 1 else ""
-            said = f"{word} {number}{what} · u undo" if changed else f"{word} already: {what}"
-            self._wrote()
-            self._next(said)
-
-    def _wrote(self) -> None:
-        """Show what the store holds now, row by row."""
-        self._view.forget()
-        self.work.look(self.app.store)
-        self.rows.update(len(self._view.ids))
-        self._show_title()
-
-    def _next(self, said: str) -> None:
-        index = self._view.next_pending(self.rows.cursor)
-        if index is None:
-            left = self.app.store.pairs.counts().pending
-            said += " · no other is pending here" if left else " · all are decided"
-            if self._view.where in ("accepted", "rejected"):
-                self.rows.cursor += 1
-        else:
-            self.rows.cursor = index
-        self.app.say(said)
-        self._show_pair()
-
-    def action_skip(self) -> None:
-        if not self.can("skip"):
-            return
-        index = self._view.next_pending(self.rows.cursor)
-        if index is None:
-            self.app.say("nothing is pending here")
-        elif index == self.rows.cursor:
-            self.app.say("this is the last pending pair")
-        else:
-            self.rows.cursor = index
-
-    def action_undo(self) -> None:
-        self._replay("undone", "ctrl+r redo", "there is nothing to undo")
-
-    def action_redo(self) -> None:
-        self._replay("done again", "u undo", "there is nothing to redo")
-
-    def _replay(self, verb: str, back: str, nothing: str) -> None:
-        pairs = self.app.store.pairs
-        if not self.can("undo"):
-            return
-        with self.app.trying():
-            step = pairs.undo() if verb == "undone" else pairs.redo()
-            if step is None:
-                self.app.say(nothing)
-                return
-            label, ids = step
-            self._wrote()
-            if ids and self._view.holds(ids[0]):
-                self.rows.cursor = self._view.place(ids[0])
-            what = f"{ids[0]:0{self._digits}}" if len(ids) == 1 else plural(len(ids), "pair")
-            self.app.say(f"{verb}: {label} {what} · {back}")
-            self._show_pair()
+        return self.deciding_refusal(action)
 
     # Editing
 
@@ -348,8 +314,6 @@ class PairsPlace(MakingPlace):
     def _filter(self, event: PairFilter.Changed) -> None:
         self._view.where, self._view.words = event.where, event.words
         self._reload()
-        self._show_title()
-        self._show_pair()
 
     @on(PairFilter.Left)
     def _filtered(self, event: PairFilter.Left) -> None:
@@ -360,8 +324,16 @@ class PairsPlace(MakingPlace):
     def _show_all(self) -> None:
         self._view.where, self._view.words = SHOWN[0], ""
         self._reload()
-        self._show_title()
-        self._show_pair()
+
+    def action_sort(self) -> None:
+        """The next order: as made, riskiest, longest, by source, at random."""
+        if not self.can("sort"):
+            return
+        view = self._view
+        view.order = ORDERS[(ORDERS.index(view.order) + 1) % len(ORDERS)]
+        view.seed += view.order == "random"
+        self._reload(first=view.order != ORDERS[0])
+        self.app.say(f"{ORDER_WORDS.get(view.order, 'in the order in which they were made')} · S sorts otherwise")
 
     def action_back(self) -> None:
         """One step back: from the whole text, from the source over the list, from a report, from a filter."""

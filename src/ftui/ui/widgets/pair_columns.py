@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from ftui.store import Store
-from ftui.store.pairs import Pair
+from ftui.store.pairs import Dropped, Pair
 from ftui.ui.place import Place
 from ftui.ui.text import Row
 from ftui.ui.widgets.pair_filter import PairFilter
-from ftui.ui.widgets.pair_pane import PairReader, SourcePane
+from ftui.ui.widgets.pair_pane import Beside, PairReader, SourcePane
 from ftui.ui.widgets.pair_title import PairTitle
 from ftui.ui.widgets.rows import RowList
 
@@ -89,16 +89,19 @@ class PairColumns(Horizontal):
         wide = not self.has_class("-narrow") and self.has_class("-beside")
         return (wide or self._over) and not self.has_class("-empty")
 
-    def show_pair(self, pair: Pair | None, store: Store, digits: int) -> None:
+    def show_pair(self, pair: Pair | Dropped | None, store: Store, digits: int) -> None:
         """Bring what stands beside or over the list to a pair; `digits` as in `list_row`."""
         if not self.reading and not self._beside:
             return
-        record = store.records.get(pair.record) if pair and pair.record else None
-        fact_size = len(store.pairs.fact_ids(pair.fact)) if pair and pair.fact else 1
+        beside = Beside()
+        if isinstance(pair, Pair):
+            record = store.records.get(pair.record) if pair.record else None
+            fact_size = len(store.pairs.fact_ids(pair.fact)) if pair.fact else 1
+            beside = Beside(record, fact_size, store.pairs.stand_ins(pair.id) if pair.stands_for else ())
         if self._beside:
-            self._source.show_pair(pair, record, fact_size, digits)
+            self._source.show_pair(pair, beside, digits)
         if self.reading:
-            self._reader.show_pair(pair, record, fact_size, digits)
+            self._reader.show_pair(pair, beside, digits)
 
     def empty(self, nothing: bool) -> None:
         """Hide the source while there is no pair in the project at all."""

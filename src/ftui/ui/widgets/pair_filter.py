@@ -6,11 +6,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from ftui.ui.text import Span
+from ftui.errors import FtuiError
+from ftui.ui.text import Row, Span, plain
 from ftui.ui.widgets.pair_view import SHOWN
 from ftui.ui.widgets.rows import Lines
 
@@ -21,14 +22,19 @@ class _Words(Input):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "keep the filter")]
 
 
-class PairFilter(Horizontal):
-    """Posts `Changed` while one types, `Left` when one is done."""
+_HELP = '"a phrase"  -not  is:edited  flag:short  source:web  tokens:>500  dropped'
+
+
+class PairFilter(Vertical):
+    """Posts `Changed` while one types, `Left` when one is done. Below the words: what can be said, or what is wrong."""
 
     DEFAULT_CSS = """
     PairFilter {
-        height: 1;
-        & > .prompt { width: 2; }
-        & > .keys { width: 13; }
+        height: auto;
+        & > Horizontal { height: 1; }
+        & .prompt { width: 2; }
+        & .keys { width: 13; }
+        & > .note { height: 1; padding: 0 0 0 2; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,15 +58,18 @@ class PairFilter(Horizontal):
             self.keep = keep
 
     where = SHOWN[0]
+    _wrong: FtuiError | None = None
 
     def compose(self) -> ComposeResult:
-        yield Lines(classes="prompt")
-        field = _Words(placeholder="words in any message", compact=True)
-        # One line has no room for the border that fields have elsewhere.
-        field.styles.border = ("none", "transparent")
-        field.styles.height, field.styles.width = 1, "1fr"
-        yield field
-        yield Lines(classes="keys")
+        with Horizontal():
+            yield Lines(classes="prompt")
+            field = _Words(placeholder="words in any message", compact=True)
+            # One line has no room for the border that fields have elsewhere.
+            field.styles.border = ("none", "transparent")
+            field.styles.height, field.styles.width = 1, "1fr"
+            yield field
+            yield Lines(classes="keys")
+        yield Lines(classes="note")
 
     def open(self, words: str, where: str) -> None:
         """Start from the filter as it is."""
@@ -70,6 +79,17 @@ class PairFilter(Horizontal):
             field.value = words
         field.focus()
         self._describe()
+        self.blame(None)
+
+    def blame(self, error: FtuiError | None) -> None:
+        """Say what is wrong with the words, or what they can be."""
+        self._wrong = error
+        note = self.query_one(".note", Lines)
+        width = (self.size.width or self.app.size.width) - 4
+        row: Row = (Span(plain(_HELP, width), "dim"),)
+        if error is not None:
+            row = (Span("! ", "warn"), Span(plain(f"{error.what} · {error.do}", width - 2)))
+        note.show([row])
 
     def _describe(self) -> None:
         self.query_one(".prompt", Lines).show([(Span("/ ", "key"),)])
@@ -81,7 +101,8 @@ class PairFilter(Horizontal):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.action_leave(True)
+        if self._wrong is None:
+            self.action_leave(True)
 
     def action_cycle(self) -> None:
         self.where = SHOWN[(SHOWN.index(self.where) + 1) % len(SHOWN)]

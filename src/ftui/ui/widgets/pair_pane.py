@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 
-from ftui.store.pairs import Pair
+from ftui.store.pairs import Dropped, Pair, StandIn
 from ftui.ui.text import Row, Span
-from ftui.ui.widgets.pair_rows import heading, message_rows, source_rows
+from ftui.ui.widgets.pair_rows import dropped_rows, flag_rows, heading, message_rows, source_rows, stand_in_rows
 from ftui.ui.widgets.rows import Lines
 
 _FROM: Row = (Span("from", "accent"),)
 NO_PAIR: tuple[Row, ...] = ((Span("No pair is chosen.", "dim"),),)
 
 
-def pair_rows(pair: Pair, record: Mapping[str, Any] | None, fact_size: int, digits: int, width: int) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is to know about a pair besides itself.
+
+    Attributes:
+        record: as `store.records.get` gives it; None when it is gone or there was none.
+        fact_size: how many phrasings the pair's fact has.
+        stand_ins: the near-duplicates that it stands for.
+    """
+
+    record: Mapping[str, Any] | None = None
+    fact_size: int = 1
+    stand_ins: Sequence[StandIn] = ()
+
+
+def pair_rows(pair: Pair, beside: Beside, digits: int, width: int) -> list[Row]:
     """All that is to know about a pair: what it is, its messages, its source."""
-    source = source_rows(pair, record, fact_size, width)
-    return [heading(pair, digits), (), *message_rows(pair, width), _FROM, *source]
+    source = source_rows(pair, beside.record, beside.fact_size, width)
+    others = stand_in_rows(pair, beside.stand_ins, width)
+    return [heading(pair, digits), *flag_rows(pair, width), (), *message_rows(pair, width), *others, _FROM, *source]
 
 
 class _Part(Lines):
@@ -56,15 +73,22 @@ class SourcePane(Vertical, can_focus=True):
         yield _Part(id="pair-text")
         yield _Part(id="pair-from")
 
-    def show_pair(self, pair: Pair | None, record: Mapping[str, Any] | None, fact_size: int, digits: int) -> None:
+    def show_pair(self, pair: Pair | Dropped | None, beside: Beside, digits: int) -> None:
         """Show a pair and its source; `digits` as in `list_row`."""
         text, source = self.query_one("#pair-text", _Part), self.query_one("#pair-from", _Part)
         if pair is None:
             text.fill(NO_PAIR)
             source.fill(())
             return
-        text.fill([heading(pair, digits), *message_rows(pair, text.size.width, system=False)])
-        source.fill([_FROM, *source_rows(pair, record, fact_size, source.size.width)])
+        if isinstance(pair, Dropped):
+            text.fill(dropped_rows(pair, text.size.width))
+            source.fill(())
+            return
+        width = text.size.width
+        messages = message_rows(pair, width, system=False)
+        others = stand_in_rows(pair, beside.stand_ins, width)
+        text.fill([heading(pair, digits), *flag_rows(pair, width), *messages, *others])
+        source.fill([_FROM, *source_rows(pair, beside.record, beside.fact_size, source.size.width)])
 
 
 class PairReader(VerticalScroll, can_focus=True):
@@ -85,12 +109,14 @@ class PairReader(VerticalScroll, can_focus=True):
     def compose(self) -> ComposeResult:
         yield Lines()
 
-    def show_pair(self, pair: Pair | None, record: Mapping[str, Any] | None, fact_size: int, digits: int) -> None:
+    def show_pair(self, pair: Pair | Dropped | None, beside: Beside, digits: int) -> None:
         """Show a pair from its beginning; the same pair again stays where it was scrolled to."""
         width = max(self.scrollable_content_region.width, 8)
         rows: list[Row] = list(NO_PAIR)
-        if pair is not None:
-            rows = pair_rows(pair, record, fact_size, digits, width)
+        if isinstance(pair, Dropped):
+            rows = dropped_rows(pair, width)
+        elif pair is not None:
+            rows = pair_rows(pair, beside, digits, width)
         self.query_one(Lines).show(rows)
         identifier = pair.id if pair else None
         if identifier != self._shown:

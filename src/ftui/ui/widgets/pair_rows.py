@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.content import Content
 
-from ftui.store.pairs import Decision, Pair
-from ftui.ui.text import Row, Span, Tone, block, cut, fit, plain
+from ftui.store.pairs import Decision, Dropped, Pair, StandIn, content
+from ftui.ui.text import Row, Span, Tone, block, cut, fit, plain, plural
 
 TOKENS = 6
 """Cells of the tokens column."""
@@ -26,7 +26,7 @@ def list_row(pair: Pair, width: int, digits: int) -> Row:
     room = width - digits - TOKENS - 4
     question = max(room * 2 // 5, min(room, 12))
     answer = room - question - 2
-    number = f" {name(pair, digits)} "
+    number = f"{'!' if pair.flags else ' '}{name(pair, digits)} "
     asked = fit(plain(pair.text("user"), question), question)
     answered = fit(plain(pair.text("assistant").strip() or "(empty answer)", answer), answer)
     # Neighbours of one tone are one span: every change of tone costs some forty bytes.
@@ -65,6 +65,52 @@ def heading(pair: Pair, digits: int) -> Row:
     )
 
 
+def flag_rows(pair: Pair, width: int) -> list[Row]:
+    """What may be wrong with a pair, and why."""
+    rows: list[Row] = []
+    for flag, reason in pair.flags.items():
+        first, *more = wrap(f"{flag}: {reason}" if reason else flag, width - 2)
+        rows += [(Span("! ", "warn"), Span(first)), *((Span(f"  {line}"),) for line in more)]
+    return rows
+
+
+def stand_in_rows(pair: Pair, stand_ins: Sequence[StandIn], width: int) -> list[Row]:
+    """The near-duplicates that a pair stands for, the most similar first."""
+    number = max(pair.stands_for, len(stand_ins))
+    if not number:
+        return []
+    rows: list[Row] = [(Span(cut(f"stands for {plural(number, 'near-duplicate')}", width), "accent"),)]
+    rows += [
+        (Span(f"{other.similarity * 100:3.0f} % ", "dim"), Span(plain(other.question, width - 6)))
+        for other in stand_ins
+    ]
+    if number > len(stand_ins) > 0:
+        rows.append((Span(f"      … {number - len(stand_ins):,} more", "dim"),))
+    return [*rows, ()]
+
+
+def dropped_row(dropped: Dropped, width: int) -> Row:
+    """Reason and text of what did not become a pair, in exactly `width` cells."""
+    reason = max(min(width // 4, 24), 8)
+    text = plain(dropped.text or dropped.detail or dropped.url, width)
+    return (
+        Span("- ", "dim"),
+        Span(fit(plain(dropped.reason, reason), reason), "dim"),
+        Span(fit(f"  {text}", width - reason - 2)),
+    )
+
+
+def dropped_rows(dropped: Dropped, width: int) -> list[Row]:
+    """All that is known of what did not become a pair."""
+    rows: list[Row] = [(Span("- not a pair  ", "dim"), Span(plain(dropped.reason, width - 14)))]
+    rows += [(Span(line, "dim"),) for line in wrap(dropped.detail, width)] if dropped.detail else []
+    if dropped.text:
+        rows += [(), (Span("text", "accent"),), *((Span(line),) for line in wrap(dropped.text, width))]
+    if dropped.url:
+        rows += [(), (Span("from", "accent"),), (Span(plain(dropped.url, width), "accent"),)]
+    return rows
+
+
 def message_rows(pair: Pair, width: int, *, system: bool = True) -> list[Row]:
     """The messages of a pair, each below the name of its role; the system message only when wanted."""
     rows: list[Row] = []
@@ -72,7 +118,7 @@ def message_rows(pair: Pair, width: int, *, system: bool = True) -> list[Row]:
         if message["role"] == "system" and not system:
             continue
         rows.append((Span(plain(message["role"], width), "accent"),))
-        rows += [(Span(line),) for line in wrap(message["content"] or "(empty)", width)]
+        rows += [(Span(line),) for line in wrap(content(message) or "(empty)", width)]
         rows.append(())
     return rows
 

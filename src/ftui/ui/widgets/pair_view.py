@@ -5,50 +5,104 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict, deque
-from itertools import chain
+from collections.abc import Iterator
 
-from ftui.store.pairs import Decision, Pair, Pairs
+from ftui.store.filters import ORDERS, Filter, Term
+from ftui.store.pairs import Dropped, Pair, Pairs
 
 SHOWN = ("all", "pending", "accepted", "rejected")
 """What a filter can keep."""
+ORDER_WORDS = {"risk": "riskiest first", "length": "longest first", "source": "by source", "random": "at random"}
 
 _PAGE = 64
 _PAGES = 32
 
 
 class PairView:
-    """The pairs that pass a filter, in order. Holds their ids, and the pages that were looked at last.
+    """The pairs that pass a filter, in an order. Holds their ids, and the pages that were looked at last.
 
-    A pair that gets another decision stays in the view until `reload`: a row that
-    goes away under the cursor would move all rows below it.
+    A pair that gets another decision stays in the view until other ids are taken: a row
+    that goes away under the cursor would move all rows below it.
     """
 
     def __init__(self, pairs: Pairs) -> None:
         self._pairs = pairs
-        self._pages: OrderedDict[int, dict[int, Pair]] = OrderedDict()
+        self._pages: OrderedDict[int, dict[int, Pair] | dict[int, Dropped]] = OrderedDict()
         self.where = "all"
         self.words = ""
+        self.order = ORDERS[0]
+        self.seed = 0
         self.ids: range | array[int] = array("q")
+        self._taken = Filter()
+        """What the ids were asked for with."""
 
     @property
     def filtered(self) -> bool:
         return self.where != "all" or bool(self.words)
 
+    @property
+    def wanted(self) -> Filter:
+        """What the store is to be asked for.
+
+        Raises:
+            InputError: the words are not in the filter's language.
+        """
+        wanted = Filter(self.words, self.order, self.seed)
+        if self.where == "all" or _drops(wanted):
+            return wanted
+        return Filter(self.words, self.order, self.seed, (Term("is", self.where),))
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the rows are those of what did not become a pair."""
+        return _drops(self._taken)
+
+    @property
+    def decided(self) -> bool:
+        """Whether the filter asks for pairs that are decided on."""
+        decided = ("accepted", "rejected")
+        return any(term.key == "is" and term.wanted and term.value in decided for term in self._taken.terms())
+
     def reload(self) -> None:
-        """Ask the store anew which pairs pass the filter."""
-        self.ids = self._pairs.ids(self.where, self.words)
+        """Ask the store anew which pairs pass the filter, and wait for it."""
+        wanted = self.wanted
+        self.take(self._pairs.view_ids(wanted), wanted)
+
+    def at_once(self) -> bool:
+        """`reload` where the answer is a single range, whatever the number of pairs; False where it is not."""
+        wanted = self.wanted
+        first = next(iter(self._pairs.view(wanted)), None) if wanted.plain else None
+        if isinstance(first, range):
+            self.take(first, wanted)
+        return isinstance(first, range)
+
+    def take(self, ids: range | array[int], wanted: Filter) -> None:
+        """Show what `wanted` was answered with."""
+        self.ids, self._taken = ids, wanted
         self.forget()
+
+    def step_back(self) -> None:
+        """Want again what is shown, after something that the store could not answer."""
+        taken = self._taken
+        self.words, self.order, self.seed = taken.text, taken.order, taken.seed
+        self.where = taken.also[0].value if taken.also else SHOWN[0]
 
     def forget(self) -> None:
         """Read pairs from the store again when they are looked at next."""
         self._pages.clear()
 
     def pair(self, index: int) -> Pair | None:
-        """The pair at `index`; None when it was removed since `reload`."""
+        """The pair at `index`; None when it was removed since, or is no pair."""
+        found = self.row(index)
+        return found if isinstance(found, Pair) else None
+
+    def row(self, index: int) -> Pair | Dropped | None:
+        """What is at `index`, be it a pair or what did not become one."""
         number = index // _PAGE
         page = self._pages.get(number)
         if page is None:
-            page = self._pairs.page(self.ids[number * _PAGE : (number + 1) * _PAGE])
+            part = self.ids[number * _PAGE : (number + 1) * _PAGE]
+            page = self._pairs.dropped_page(part) if self.dropped else self._pairs.page(part)
             self._pages[number] = page
             if len(self._pages) > _PAGES:
                 self._pages.popitem(last=False)
@@ -56,28 +110,47 @@ class PairView:
 
     def place(self, identifier: int) -> int:
         """The index of a pair, or of the first one behind it."""
+        if self._taken.order != ORDERS[0]:
+            return self._find(identifier) or 0
         return min(bisect_left(self.ids, identifier), max(len(self.ids) - 1, 0))
 
     def holds(self, identifier: int) -> bool:
+        return self._find(identifier) is not None
+
+    def _find(self, identifier: int) -> int | None:
+        if self._taken.order != ORDERS[0]:
+            try:
+                return self.ids.index(identifier)
+            except ValueError:
+                return None
         index = bisect_left(self.ids, identifier)
-        return index < len(self.ids) and self.ids[index] == identifier
+        return index if index < len(self.ids) and self.ids[index] == identifier else None
 
     def next_pending(self, index: int) -> int | None:
         """The index of the first pending pair behind `index`, from the start again; None when there is none."""
-        if not self.filtered:
-            found = self._pairs.next_pending(self.ids[index] if self.ids else 0)
+        if self.dropped or self.decided or not self.ids:
+            return None
+        if self._taken.plain:
+            found = self._pairs.next_pending(self.ids[index])
             return None if found is None else self.place(found)
-        for candidate in chain(range(index + 1, len(self.ids)), range(min(index + 1, len(self.ids)))):
-            pair = self.pair(candidate)
-            if pair is not None and pair.decision is Decision.PENDING:
-                return candidate
-        return None
+        return self._pairs.next_pending_of(self.ids, index)
 
-    def pending(self) -> list[int]:
-        """Ids of all pending pairs in the view."""
-        if not self.filtered:
-            return list(self._pairs.ids("pending"))
-        return sorted(set(self.ids) & set(self._pairs.ids("pending")))
+
+def read_parts(pairs: Pairs, wanted: Filter) -> Iterator[range | array[int]]:
+    """What passes a filter so far, after the first part and at the end; for a thread with a store of its own."""
+    found: array[int] = array("q")
+    for part in pairs.view(wanted):
+        if isinstance(part, range):
+            yield part
+            return
+        found.extend(part)
+        if len(found) == len(part):
+            yield found[:]
+    yield found
+
+
+def _drops(wanted: Filter) -> bool:
+    return any(term.key == "dropped" for term in wanted.terms())
 
 
 class Pace:

@@ -19,6 +19,8 @@ class PairWork(Lines):
     """How far the latest preparation is; its report until the first decision, or `esc`."""
 
     latest: Task | None = None
+    bulk: Row | None = None
+    """How far a step over many pairs is, shown above all else."""
     _dismissed = 0
     _store: Store | None = None
 
@@ -40,7 +42,7 @@ class PairWork(Lines):
             rows = report_rows(task, store.pairs.counts().total, store.pairs.dropped(), width)
             if store.pairs.decided_since(task.finished or 0.0):
                 self._dismissed, rows = task.id, []
-        self.show(rows)
+        self.show([self.bulk, *rows] if self.bulk is not None else rows)
 
     def on_resize(self) -> None:
         if self._store is not None:
@@ -136,7 +138,8 @@ def empty_rows(records: int, working: bool) -> list[Row]:
 def no_match_rows(where: str, words: str) -> list[Row]:
     """What the list says when its filter lets nothing through."""
     kind = "pair" if where == "all" else f"{where} pair"
-    text = f"No {kind} holds “{plain(words, 40)}”." if words else f"No {kind} is here."
+    verb = "fits" if ":" in words else "holds"
+    text = f"No {kind} {verb} “{plain(words, 40)}”." if words else f"No {kind} is here."
     return [
         (),
         (Span(text),),

@@ -1,0 +1,234 @@
+"""Decisions on pairs: on one, on the phrasings of a fact, on all that a filter shows; undo and redo of all of them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from ftui.store.filters import Filter, Term
+from ftui.store.journal import Way
+from ftui.store.pairs import AT_ONCE, Decision, Pair, Step
+from ftui.ui import clock
+from ftui.ui.reading import Reader
+from ftui.ui.text import Row, plural
+from ftui.ui.widgets.pair_bulk import BulkWork
+from ftui.ui.widgets.pair_columns import PairColumns
+from ftui.ui.widgets.pair_making import MakingPlace
+from ftui.ui.widgets.pair_rows import name
+from ftui.ui.widgets.pair_view import Pace, PairView
+from ftui.ui.widgets.rows import RowList
+
+_DOING = {"accepted": "accepting", "rejected": "rejecting"}
+
+
+class DecidingPlace(MakingPlace):
+    """A place with `PairColumns` in it. Who inherits binds the keys and shows title and pair."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view = PairView(self.app.store.pairs)
+        self._pace = Pace()
+        self._digits = 3
+        self._bulk = BulkWork(self, self._show_bulk)
+        self._counter = Reader(self, "count")
+
+    def on_unmount(self) -> None:
+        self._bulk.stop()
+
+    @property
+    def columns(self) -> PairColumns:
+        return self.query_one(PairColumns)
+
+    @property
+    def rows(self) -> RowList:
+        return self.columns.rows
+
+    @property
+    def current(self) -> Pair | None:
+        """The pair under the cursor."""
+        return self._view.pair(self.rows.cursor) if self._view.ids else None
+
+    def _show_title(self) -> None:
+        raise NotImplementedError
+
+    def _show_pair(self) -> None:
+        raise NotImplementedError
+
+    def deciding_refusal(self, action: str) -> str:
+        """Why a step over many pairs, or its stop, cannot be made now; "" when it can, and for other actions."""
+        if action in ("accept_all", "reject_all") and self._bulk.busy:
+            return "many pairs are being decided on · ctrl+x stops that"
+        if action == "stop" and self._bulk.busy:
+            return ""
+        return self.making_refusal(action)
+
+    # A few
+
+    def action_decide(self, decision: str) -> None:
+        pair = self.current
+        if not self.can("decide") or pair is None:
+            return
+        self._decide([pair.id], Decision[decision.upper()], name(pair, self._digits))
+
+    def action_fact(self, decision: str) -> None:
+        pair = self.current
+        if not self.can("fact") or pair is None:
+            return
+        ids = self.app.store.pairs.fact_ids(pair.fact) if pair.fact else [pair.id]
+        what = f"{name(pair, self._digits)}, the only phrasing" if len(ids) == 1 else "phrasings of this fact"
+        self._decide(ids, Decision[decision.upper()], what)
+
+    def _decide(self, ids: Sequence[int], decision: Decision, what: str) -> None:
+        """Write a decision, then go to the next pending row."""
+        with self.app.trying():
+            changed = self.app.store.pairs.decide(ids, decision)
+            if changed:
+                self._pace.add(clock.now(), changed)
+            self._decided(changed, len(ids), decision, what)
+
+    def _decided(self, changed: int, of: int, decision: Decision, what: str) -> None:
+        word = decision.name.lower()
+        number = f"{changed:,} " if of > 1 else ""
+        said = f"{word} {number}{what} · u undo" if changed else f"{word} already: {what}"
+        self._wrote()
+        self._next(said)
+
+    def _wrote(self) -> None:
+        """Show what the store holds now, row by row."""
+        self._view.forget()
+        self.work.look(self.app.store)
+        self.rows.update(len(self._view.ids))
+        self._show_title()
+
+    def _next(self, said: str) -> None:
+        index = self._view.next_pending(self.rows.cursor)
+        if index is None:
+            left = self.app.store.pairs.counts().pending
+            said += " · no other is pending here" if left else " · all are decided"
+            if self._view.decided:
+                self.rows.cursor += 1
+        else:
+            self.rows.cursor = index
+        self.app.say(said)
+        self._show_pair()
+
+    def action_skip(self) -> None:
+        if not self.can("skip"):
+            return
+        index = self._view.next_pending(self.rows.cursor)
+        if index is None:
+            self.app.say("nothing is pending here")
+        elif index == self.rows.cursor:
+            self.app.say("this is the last pending pair")
+        else:
+            self.rows.cursor = index
+
+    # All that a filter shows
+
+    def action_accept_all(self) -> None:
+        if self.can("accept_all"):
+            self._ask_all(Decision.ACCEPTED)
+
+    def action_reject_all(self) -> None:
+        if self.can("reject_all"):
+            self._ask_all(Decision.REJECTED)
+
+    def _ask_all(self, decision: Decision) -> None:
+        """Count first, then ask. Only pending pairs are meant, unless the filter asks for decided ones."""
+        with self.app.trying():
+            wanted = self._view.wanted
+            only = None if self._view.decided else Decision.PENDING
+            if only is not None:
+                wanted = Filter(wanted.text, also=(*wanted.also, Term("is", "pending")))
+            self._counter.read(
+                lambda store: store.pairs.view_ids(wanted), lambda ids: self._ask_counted(ids, decision, only)
+            )
+
+    def _ask_counted(self, ids: range | array[int], decision: Decision, only: Decision | None) -> None:
+        if not ids:
+            self.app.say("nothing is pending here")
+            return
+        from ftui.ui.screens.ask import AskScreen
+
+        kind = "pair" if only is None else "pending pair"
+        shown = " of those shown" if self._view.filtered else ""
+        verb = "Accept" if decision is Decision.ACCEPTED else "Reject"
+        question = f"{verb} {plural(len(ids), kind)}{shown}?"
+        detail = "They are taken as they are, unread. One u takes all of it back."
+        if decision is Decision.REJECTED:
+            detail = "They are left out of the training, unread. One u takes all of it back."
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._decide_all(ids, decision, only, f"{kind}s")
+
+        self.app.push_screen(AskScreen(question, detail, f"{verb.lower()} them"), answered)
+
+    def _decide_all(self, ids: Sequence[int], decision: Decision, only: Decision | None, what: str) -> None:
+        def done(changed: int, stopped: bool) -> None:
+            if stopped:
+                self._wrote()
+                self._show_pair()
+                self.app.say("stopped · all pairs are as they were")
+            else:
+                self._decided(changed, len(ids), decision, what if len(ids) > 1 else f"{ids[0]:0{self._digits}}")
+
+        if self.can("accept_all"):
+            self._bulk.start(
+                _DOING[decision.name.lower()], lambda store: store.pairs.deciding(ids, decision, only), done
+            )
+
+    def _show_bulk(self, row: Row | None) -> None:
+        self.work.bulk = row
+        self.work.look(self.app.store)
+        if row is not None:
+            self._view.forget()
+            self.rows.update(len(self._view.ids))
+            self._show_title()
+
+    def action_stop(self) -> None:
+        if self._bulk.busy:
+            self._bulk.stop()
+            self.app.say("stopping")
+        else:
+            super().action_stop()
+
+    # Undo
+
+    def action_undo(self) -> None:
+        self._replay("undo", "undone", "ctrl+r redo", "there is nothing to undo")
+
+    def action_redo(self) -> None:
+        self._replay("redo", "done again", "u undo", "there is nothing to redo")
+
+    def _replay(self, way: Way, verb: str, back: str, nothing: str) -> None:
+        if not self.can(way):
+            return
+        pairs = self.app.store.pairs
+        with self.app.trying():
+            step = pairs.next_step(way)
+            if step is None:
+                self.app.say(nothing)
+            elif step.size > AT_ONCE:
+                self._replay_many(way, step, f"{verb}: {step.label} {plural(step.size, 'pair')} · {back}")
+            else:
+                done = pairs.undo() if way == "undo" else pairs.redo()
+                label, ids = done or (step.label, ())
+                self._wrote()
+                if ids and self._view.holds(ids[0]):
+                    self.rows.cursor = self._view.place(ids[0])
+                what = f"{ids[0]:0{self._digits}}" if len(ids) == 1 else plural(len(ids), "pair")
+                self.app.say(f"{verb}: {label} {what} · {back}")
+                self._show_pair()
+
+    def _replay_many(self, way: Way, step: Step, said: str) -> None:
+        if self._bulk.busy:
+            self.app.say(self.deciding_refusal("accept_all"))
+            return
+
+        def done(changed: int, stopped: bool) -> None:
+            self._wrote()
+            self._show_pair()
+            self.app.say(said)
+
+        self._bulk.start("undoing" if way == "undo" else "doing again", lambda store: store.pairs.replaying(way), done)

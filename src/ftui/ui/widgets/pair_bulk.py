@@ -1,0 +1,87 @@
+"""Steps over many pairs, made in a thread: how far one is, and how it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from threading import Event
+
+from textual.widget import Widget
+
+from ftui.store import Store
+from ftui.store.pairs import BulkProgress
+from ftui.ui import clock
+from ftui.ui.reading import Reader
+from ftui.ui.text import Row, Span, bar, count, rate
+from ftui.units import duration
+
+_EVERY = 0.2
+"""Seconds between two looks at how far it is."""
+_BAR = 24
+
+Steps = Callable[[Store], Iterator[BulkProgress]]
+
+
+class BulkWork:
+    """One step at a time. Stopped, or left with the app, it comes to the end that its iterator gives it.
+
+    Args:
+        place: what the work belongs to.
+        show: gets a line about how far it is, and None at the end.
+    """
+
+    def __init__(self, place: Widget, show: Callable[[Row | None], None]) -> None:
+        self._place = place
+        self._show = show
+        self._reader = Reader(place, "bulk")
+        self._stop = Event()
+        self.busy = False
+
+    def start(self, verb: str, steps: Steps, then: Callable[[int, bool], None]) -> None:
+        """Go through `steps` in a thread, then call `then` with how many pairs changed and whether it was stopped."""
+        self.busy, self._stop = True, Event()
+        stop, began = self._stop, clock.now()
+
+        def work(store: Store) -> int | Exception:
+            changed, shown = 0, 0.0
+            try:
+                with contextlib.closing(steps(store)) as progress:  # type: ignore[type-var]
+                    for step in progress:
+                        changed = step.changed
+                        if stop.is_set():
+                            break
+                        if time.monotonic() - shown >= _EVERY:
+                            shown = time.monotonic()
+                            self._place.call_later(self._tell, verb, step, began)
+            except Exception as error:
+                return error
+            return changed
+
+        def done(changed: int | Exception) -> None:
+            self.busy = False
+            self._show(None)
+            if isinstance(changed, Exception):
+                raise changed
+            then(changed, stop.is_set())
+
+        self._reader.read(work, done)
+
+    def stop(self) -> None:
+        """End the step after the transaction that it is at."""
+        self._stop.set()
+
+    def _tell(self, verb: str, step: BulkProgress, began: float) -> None:
+        if self.busy:
+            self._show(bulk_row(verb, step, clock.now() - began, self._place.size.width))
+
+
+def bulk_row(verb: str, step: BulkProgress, seconds: float, width: int) -> Row:
+    """`▸ ━━━━────  accepting 400,000 of 1,000,000 pairs   150,000/s   4 s left`."""
+    done = bar(step.done, step.total, min(_BAR, width // 4))
+    spans = [Span(" ▸ ", "accent"), Span(f"{done}  ", "accent")]
+    spans.append(Span(f"{verb} {count(step.done)} of {count(step.total)} pairs"))
+    if seconds >= 1 and step.done:
+        speed = step.done / seconds
+        spans.append(Span(f"   {rate(speed)}   {duration((step.total - step.done) / speed)} left", "dim"))
+    return tuple(spans)

@@ -36,6 +36,8 @@ _LONGEST_META = 1000
 _MOST_LINKS = 10_000
 _PUBLISHED = ("article:published_time", "datepublished", "date", "dc.date", "dcterms.created", "citation_date")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+NO_TEXT = "no text on page"
+"""Why a page of any kind is no record."""
 # Pages use characters that the charset they name lacks; browsers read its larger relative.
 _WIDER = {
     "ascii": "cp1252",
@@ -139,6 +141,11 @@ def read_page(body: bytes, url: str, charset: str = "") -> Page:
         favor_precision=True,
     )
     return replace(page, markdown=(text or "").strip())
+
+
+def has_text(markdown: str) -> bool:
+    """Whether there is more than headings."""
+    return any(line.strip() and not line.startswith("#") for line in markdown.splitlines())
 
 
 def _first(tree: Any, path: str) -> str:

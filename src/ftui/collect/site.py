@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST_RUNNING = 32
 """Requests of one crawl at the same time, over all sites."""
 LONGEST_ADDRESS = 2000
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(?:%[a-z0-9._-]+)?")
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f.]*:[0-9a-f:.]*(?:%[a-z0-9._-]+)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SAFE = "%/:@!$&'()*+,;=~[]|"
 # They say where a visitor came from, and never change the page.

@@ -68,6 +68,8 @@ def _redirected(page: Waiting, location: str, finder: Finder) -> Settled:
         return Settled("failed", "redirect to no web address")
     if not finder.may_visit(target):
         return Settled("skipped", PRIVATE_NETWORK if finder.leads_inside(target) else "redirect to another site")
+    if finder.patterns.excludes(target):
+        return Settled("skipped", "redirect to an excluded address")
     if target in (page.url, *page.via):
         return Settled("failed", "redirect loop")
     if len(page.via) >= MOST_REDIRECTS:

@@ -24,7 +24,7 @@ class Progress:
         total: units expected, or None while nobody knows.
         unit: what is counted, plural ("pages", "records", "steps", "bytes").
         failed: units that failed, each reported by a `Failure` of its own.
-        skipped: units left out on purpose (robots.txt, unchanged).
+        skipped: units left out on purpose (robots.txt).
         bytes: bytes received or sent so far.
         text: what is being done right now, for a person.
         cost: US dollars so far, None where nothing is paid.

@@ -31,7 +31,7 @@ def collect(store: Store, kind: str, config: Mapping[str, Any], name: str = "", 
     with store.database.write():
         source = next((one for one in store.sources.all() if one.kind == kind and _means(one, settings)), None)
         if source is None:
-            source = store.sources.add(name or room.describe(kind, settings), kind, settings, tag)
+            source = store.sources.add(name or room.name_of(kind, settings), kind, settings, tag)
         task = _collect_again(store, source)
     worker.ensure(store)
     return task

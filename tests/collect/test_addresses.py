@@ -28,6 +28,10 @@ from ftui.collect.site import normalise, site_of, tidied
         ("http://example.com:99999/", ""),
         ("http://[::1", ""),
         ("http://.../", ""),
+        ("http://a<b.test/", ""),
+        ("http://a%7bb.test/", ""),
+        ("http://a_b.test/", "http://a_b.test/"),
+        ("http://[fe80::1%eth0]/", "http://[fe80::1%eth0]/"),
         ("", ""),
     ],
 )

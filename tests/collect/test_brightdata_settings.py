@@ -154,6 +154,7 @@ def test_inputs_that_lack_a_field() -> None:
 
 def test_one_line_for_lists() -> None:
     assert job(limit=20).describe() == "Bright Data Amazon products by best_sellers_url, 1 input, at most 20 records"
+    assert job(limit=20).name() == "Amazon products by best_sellers_url"
     assert BrightData(dataset_id="gd_mine", inputs=(PAGE,) * 2).describe() == "Bright Data gd_mine, 2 inputs"
     assert BrightData(snapshot_id="s_earlier").describe() == "Bright Data Amazon products, snapshot s_earlier"
 

@@ -292,6 +292,7 @@ def test_settings_are_checked_and_survive_json() -> None:
     assert config.start == ("https://example.com/Docs", "http://example.com/")
     assert Crawl.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert config.describe() == "crawl of example.com, at most 20 pages"
+    assert config.name() == "example.com"
     for bad in (
         {},
         {"start": ["ftp://x.test/"]},

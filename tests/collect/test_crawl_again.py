@@ -120,6 +120,9 @@ async def test_a_second_run_asks_only_for_what_changed(site: tuple[Website, str]
     assert set(second.records) == {f"{url}/b", f"{url}/c"}
     assert second.reasons == dict.fromkeys((f"{url}/", f"{url}/a", f"{url}/a/deep"), "unchanged")
     assert {failure.kind for failure in second.failures} == {"skipped"}
+    # What was left as it is has been looked at all the same.
+    last = second.progress[-1]
+    assert (last.done, last.total, last.skipped) == (5, 5, 0)
     assert second.results[0] | {"bytes": 0} == {
         "done": 2,
         "failed": 0,

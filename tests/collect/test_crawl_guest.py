@@ -174,6 +174,23 @@ async def test_patterns_choose_and_say_when_they_match_nothing(site: tuple[Websi
     assert said.failures == []
 
 
+async def test_a_redirect_leads_beyond_what_is_included_but_not_into_what_is_excluded(
+    site: tuple[Website, str],
+) -> None:
+    website, url = site
+    website.replies = {
+        "/": page("Home", TEXT, ["/docs/a", "/docs/b"]),
+        "/docs/a": moved("/help/a"),
+        "/docs/b": moved("/login?to=b"),
+        "/help/a": page("A", TEXT),
+        "/login?to=b": page("Log in", TEXT),
+    }
+    said = await listen(crawl(settings(url, include=("/docs/*",), exclude=("/login",))))
+    assert {key.removeprefix(url) for key in said.records} == {"/", "/help/a"}
+    assert said.reasons == {f"{url}/docs/b": "redirect to an excluded address"}
+    assert website.hits["/login?to=b"] == 0
+
+
 @pytest.mark.parametrize(("depth", "found"), [(0, {"", "s"}), (1, {"", "s", "1"}), (2, {"", "s", "1", "2"})])
 async def test_depth_is_the_shortest_way(site: tuple[Website, str], depth: int, found: set[str]) -> None:
     website, url = site

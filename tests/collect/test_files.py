@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from collect.gather import Said, listen
-from ftui.collect import collect, cost_at_most, describe, validate
+from ftui.collect import collect, cost_at_most, describe, name_of, validate
 from ftui.collect.files import Files, read_files
 from ftui.collect.past import Past
 from ftui.errors import FtuiError, InputError
@@ -363,6 +363,7 @@ async def test_one_entry_for_all_kinds(tmp_path: Path) -> None:
     with pytest.raises(FtuiError) as error:
         await listen(collect("brightdata", job, credentials={}))
     assert "no key for Bright Data" in error.value.what
+    assert name_of("files", {"paths": ["data/rows.jsonl", "more"]}) == "rows.jsonl and 1 more"
     assert describe("crawl", {"start": ["x.test"]}) == "crawl of x.test, at most 500 pages"
 
 

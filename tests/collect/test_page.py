@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ftui.collect.page import read_page
+from ftui.collect.page import decode, read_page
 
 BEFORE = '<header><a href="/">Lumora</a><nav><ul><li><a href="/p">Products</a></li></ul></nav></header>'
 AFTER = '<footer><p>© Lumora. All rights reserved.</p><ul><li><a href="/i">Imprint</a></li></ul></footer>'
@@ -64,6 +64,21 @@ def test_lists_tables_and_emphasis() -> None:
     ):
         assert line in found.splitlines()
     assert "| Lid | 9 euros |" in found
+
+
+@pytest.mark.parametrize(
+    ("named", "encoding", "text"),
+    [
+        ("ISO-8859-1", "cp1252", "„Größe“ – 5 €"),
+        ("us-ascii", "cp1252", "it’s"),
+        ("gb2312", "gb18030", "漢字鎔"),
+        ("shift_jis", "cp932", "①髙"),
+        ("undefined", "utf-8", "größe"),
+        ("idna", "utf-8", "größe"),
+    ],
+)
+def test_a_charset_is_read_as_browsers_read_it(named: str, encoding: str, text: str) -> None:
+    assert decode(text.encode(encoding), named) == text
 
 
 def test_what_a_page_says_about_itself() -> None:

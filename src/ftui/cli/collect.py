@@ -173,6 +173,9 @@ def _bounded(cost: float, options: argparse.Namespace) -> None:
 
 def _queue(store: Store, kind: str, config: Mapping[str, Any], options: argparse.Namespace) -> int:
     task = queue.collect(store, kind, config, options.name, "general" if options.general else "domain")
+    name = store.tasks.get(task).title
+    if options.name and options.name != name:
+        print(f"These settings are those of the source {one_line(name)!r}, which keeps its name", file=sys.stderr)
     return _report(store, task, options)
 
 

@@ -122,6 +122,9 @@ def _failures(options: argparse.Namespace) -> int:
         for kind, reason, count in store.tasks.failures(latest.id):
             if not options.json:
                 print(f"{'✗' if kind == 'failed' else '·'} {one_line(reason)}  {count:,}")
+            if kind == "skipped" and not options.json:
+                # Thousands of pages can be unchanged.
+                continue
             for subject in store.tasks.failed_subjects(latest.id, reason):
                 if options.json:
                     print_json({"event": kind, "reason": reason, "subject": subject})

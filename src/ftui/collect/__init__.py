@@ -49,6 +49,11 @@ def validate(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return settings.to_dict()
 
 
+def name_of(kind: str, config: Mapping[str, Any]) -> str:
+    """What to call a source that a person gave no name."""
+    return source(kind, config).name()
+
+
 def describe(kind: str, config: Mapping[str, Any]) -> str:
     """One line for lists."""
     return source(kind, config).describe()

@@ -1,4 +1,9 @@
-"""Rows that come as one JSON array, in blocks, however long it is."""
+"""Rows that come as one JSON array, in blocks, however long it is.
+
+They are pushed in as they arrive and were written by a service, so a parser that is fed and
+strict (ijson) does it. `read_array` pulls in files that anybody may have written, and goes on
+behind what is broken in them.
+"""
 
 from __future__ import annotations
 

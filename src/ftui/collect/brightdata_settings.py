@@ -223,17 +223,22 @@ class BrightData(values.Settings):
         per_input = self.limit_per_input if way or self.is_collector else 0
         return replace(self, inputs=tuple(rows), discover_by=way, limit_per_input=per_input)
 
-    def describe(self) -> str:
-        """One line for lists."""
+    def name(self) -> str:
+        """What to call the source: its dataset, and how it is asked."""
         dataset = datasets.get(self.dataset_id)
         name = dataset.name if dataset else self.dataset_id
         if self.snapshot_id:
-            return f"Bright Data {name}, snapshot {self.snapshot_id}"
-        how = f" by {self.discover_by}" if self.discover_by else ""
+            return f"{name}, snapshot {self.snapshot_id}"
+        return f"{name} by {self.discover_by}" if self.discover_by else name
+
+    def describe(self) -> str:
+        """One line for lists."""
+        if self.snapshot_id:
+            return f"Bright Data {self.name()}"
         most = self.most_records()
         bound = "" if most is None else ", at most 1 record" if most == 1 else f", at most {most:,} records"
         inputs = "1 input" if len(self.inputs) == 1 else f"{len(self.inputs):,} inputs"
-        return f"Bright Data {name}{how}, {inputs}{bound}"
+        return f"Bright Data {self.name()}, {inputs}{bound}"
 
 
 def config_for(

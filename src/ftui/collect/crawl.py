@@ -119,13 +119,15 @@ class Crawl(fields.Settings):
             )
         return self.requests_at_most() * self.price_per_request
 
+    def name(self) -> str:
+        """What to call the source: its sites."""
+        hosts = list(dict.fromkeys(urlsplit(url).netloc for url in self.start or (self.sitemap,)))
+        return f"{hosts[0]} and {len(hosts) - 1} more" if len(hosts) > 1 else hosts[0]
+
     def describe(self) -> str:
         """One line for lists."""
-        sources = self.start or (self.sitemap,)
-        hosts = list(dict.fromkeys(urlsplit(url).netloc for url in sources))
-        more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
         through = f" through {self.unlocker}" if self.unlocker else ""
-        return f"crawl of {hosts[0]}{more}{through}, at most {self.max_pages:,} pages"
+        return f"crawl of {self.name()}{through}, at most {self.max_pages:,} pages"
 
 
 def _address(url: str) -> str:

@@ -272,14 +272,16 @@ class Crawler:
         return [self._progress()]
 
     def _progress(self) -> Progress:
+        """An unchanged page is as good as collected: a later run would stand at nothing to its end otherwise."""
         frontier = self.frontier
+        done = frontier.done + frontier.unchanged
         room = max(0, self.config.max_pages - frontier.fetched)
         return Progress(
-            done=frontier.done,
-            total=frontier.done + min(frontier.waiting + len(self.tasks), room),
+            done=done,
+            total=done + min(frontier.waiting + len(self.tasks), room),
             unit="pages",
             failed=frontier.failed,
-            skipped=frontier.skipped,
+            skipped=frontier.skipped - frontier.unchanged,
             bytes=frontier.bytes,
             text=self._text,
             **self._cost(),

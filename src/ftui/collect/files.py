@@ -48,6 +48,11 @@ class Files(fields.Settings):
             raise InputError("There is nothing to read", "a name holds a NUL byte", "Correct the name")
         self._set("paths", tuple(str(Path(path).expanduser().absolute()) for path in named))
 
+    def name(self) -> str:
+        """What to call the source: its first file, folder or pattern."""
+        first = Path(self.paths[0]).name or self.paths[0]
+        return f"{first} and {len(self.paths) - 1} more" if len(self.paths) > 1 else first
+
     def describe(self) -> str:
         """One line for lists."""
         names = [Path(path).name for path in self.paths]

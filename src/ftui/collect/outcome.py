@@ -11,6 +11,7 @@ from ftui.collect.finder import Finder
 from ftui.collect.frontier import Outcome
 from ftui.collect.http import now_iso, status_reason
 from ftui.collect.network import PRIVATE_NETWORK
+from ftui.collect.page import NO_TEXT, has_text
 from ftui.collect.site import Waiting, normalise, tidied
 from ftui.events import Record
 
@@ -67,6 +68,8 @@ def _redirected(page: Waiting, location: str, finder: Finder) -> Settled:
         return Settled("failed", "redirect to no web address")
     if not finder.may_visit(target):
         return Settled("skipped", PRIVATE_NETWORK if finder.leads_inside(target) else "redirect to another site")
+    if finder.patterns.excludes(target):
+        return Settled("skipped", "redirect to an excluded address")
     if target in (page.url, *page.via):
         return Settled("failed", "redirect loop")
     if len(page.via) >= MOST_REDIRECTS:
@@ -87,8 +90,8 @@ def _read(page: Waiting, found: Mapping[str, Any], fetched: Fetched, finder: Fin
     canonical = tidied(found["canonical"])
     if _is_twin(canonical, page.url) and finder.found(canonical, page.depth):
         return Settled("skipped", "canonical address is another")
-    if not any(line.strip() and not line.startswith("#") for line in found["markdown"].splitlines()):
-        return Settled("failed", "no text on page")
+    if not has_text(found["markdown"]):
+        return Settled("failed", NO_TEXT)
     data = {
         "markdown": found["markdown"],
         "title": found["title"],

@@ -36,6 +36,19 @@ _LONGEST_META = 1000
 _MOST_LINKS = 10_000
 _PUBLISHED = ("article:published_time", "datepublished", "date", "dc.date", "dcterms.created", "citation_date")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+NO_TEXT = "no text on page"
+"""Why a page of any kind is no record."""
+# Pages use characters that the charset they name lacks; browsers read its larger relative.
+_WIDER = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +94,9 @@ def decode(body: bytes, charset: str = "") -> str:
     declared = _META_CHARSET.search(body[:4096])
     for name in (charset, declared.group(1).decode("ascii") if declared else ""):
         try:
-            return body.decode(name or "utf-8", "replace" if name else "strict")
-        except (LookupError, UnicodeDecodeError):
+            codec = codecs.lookup(name or "utf-8").name
+            return body.decode(_WIDER.get(codec, codec), "replace" if name else "strict")
+        except (LookupError, UnicodeError):
             continue
     from trafilatura.utils import decode_file
 
@@ -127,6 +141,11 @@ def read_page(body: bytes, url: str, charset: str = "") -> Page:
         favor_precision=True,
     )
     return replace(page, markdown=(text or "").strip())
+
+
+def has_text(markdown: str) -> bool:
+    """Whether there is more than headings."""
+    return any(line.strip() and not line.startswith("#") for line in markdown.splitlines())
 
 
 def _first(tree: Any, path: str) -> str:

@@ -22,19 +22,19 @@ class Patterns:
 
     def wants(self, url: str) -> bool:
         """Whether a normalised address is to be fetched."""
-        if not (self._include or self._exclude):
-            return True
-        target = url[url.index("/", url.index("//") + 2) :]
-        path = target.partition("?")[0]
-        if self._first(self._exclude, target, path):
-            return False
-        return not self._include or bool(self._first(self._include, target, path))
+        return not self.excludes(url) and (not self._include or bool(self._first(self._include, url)))
+
+    def excludes(self, url: str) -> bool:
+        """Whether a normalised address is not to be fetched, whatever leads to it."""
+        return bool(self._exclude and self._first(self._exclude, url))
 
     def use(self, patterns: Iterable[str]) -> None:
         """Take note of patterns that matched before the crawl was cut off."""
         self.unused.difference_update(patterns)
 
-    def _first(self, patterns: list[tuple[str, re.Pattern[str]]], target: str, path: str) -> str:
+    def _first(self, patterns: list[tuple[str, re.Pattern[str]]], url: str) -> str:
+        target = url[url.index("/", url.index("//") + 2) :]
+        path = target.partition("?")[0]
         for pattern, compiled in patterns:
             if compiled.fullmatch(target if "?" in pattern else path):
                 self.unused.discard(pattern)

@@ -23,7 +23,8 @@ CUT = "cut off in the middle"
 BROKEN = "not valid JSON"
 TOO_DEEP = "nested too deeply"
 _TOO_LARGE = "numbers that are too large are read as null"
-_FEW_BRACKETS = 200
+FEW_BRACKETS = 200
+"""With no more of them text cannot be nested too deeply, which spares another look."""
 # Looking for a name that stands twice costs more than reading: a look at the first rows has to do.
 LOOKED_AT = 100
 
@@ -43,7 +44,7 @@ def parse(text: bytes, odd: Oddities) -> tuple[Any, str]:
         value = orjson.loads(text)
     except ValueError:
         return _parse_odd(text, odd)
-    if text.count(b"{") + text.count(b"[") > _FEW_BRACKETS and not is_storable(value):
+    if text.count(b"{") + text.count(b"[") > FEW_BRACKETS and not is_storable(value):
         return None, TOO_DEEP
     return value, ""
 

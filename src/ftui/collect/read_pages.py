@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from ftui.collect.page import read_page
+from ftui.collect.page import NO_TEXT, has_text, read_page
 from ftui.collect.read_bytes import Stream
 from ftui.collect.read_json import Row
 
@@ -20,7 +20,6 @@ _CANONICAL = re.compile(
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _TITLE = re.compile(r"^title[ \t]*:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(r"^#[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
-_NO_TEXT = "no text on page"
 
 
 def read_html(stream: Stream) -> Iterator[Row]:
@@ -37,8 +36,8 @@ def read_html(stream: Stream) -> Iterator[Row]:
     except Exception:  # A broken page can fail in any way that Python can, and is the only one that does.
         yield 0, None, "a page that cannot be taken apart"
         return
-    if not any(line.strip() and not line.startswith("#") for line in page.markdown.splitlines()):
-        yield 0, None, _NO_TEXT
+    if not has_text(page.markdown):
+        yield 0, None, NO_TEXT
         return
     data = {
         "markdown": page.markdown,
@@ -56,7 +55,7 @@ def read_markdown(stream: Stream) -> Iterator[Row]:
     front = _FRONT_MATTER.match(text)
     body = text[front.end() :].strip() if front else text
     if not body:
-        yield 0, None, _NO_TEXT
+        yield 0, None, NO_TEXT
         return
     title = (front and _TITLE.search(front[1])) or _HEADING.search(body)
     data = {"markdown": body, "title": title[1] if title else stream.stem}
@@ -66,7 +65,7 @@ def read_markdown(stream: Stream) -> Iterator[Row]:
 def read_text(stream: Stream) -> Iterator[Row]:
     """The text; its file gives the title."""
     text = _text(stream)
-    yield (0, {"markdown": text, "title": stream.stem}, "") if text else (0, None, _NO_TEXT)
+    yield (0, {"markdown": text, "title": stream.stem}, "") if text else (0, None, NO_TEXT)
 
 
 def _text(stream: Stream) -> str:

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from ftui.collect.page import NO_TEXT
 from ftui.collect.read_bytes import Cut, NotData, Stream
 from ftui.collect.read_json import Row
 
-_NO_TEXT = "no text on page"
 _LOCKED = "an encrypted PDF; save it without a password"
 
 
@@ -45,7 +45,7 @@ def read_pdf(stream: Stream) -> Iterator[Row]:
                 yield number, None, "a damaged page"
                 continue
             if not text:
-                yield number, None, _NO_TEXT
+                yield number, None, NO_TEXT
                 continue
             has_text = True
             yield number, {"markdown": text, "title": title or stream.stem, "page": number, "pages": count}, ""

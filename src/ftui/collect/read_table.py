@@ -14,9 +14,7 @@ from collections.abc import Iterator
 import orjson
 
 from ftui.collect.read_bytes import LONGEST, Stream, blocks
-from ftui.collect.read_json import TOO_LONG, Row, is_storable
-
-_FEW_BRACKETS = 200
+from ftui.collect.read_json import FEW_BRACKETS, TOO_LONG, Row, is_storable
 
 
 def read_table(stream: Stream, delimiter: str) -> Iterator[Row]:
@@ -155,5 +153,5 @@ def _value(cell: str) -> object:
         value = orjson.loads(cell)
     except ValueError:
         return cell
-    is_deep = cell.count("[") + cell.count("{") > _FEW_BRACKETS and not is_storable(value)
+    is_deep = cell.count("[") + cell.count("{") > FEW_BRACKETS and not is_storable(value)
     return cell if is_deep else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MOST_RUNNING = 32
 """Requests of one crawl at the same time, over all sites."""
 LONGEST_ADDRESS = 2000
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f.]*:[0-9a-f:.]*(?:%[a-z0-9._-]+)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SAFE = "%/:@!$&'()*+,;=~[]|"
 # They say where a visitor came from, and never change the page.
@@ -45,6 +47,9 @@ def _normalise(url: str) -> str:
             return ""
         if not host.isascii():
             host = _ascii_host(host)
+        elif not _HOST.fullmatch(host):
+            # What no host is called, httpx would write in another way, and `fetch` not know whom it asked.
+            return ""
     except ValueError:
         return ""
     host = f"[{host}]" if ":" in host else host

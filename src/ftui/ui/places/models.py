@@ -152,6 +152,7 @@ class ModelsPlace(Place):
 
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
         self._show_details()
+        self.app.look_again()
 
     # Keys
 

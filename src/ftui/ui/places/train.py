@@ -139,6 +139,7 @@ class TrainPlace(Place):
 
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
         self._show_selected()
+        self.app.look_again()
 
     # Keys
 

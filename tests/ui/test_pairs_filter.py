@@ -12,7 +12,7 @@ import pytest
 
 from ftui.store import Store
 from ftui.store.pairs import AT_ONCE, BulkProgress, Decision, NewDropped, StandIn
-from ftui.ui.places import pairs as place
+from ftui.ui.places import filtering as place
 from ftui.ui.screens.ask import AskScreen
 from ui.pair_data import Review, decide, new_pair, new_store
 

@@ -14,21 +14,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
-from ftui.errors import InputError
-from ftui.store import Store
-from ftui.store.filters import ORDERS, Filter
+from ftui.store.filters import ORDERS
 from ftui.store.pairs import Dropped, Pair
 from ftui.ui import clock
-from ftui.ui.places.deciding import DecidingPlace
-from ftui.ui.reading import Reader
+from ftui.ui.places.filtering import FilteringPlace
 from ftui.ui.text import Row
 from ftui.ui.widgets.pair_columns import PairColumns
 from ftui.ui.widgets.pair_editing import edit_here, edit_outside
-from ftui.ui.widgets.pair_filter import PairFilter
 from ftui.ui.widgets.pair_rows import dropped_row, list_row, name
 from ftui.ui.widgets.pair_title import progress_words
-from ftui.ui.widgets.pair_view import ORDER_WORDS, SHOWN, read_parts
-from ftui.ui.widgets.pair_work import PairWork, empty_rows, no_match_rows
+from ftui.ui.widgets.pair_view import ORDER_WORDS, SHOWN
+from ftui.ui.widgets.pair_work import PairWork
 from ftui.ui.widgets.rows import RowList
 
 _REST = 0.06
@@ -37,14 +33,11 @@ _REMEMBER = 1.0
 """Seconds that it rests before its place is written down, for a start after a crash."""
 
 
-_AT_ONCE = 5_000
-"""Pairs that are filtered at once; more are in a thread."""
-
 _ON_PAIRS = ("decide", "skip", "fact", "accept_all", "reject_all", "edit", "edit_outside")
 _ON_ROWS = (*_ON_PAIRS, "source", "filter", "sort")
 
 
-class PairsPlace(DecidingPlace):
+class PairsPlace(FilteringPlace):
     """The review of pairs."""
 
     number = 3
@@ -75,10 +68,7 @@ class PairsPlace(DecidingPlace):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lister = Reader(self, "list")
         self._set: tuple[int, object] = (0, None)
-        self._left: int | None = None
-        """The pair to go back to from a filter that shows none."""
         self._pane_timer: Timer | None = None
         self._memory_timer: Timer | None = None
 
@@ -108,80 +98,6 @@ class PairsPlace(DecidingPlace):
         self.rows.update(len(self._view.ids), empty=self._empty())
         self._show_title()
         self._show_pair()
-
-    def _reload(self, identifier: int | None = None, *, first: bool = False) -> None:
-        """Ask anew what passes the filter, and keep the cursor on its pair or on `identifier`.
-
-        Args:
-            first: go to the first row instead.
-        """
-        ids, cursor = self._view.ids, self.rows.cursor
-        if identifier is None:
-            identifier = self._left if self._view.dropped or cursor >= len(ids) else ids[cursor]
-        try:
-            wanted = self._view.wanted
-            if self._view.at_once():
-                self._lister.stop()
-            elif self.app.store.pairs.counts().total > _AT_ONCE:
-                self._read_list(wanted, None if first else identifier)
-                return
-            else:
-                self._view.reload()
-        except InputError as error:
-            self._blame(error)
-            return
-        self._reloaded(None if first else identifier)
-
-    def _read_list(self, wanted: Filter, identifier: int | None) -> None:
-        """Read a long list in a thread; its first rows show as soon as they are there."""
-
-        def current(then: Any, *values: Any) -> None:
-            if wanted == self._view.wanted:
-                then(*values)
-
-        def show(ids: Any) -> None:
-            self._view.take(ids, wanted)
-            self._reloaded(identifier)
-
-        def read(store: Store) -> Any:
-            ids: Any = None
-            try:
-                for ids in read_parts(store.pairs, wanted):
-                    self.call_later(current, show, ids)
-            except InputError as error:
-                return error
-            return ids
-
-        def done(found: Any) -> None:
-            if isinstance(found, InputError):
-                current(self._blame, found)
-
-        self._lister.read(read, done)
-
-    def _reloaded(self, identifier: int | None) -> None:
-        self.columns.filter.blame(None)
-        ids = self._view.ids
-        if ids and not self._view.dropped:
-            self._digits = max(self._digits, len(str(ids[0])), len(str(ids[-1])))
-        self.rows.update(len(ids), empty=self._empty())
-        if ids and identifier is not None and not self._view.dropped:
-            self.rows.cursor = self._view.place(identifier)
-        elif ids:
-            self.rows.cursor = 0
-        self._show_title()
-        self._show_pair()
-
-    def _blame(self, error: InputError) -> None:
-        """Say what is wrong with the filter; the list stays as it is."""
-        self._view.step_back()
-        self.columns.filter.blame(error)
-        if not self.columns.filter.has_focus_within:
-            self.app.fail(error)
-
-    def _empty(self) -> list[Row]:
-        if self._view.filtered:
-            return no_match_rows(self._view.where, self._view.words)
-        return empty_rows(self.app.store.records.count(), self.work.working)
 
     def _show_title(self) -> None:
         words = progress_words(self.app.store.pairs.counts(), self._pace.per_minute(clock.now()))
@@ -273,7 +189,7 @@ class PairsPlace(DecidingPlace):
             f"edited {name(pair, self._digits)} · u undo" if changed else f"{name(pair, self._digits)} is as it was"
         )
 
-    # Panes and filter
+    # Panes
 
     def action_source(self) -> None:
         if not self.can("source"):
@@ -303,37 +219,6 @@ class PairsPlace(DecidingPlace):
     def on_resize(self, event: Any) -> None:
         # Place's own handler has run or will run: each class of a widget gets the event.
         self.call_after_refresh(self._show_pair)
-
-    def action_filter(self) -> None:
-        if not self.can("filter"):
-            return
-        self._left = self.current.id if self.current else self._left
-        self.columns.start_filter(self._view.words, self._view.where)
-
-    @on(PairFilter.Changed)
-    def _filter(self, event: PairFilter.Changed) -> None:
-        self._view.where, self._view.words = event.where, event.words
-        self._reload()
-
-    @on(PairFilter.Left)
-    def _filtered(self, event: PairFilter.Left) -> None:
-        self.columns.end_filter()
-        if not event.keep:
-            self._show_all()
-
-    def _show_all(self) -> None:
-        self._view.where, self._view.words = SHOWN[0], ""
-        self._reload()
-
-    def action_sort(self) -> None:
-        """The next order: as made, riskiest, longest, by source, at random."""
-        if not self.can("sort"):
-            return
-        view = self._view
-        view.order = ORDERS[(ORDERS.index(view.order) + 1) % len(ORDERS)]
-        view.seed += view.order == "random"
-        self._reload(first=view.order != ORDERS[0])
-        self.app.say(f"{ORDER_WORDS.get(view.order, 'in the order in which they were made')} · S sorts otherwise")
 
     def action_back(self) -> None:
         """One step back: from the whole text, from the source over the list, from a report, from a filter."""

@@ -1,0 +1,137 @@
+"""Which pairs the list shows: a filter in words and by decision, an order, long lists read in a thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual import on
+
+from ftui.errors import InputError
+from ftui.store import Store
+from ftui.store.filters import ORDERS, Filter
+from ftui.ui.places.deciding import DecidingPlace
+from ftui.ui.reading import Reader
+from ftui.ui.text import Row
+from ftui.ui.widgets.pair_filter import PairFilter
+from ftui.ui.widgets.pair_view import ORDER_WORDS, SHOWN, read_parts
+from ftui.ui.widgets.pair_work import empty_rows, no_match_rows
+
+_AT_ONCE = 5_000
+"""Pairs that are filtered at once; more are in a thread."""
+
+
+class FilteringPlace(DecidingPlace):
+    """A place whose list shows what passes a filter. Who inherits binds the keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lister = Reader(self, "list")
+        self._left: int | None = None
+        """The pair to go back to from a filter that shows none."""
+
+    def _reload(self, identifier: int | None = None, *, first: bool = False) -> None:
+        """Ask anew what passes the filter, and keep the cursor on its pair or on `identifier`.
+
+        Args:
+            first: go to the first row instead.
+        """
+        ids, cursor = self._view.ids, self.rows.cursor
+        if identifier is None:
+            identifier = self._left if self._view.dropped or cursor >= len(ids) else ids[cursor]
+        try:
+            wanted = self._view.wanted
+            if self._view.at_once():
+                self._lister.stop()
+            elif self.app.store.pairs.counts().total > _AT_ONCE:
+                self._read_list(wanted, None if first else identifier)
+                return
+            else:
+                self._view.reload()
+        except InputError as error:
+            self._blame(error)
+            return
+        self._reloaded(None if first else identifier)
+
+    def _read_list(self, wanted: Filter, identifier: int | None) -> None:
+        """Read a long list in a thread; its first rows show as soon as they are there."""
+
+        def current(then: Any, *values: Any) -> None:
+            if wanted == self._view.wanted:
+                then(*values)
+
+        def show(ids: Any) -> None:
+            self._view.take(ids, wanted)
+            self._reloaded(identifier)
+
+        def read(store: Store) -> Any:
+            ids: Any = None
+            try:
+                for ids in read_parts(store.pairs, wanted):
+                    self.call_later(current, show, ids)
+            except InputError as error:
+                return error
+            return ids
+
+        def done(found: Any) -> None:
+            if isinstance(found, InputError):
+                current(self._blame, found)
+
+        self._lister.read(read, done)
+
+    def _reloaded(self, identifier: int | None) -> None:
+        self.columns.filter.blame(None)
+        ids = self._view.ids
+        if ids and not self._view.dropped:
+            self._digits = max(self._digits, len(str(ids[0])), len(str(ids[-1])))
+        self.rows.update(len(ids), empty=self._empty())
+        if ids and identifier is not None and not self._view.dropped:
+            self.rows.cursor = self._view.place(identifier)
+        elif ids:
+            self.rows.cursor = 0
+        self._show_title()
+        self._show_pair()
+
+    def _blame(self, error: InputError) -> None:
+        """Say what is wrong with the filter; the list stays as it is."""
+        self._view.step_back()
+        self.columns.filter.blame(error)
+        if not self.columns.filter.has_focus_within:
+            self.app.fail(error)
+
+    def _empty(self) -> list[Row]:
+        if self._view.filtered:
+            return no_match_rows(self._view.where, self._view.words)
+        return empty_rows(self.app.store.records.count(), self.work.working)
+
+    # Keys
+
+    def action_filter(self) -> None:
+        if not self.can("filter"):
+            return
+        self._left = self.current.id if self.current else self._left
+        self.columns.start_filter(self._view.words, self._view.where)
+
+    @on(PairFilter.Changed)
+    def _filter(self, event: PairFilter.Changed) -> None:
+        self._view.where, self._view.words = event.where, event.words
+        self._reload()
+
+    @on(PairFilter.Left)
+    def _filtered(self, event: PairFilter.Left) -> None:
+        self.columns.end_filter()
+        if not event.keep:
+            self._show_all()
+
+    def _show_all(self) -> None:
+        self._view.where, self._view.words = SHOWN[0], ""
+        self._reload()
+
+    def action_sort(self) -> None:
+        """The next order: as made, riskiest, longest, by source, at random."""
+        if not self.can("sort"):
+            return
+        view = self._view
+        view.order = ORDERS[(ORDERS.index(view.order) + 1) % len(ORDERS)]
+        view.seed += view.order == "random"
+        self._reload(first=view.order != ORDERS[0])
+        self.app.say(f"{ORDER_WORDS.get(view.order, 'in the order in which they were made')} · S sorts otherwise")

@@ -112,7 +112,7 @@ class Bulk:
     def recover(self) -> bool:
         """Bring a step to an end whose process is gone; whether there was one."""
         batch = self._journal.running()
-        if batch is None or self._lives(batch):
+        if batch is None or self._lives(batch) or self._database.refused is not None:
             return False
         with self._database.write() as connection:
             if self._journal.running() != batch or self._lives(batch):

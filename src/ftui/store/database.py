@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ftui.errors import BusyError, InputError, SettingsError
+from ftui.errors import BusyError, FtuiError, InputError, SettingsError
 from ftui.store import folding, pair, schema
 
 _NETWORK_MOUNTS = {
@@ -42,6 +42,7 @@ class Database:
 
     Attributes:
         patience: seconds that a write waits for its turn before it is a `BusyError`.
+        refused: what every write is answered with, None where writing is allowed.
 
     Not thread-safe: one per thread. Reads go through `connection`, every write
     through `write()` or `write_records()`.
@@ -52,6 +53,7 @@ class Database:
         self._within = ""
         self._own_writes = 0
         self.patience = BUSY_SECONDS
+        self.refused: FtuiError | None = None
         journal = "TRUNCATE" if on_network(project) or on_network(bulk) else "WAL"
         try:
             self.connection = sqlite3.connect(
@@ -133,6 +135,8 @@ class Database:
         if self._within:
             yield
             return
+        if self.refused is not None:
+            raise self.refused
         try:
             if durable:
                 self.connection.execute("PRAGMA main.synchronous = FULL")

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual.actions import ActionParseResult
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
-from ftui.ui import arrival, palette, places
+from ftui.ui import arrival, palette, places, reading_only
 from ftui.ui.messages import StoreChanged
 from ftui.ui.place import Place
 from ftui.ui.session import Session, last_project, last_words, write_down
@@ -86,6 +88,15 @@ class FtuiApp(App[None]):
         return self._session.store
 
     @property
+    def refused(self) -> FtuiError | None:
+        """Why this ftui only reads the project; None where it writes as well."""
+        return self._session.refused if self._session is not None else None
+
+    def refuses(self, node: object, action: str) -> bool:
+        """Whether an action of a widget would write where this ftui only reads."""
+        return self.refused is not None and reading_only.writes(node, action)
+
+    @property
     def place(self) -> Place | None:
         """The visible place."""
         return self._places.get(self._number)
@@ -143,6 +154,7 @@ class FtuiApp(App[None]):
             name = self._wanted or last_project()
             if name:
                 self._session = Session(name)
+                self._session.sit()
                 self._number = self._session.first_place(self.demo)
                 yield self._new_place(self._number)
         except Exception as error:
@@ -178,7 +190,7 @@ class FtuiApp(App[None]):
 
     def on_unmount(self) -> None:
         if self._session is not None:
-            self._session.store.close()
+            self._session.close()
 
     # Projects
 
@@ -192,7 +204,8 @@ class FtuiApp(App[None]):
                 # An answer that still streams is saved into its own project on the way out.
                 await self._chat.remove()
             if self._session is not None:
-                self._session.store.close()
+                self._session.close()
+            session.sit()
             self._places, self._chat, self._number = {}, None, 0
             self.screen_stack[0].remove_class("-chatting")
             self._session = session
@@ -262,7 +275,7 @@ class FtuiApp(App[None]):
         with self.trying():
             self.screen_stack[0].query_one(Header).show(self.store, self._number)
             if self.place is not None:
-                self._bottom.look(self.place.next_step)
+                self._bottom.look(self._next_step)
             self.screen_stack[0].query_one(Footer).show()
 
     def _tick(self) -> None:
@@ -272,16 +285,21 @@ class FtuiApp(App[None]):
         self._bottom.forget_old()
         if self._session is not None and self.place is not None:
             with self.trying():
-                self._bottom.look(self.place.next_step)
+                if self._session.sit():
+                    reading_only.took_over(self, self.store)
+                self._bottom.look(self._next_step)
                 if self.store.tasks.all(states=("running",), limit=1):
                     self.place.refresh_view()
                     self.look_again()
 
     def _see_to_worker(self) -> None:
         """A worker that was killed is started again, and goes on with what it had begun."""
-        if self._session is not None:
+        if self._session is not None and self.refused is None:
             with self.trying():
                 arrival.keep_working(self.store)
+
+    def _next_step(self) -> str:
+        return reading_only.why(self) or (self.place.next_step() if self.place is not None else "")
 
     @property
     def _standing(self) -> bool:
@@ -315,6 +333,20 @@ class FtuiApp(App[None]):
         self.focus_place()
 
     # Keys
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key asks for, or say why a second ftui does not."""
+        name = action if isinstance(action, str) else ".".join(action[:2])
+        node = self if name.startswith("app.") else default_namespace
+        if self.refuses(node, name):
+            self.say(reading_only.why(self))
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
 
     def action_go(self, number: int) -> None:
         self.go(number)

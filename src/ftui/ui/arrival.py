@@ -65,6 +65,8 @@ def arrive(app: FtuiApp, store: Store, seen_at: float) -> None:
         sentences = guide.away(store, seen_at)
         if sentences:
             app.say("while you were away: " + ", ".join(sentences))
+    if app.refused is not None:
+        return
     keep_working(store)
     if app.demo:
         start_demo(app, store)

@@ -33,6 +33,8 @@ def prepare(app: FtuiApp) -> None:
     if app.place is None:
         return
     with app.trying():
+        if app.refused is not None:
+            raise app.refused
         from ftui import queue
 
         task = app.store.tasks.latest("prepare")

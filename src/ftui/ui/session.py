@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ftui import credentials, paths, settings
-from ftui.errors import describe
+from ftui.errors import FtuiError, describe
 from ftui.store import Store, create_project, list_projects
+from ftui.store.seat import Seat, refusal
 from ftui.ui import clock
 from ftui.ui.text import plain
 
@@ -37,6 +38,28 @@ class Session:
         places = memory.get("places")
         self._places: dict[str, Any] = dict(places) if isinstance(places, dict) else {}
         self._stamp = self.store.stamp()
+        self._seat = Seat(self.store.folder)
+
+    def sit(self) -> bool:
+        """Take the seat at the project where it is free; whether that is new. Without it nothing is written."""
+        if self._seat.held:
+            return False
+        taken = self._seat.take()
+        sitter = None if taken else self._seat.sitter()
+        self.store.database.refused = (
+            None if taken else refusal(sitter, clock.clock_time(sitter.since) if sitter else "")
+        )
+        return taken
+
+    @property
+    def refused(self) -> FtuiError | None:
+        """Why this ftui only reads the project; None where it has the seat."""
+        return self.store.database.refused
+
+    def close(self) -> None:
+        """Close the store, then let another ftui sit."""
+        self.store.close()
+        self._seat.leave()
 
     def first_place(self, demo: bool) -> int:
         """The number of the place to begin with: the last one, at the first start where something is to do."""
@@ -48,7 +71,9 @@ class Session:
         return found if isinstance(found, dict) else {}
 
     def save(self, place: int, places: Mapping[str, Mapping[str, Any]]) -> None:
-        """Remember the visible place and what each place wants to find again."""
+        """Remember the visible place and what each place wants to find again; who only reads is not remembered."""
+        if self.refused is not None:
+            return
         self._places |= {name: dict(memory) for name, memory in places.items()}
         projects = dict(settings.state().get("projects", {}))
         projects[self.store.name] = {"place": place, "places": self._places, "seen_at": clock.now()}

@@ -131,7 +131,7 @@ class Footer(Toned):
             action = binding.action.partition("(")[0].rpartition(".")[2]
             if not binding.show or not active.enabled or (binding.action, binding.description) in seen:
                 continue
-            if isinstance(node, Refusing) and self._refused(node, action):
+            if self.app.refuses(node, action) or (isinstance(node, Refusing) and self._refused(node, action)):
                 continue
             seen.add((binding.action, binding.description))
             entry = (key_name(binding), self._says(node, action) or binding.description, binding.key)

@@ -49,6 +49,8 @@ class Header(Toned):
         before = (self.project, self.place, self.worker, self.spent, self.budget)
         self.project, self.place = (store.name if store else ""), place
         self.worker = worker_text(store) if store else ""
+        if store is not None and store.database.refused is not None:
+            self.worker = "read only"
         self.spent = money(store.money.spent()) if store else ""
         self.budget = money(store.money.budget) if store else ""
         if before != (self.project, self.place, self.worker, self.spent, self.budget):

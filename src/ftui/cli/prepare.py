@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     with open_store(options) as store:
         if options.template:
-            project.save(store, recipes.Recipe(template=options.template))
+            project.start(store, options.template)
         if options.show_recipe:
             print(f"# {store.recipe_path}")
             print(recipes.dump(project.load(store)), end="")
@@ -86,10 +86,8 @@ def show_preview(store: Store, count: int, *, as_json: bool) -> None:
     Raises:
         InputError: the recipe cannot be followed, or there are no records.
     """
-    from ftui.prepare import preview
-
-    recipe = project.load(store)
-    shown = list(preview.preview(project.some_records(store, count), recipe, count))
+    trial = project.Trial(count)
+    shown = list(trial.run(store, project.load(store)))
     if not shown:
         raise InputError("There is nothing to show", "the project has no records yet", "See: ftui collect --help")
     for record in shown:
@@ -99,7 +97,7 @@ def show_preview(store: Store, count: int, *, as_json: bool) -> None:
             print("\n".join(_as_text(record)), end="\n\n")
     if not as_json:
         pairs, dropped = sum(len(each.pairs) for each in shown), sum(len(each.dropped) for each in shown)
-        print(f"{len(shown):,} records, {pairs:,} pairs, {dropped:,} dropped")
+        print(f"{sum(each.record is not None for each in shown):,} records, {pairs:,} pairs, {dropped:,} dropped")
 
 
 def _as_json(shown: Shown) -> dict[str, Any]:
@@ -126,7 +124,8 @@ def _as_text(shown: Shown) -> Iterator[str]:
     """A record in some lines: each fact with its first question, how often it is asked, its answer and its flags."""
     from ftui.prepare.pair import last_text
 
-    yield f"{shown.record} {one_line(shown.title)} {one_line(shown.url)}"
+    number = "on many pages:" if shown.record is None else shown.record
+    yield f"{number} {one_line(shown.title)} {one_line(shown.url)}"
     facts: dict[str, list[Pair]] = {}
     for pair in shown.pairs:
         facts.setdefault(pair.fact, []).append(pair)

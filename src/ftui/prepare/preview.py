@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from ftui.prepare import Cleaner, prepare
@@ -30,25 +30,36 @@ class Shown:
     requests: list[Ask] = field(default_factory=list)
 
 
+def always() -> bool:
+    return True
+
+
 def preview(
     records: Iterable[Mapping[str, Any]],
     recipe: Recipe,
     count: int,
     written: Written = nothing_written,
     cleaner: Cleaner | None = None,
+    going: Callable[[], bool] = always,
 ) -> Iterator[Shown]:
     """The first `count` records with what `prepare` makes of them alone; no model is asked, no general pair mixed in.
+
+    What was left out of all pages of a site comes last, as of no record.
+
+    Args:
+        going: asked before each record; where it says no, the rest is left out.
 
     Raises:
         InputError: a template of the recipe's own that cannot be used.
     """
     some, cleaner = list(islice(records, count)), cleaner or Cleaner(recipe)
     shown = {record.get("id"): _shown(record, recipe, written, cleaner) for record in some}
-    for item in prepare(some, recipe, written=written, cleaner=cleaner):
+    for item in prepare(takewhile(lambda _: going(), some), recipe, written=written, cleaner=cleaner):
+        of = shown.setdefault(item.record, Shown(item.record, item.url, ""))
         if isinstance(item, Pair):
-            shown[item.record].pairs.append(item)
+            of.pairs.append(item)
         else:
-            shown[item.record].dropped.append(item)
+            of.dropped.append(item)
     yield from shown.values()
 
 

@@ -1,14 +1,55 @@
-"""The recipe of a project: its `recipe.toml`, made from a template where there is none."""
+"""The recipe of a project, and what it makes of some of the project's records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ftui import paths
+from ftui.errors import InputError
 from ftui.prepare import recipe as recipes
-from ftui.prepare.recipe import Recipe
+from ftui.prepare import starter
+from ftui.prepare.cleaner import Cleaner
+from ftui.prepare.preview import Shown, always, preview
+from ftui.prepare.recipe import Cleaning, Recipe
 from ftui.store import Store
+
+LONGEST = 200_000
+"""Bytes of a recipe file. A person's own has a few thousand."""
+SAMPLE = 400
+"""Records from which a preview learns what a site repeats."""
+
+Records = Sequence[Mapping[str, Any]]
+
+
+def read(store: Store) -> str:
+    """The text of the project's recipe with all its comments; a first one is written down where there is none.
+
+    Raises:
+        InputError: it is no text file that could be a recipe.
+    """
+    path = store.recipe_path
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError("recipe.toml cannot be read", "it is not a file", f"Move {path} away")
+        if found.st_size > LONGEST:
+            size = f"it has {found.st_size:,} bytes, and a recipe has a few thousand"
+            raise InputError("recipe.toml cannot be read", size, f"Move {path} away")
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        text = starter.text(recipes.QUESTIONS)
+        if store.database.refused is None:
+            paths.write_atomic(path, text)
+    except UnicodeDecodeError as error:
+        raise InputError("recipe.toml cannot be read", "it is not UTF-8 text", f"Move {path} away") from error
+    except OSError as error:
+        raise InputError("recipe.toml cannot be read", error.strerror or "", f"Check who may read {path}") from error
+    if "\0" in text:
+        raise InputError("recipe.toml cannot be read", "it is not a text", f"Move {path} away")
+    return text
 
 
 def load(store: Store) -> Recipe:
@@ -17,26 +58,100 @@ def load(store: Store) -> Recipe:
     Raises:
         InputError: the file cannot be followed, with the line.
     """
-    if not store.recipe_path.exists():
-        save(store, Recipe())
-    return recipes.load(store.recipe_path)
+    return recipes.parse(read(store))
 
 
-def some_records(store: Store, count: int) -> Iterator[dict[str, Any]]:
-    """At most `count` records of the project's own domain, from all over its sources; the same ones each time."""
-    identifiers = [store.records.ids(source.id) for source in store.sources.all() if source.tag == "domain"]
-    total = sum(map(len, identifiers))
-    for place in range(min(count, total)):
-        at = place * total // min(count, total)
-        for some in identifiers:
-            if at < len(some):
-                record = store.records.get(some[at])
-                if record is not None:
-                    yield record
-                break
-            at -= len(some)
+def stamp(store: Store) -> tuple[int, int]:
+    """Differs from the last one when the recipe's file has been changed; (0, 0) where there is none."""
+    try:
+        found = store.recipe_path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
 
 
 def save(store: Store, recipe: Recipe) -> None:
     """Replace the project's recipe, every setting written out."""
     paths.write_atomic(store.recipe_path, recipes.dump(recipe))
+
+
+def start(store: Store, template: str) -> None:
+    """Replace the project's recipe by one to begin with."""
+    paths.write_atomic(store.recipe_path, starter.text(template))
+
+
+def some_records(store: Store, count: int, turn: int = 0) -> Iterator[dict[str, Any]]:
+    """At most `count` records of the project's own domain, from all over each of its sources.
+
+    Args:
+        turn: another number gives other records, the same number the same ones.
+    """
+    sources = [store.records.ids(source.id) for source in store.sources.all() if source.tag == "domain"]
+    sources = [ids for ids in sources if ids]
+    for ids, share in zip(sources, _shares(list(map(len, sources)), count), strict=True):
+        for place in range(share):
+            record = store.records.get(ids[(place * len(ids) // share + turn) % len(ids)])
+            if record is not None:
+                yield record
+
+
+def _shares(sizes: Sequence[int], count: int) -> list[int]:
+    """How many of `count` fall to each size: by size, and at least one each as long as there are enough."""
+    shares = [0] * len(sizes)
+    rest = sum(sizes)
+    left = min(count, rest)
+    # The small ones first, so that their one is not rounded away.
+    for place in sorted(range(len(sizes)), key=sizes.__getitem__):
+        shares[place] = min(max(round(left * sizes[place] / rest), 1), left, sizes[place])
+        left, rest = left - shares[place], rest - sizes[place]
+    return shares
+
+
+class Trial:
+    """Follows recipes over some records of one project, as often as the recipe changes.
+
+    Keeps the records, and what it has learnt from a sample about what a site repeats: a run
+    learns that from all records. Reads only; for a thread with a store of its own.
+
+    Args:
+        count: records that are shown.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._records: tuple[int, Records] | None = None
+        self._learnt: tuple[Cleaning, Cleaner] | None = None
+        self.learnt = 0
+        """Records from which was learnt what a site repeats; 0 where the recipe does not ask for that."""
+        self.sources = 0
+        """Sources that the records are of."""
+
+    def run(self, store: Store, recipe: Recipe, turn: int = 0, going: Callable[[], bool] = always) -> Iterator[Shown]:
+        """The records with what comes of them.
+
+        Args:
+            turn: as for `some_records`.
+            going: asked before each record; where it says no, the rest is left out.
+
+        Raises:
+            InputError: a template of the recipe's own that cannot be used.
+        """
+        if self._records is None or self._records[0] != turn:
+            self._records = (turn, list(some_records(store, self._count, turn)))
+        records = self._records[1]
+        self.sources = len({record.get("source") for record in records})
+        cleaner = self._cleaner(store, recipe, going)
+        yield from preview(records, recipe, self._count, cleaner=cleaner, going=going)
+
+    def _cleaner(self, store: Store, recipe: Recipe, going: Callable[[], bool]) -> Cleaner:
+        if self._learnt is None or self._learnt[0] != recipe.cleaning:
+            cleaner, self.learnt = Cleaner(recipe), 0
+            if cleaner.learns:
+                for record in some_records(store, SAMPLE):
+                    if not going():
+                        return cleaner
+                    cleaner.learn(record)
+                    self.learnt += 1
+            self._learnt = (recipe.cleaning, cleaner)
+        # A run also keeps in mind what it has seen once already: each begins with an open mind.
+        return copy.deepcopy(self._learnt[1])

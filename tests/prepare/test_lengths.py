@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftui.errors import InputError
@@ -48,6 +48,7 @@ def read(messages: Any, cut: Any) -> list[str]:
     return [*(m["content"] for m in messages[: cut.message]), messages[cut.message]["content"][: cut.character]]
 
 
+@settings(deadline=None)  # the vocabulary is loaded first
 @given(st.integers(1, 400))
 def test_the_place_of_the_cut_is_where_the_tokens_end(most: int) -> None:
     counter = OpenAI()

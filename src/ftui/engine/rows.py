@@ -48,7 +48,7 @@ def encode(tokenizer: Any, row: Mapping[str, Any], max_tokens: int) -> Example:
     for position, message in enumerate(row["messages"]):
         if message["role"] != "assistant" or message.get("weight") == 0:
             continue
-        before = render(tokenizer, messages[:position], ask=True, tools=tools)
+        before = render(tokenizer, messages[:position], ask=True, tools=tools) if position else _opening(tokenizer)
         after = render(tokenizer, messages[: position + 1], ask=False, tools=tools)
         # Some templates render an answer otherwise once another turn follows it.
         if whole.startswith(before) and whole.startswith(after):
@@ -58,3 +58,9 @@ def encode(tokenizer: Any, row: Mapping[str, Any], max_tokens: int) -> Example:
     starts = [start for start, _ in encoded["offset_mapping"]][:max_tokens]
     learned = [any(low <= start < high for low, high in spans) for start in starts]
     return Example(ids, [token if learn else IGNORED for token, learn in zip(ids, learned, strict=True)])
+
+
+def _opening(tokenizer: Any) -> str:
+    """What stands before the first words of a chat that the assistant begins; nobody renders an empty chat."""
+    asked = [{"role": "user", "content": "?"}]
+    return render(tokenizer, asked, ask=True).removeprefix(render(tokenizer, asked, ask=False))

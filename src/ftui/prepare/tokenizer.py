@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from ftui.errors import InputError
 from ftui.prepare import tokens
+from ftui.prepare.chat_template import ChatTemplate
 from ftui.prepare.pair import Message, text_of
 
 
@@ -84,6 +84,9 @@ class OfModel:
     Args:
         folder: of the model, with `tokenizer.json` and its chat template.
 
+    Attributes:
+        template: the model's own.
+
     Raises:
         InputError: the folder has no tokenizer that can be read.
     """
@@ -94,17 +97,21 @@ class OfModel:
         self.name = folder.name
         try:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._template_text = _template(folder)
         except Exception as error:  # The library raises plain exceptions.
             raise InputError(f"The tokenizer of {folder.name} cannot be read", str(error)[:200]) from error
+        self.template = ChatTemplate(folder)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 
     def count(self, messages: Sequence[Message], beside: Mapping[str, Any] | None = None) -> int:
-        return len(self._encode(self._render(messages, beside)).ids)
+        return len(self._encode(self.template.render(messages, beside)).ids)
+
+    def starts(self, text: str) -> list[int]:
+        """The character at which each token of a rendered chat begins."""
+        return [start for start, _ in self._encode(text).offsets]
 
     def cut(self, messages: Sequence[Message], most: int, beside: Mapping[str, Any] | None = None) -> Cut | None:
-        text = self._render(messages, beside)
+        text = self.template.render(messages, beside)
         encoded = self._encode(text)
         total = len(encoded.ids)
         if total <= most:
@@ -127,38 +134,6 @@ class OfModel:
     def _encode(self, text: str) -> Any:
         return self._tokenizer.encode(text, add_special_tokens=False)
 
-    def _render(self, messages: Sequence[Message], beside: Mapping[str, Any] | None) -> str:
-        plain = [
-            {
-                **{key: value for key, value in message.items() if value and key != "weight"},
-                "role": "system" if message["role"] == "developer" else message["role"],
-                "content": text_of(message),
-            }
-            for message in messages
-        ]
-        try:
-            return str(
-                self._compiled.render(
-                    messages=plain, tools=(beside or {}).get("tools"), add_generation_prompt=False, **self._special
-                )
-            )
-        except Exception as error:  # A template can refuse a chat in any way.
-            raise InputError(f"The chat template of {self.name} does not take this row", str(error)[:200]) from error
-
-    @cached_property
-    def _compiled(self) -> Any:
-        from jinja2.ext import loopcontrols
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-        environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
-        environment.globals["raise_exception"] = _refuse
-        return environment.from_string(self._template_text["chat_template"])
-
-    @property
-    def _special(self) -> Mapping[str, str]:
-        return {name: text for name, text in self._template_text.items() if name != "chat_template"}
-
 
 def known(folder: Path | None) -> bool:
     """Whether rows can be counted exactly for the model in a folder."""
@@ -168,25 +143,3 @@ def known(folder: Path | None) -> bool:
 def of(folder: Path | None) -> Tokenizer:
     """The tokenizer of the model in a folder; OpenAI's where there is none, or none that can be used."""
     return OfModel(folder) if folder is not None and known(folder) else OpenAI()
-
-
-def _template(folder: Path) -> dict[str, str]:
-    """The chat template and the special tokens that it may name."""
-    settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
-    beside = folder / "chat_template.jinja"
-    template = beside.read_text("utf-8") if beside.is_file() else settings.get("chat_template")
-    if isinstance(template, list):  # several by name
-        template = next((each["template"] for each in template if each.get("name") == "default"), None)
-    if not isinstance(template, str):
-        raise ValueError("it has no chat template")
-    found = {"chat_template": template}
-    for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
-        token = settings.get(name)
-        token = token.get("content") if isinstance(token, Mapping) else token
-        if isinstance(token, str):
-            found[name] = token
-    return found
-
-
-def _refuse(message: str) -> None:
-    raise ValueError(message)

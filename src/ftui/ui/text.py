@@ -15,10 +15,22 @@ Tone = Literal["", "dim", "bold", "accent", "ok", "bad", "warn", "key"]
 """What a span means. The theme gives it a colour, a symbol or word beside it says the same."""
 
 _CONTROL = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
-# C1 controls can start an escape sequence too; the bidirectional ones can turn a line around.
-_CONTROL |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8298)), 65533)
-_ONE_LINE = _CONTROL | {ord("\n"): " ", ord("\t"): " ", ord("\r"): ""}
-_MANY_LINES = _CONTROL | {ord("\n"): "\n", ord("\t"): "    ", ord("\r"): ""}
+# C1 controls can start an escape sequence too; the bidirectional ones can turn a line around; half a
+# surrogate pair cannot be written at all; what has no width or is not drawn is a hiding place.
+_UNSEEN = (
+    *range(0x80, 0xA0),
+    *(0xAD, 0x61C, 0x115F, 0x1160, 0x180E, 0x200B, 0x200E, 0x200F, 0x3164, 0xFEFF, 0xFFA0),
+    *range(0x202A, 0x202F),
+    *range(0x2060, 0x2070),
+    *range(0xD800, 0xE000),
+    *range(0xE0000, 0xE0080),
+)
+# What joins or varies the characters around it: terminals do not agree how wide the whole is, but on its parts they do.
+_JOINING = (0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400), *range(0xE0100, 0xE01F0))
+_CONTROL |= dict.fromkeys(_UNSEEN, 0xFFFD)
+_HARMLESS: dict[int, int | str] = _CONTROL | dict.fromkeys(_JOINING, "")
+_ONE_LINE = _HARMLESS | {ord("\t"): " ", ord("\r"): ""} | dict.fromkeys((ord("\n"), 0x2028, 0x2029), " ")
+_MANY_LINES = _HARMLESS | {ord("\t"): "    ", ord("\r"): ""} | dict.fromkeys((ord("\n"), 0x2028, 0x2029), "\n")
 
 
 class Span(NamedTuple):

@@ -19,9 +19,9 @@ from textual.worker import get_current_worker
 from ftui import paths
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
+from ftui.ui.flow import wrap
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.text import Row, Span, plain, plural
-from ftui.ui.widgets.pair_rows import wrap
 from ftui.ui.widgets.rows import Lines
 
 RECORDS = 25

@@ -7,10 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textual.content import Content
-
 from ftui.store.pairs import Decision, Dropped, Pair, StandIn, content
-from ftui.ui.text import Row, Span, Tone, block, cut, fit, plain, plural
+from ftui.ui.flow import wrap
+from ftui.ui.text import Row, Span, Tone, cut, fit, plain, plural
 
 TOKENS = 6
 """Cells of the tokens column."""
@@ -42,11 +41,6 @@ def list_row(pair: Pair, width: int, digits: int) -> Row:
 def name(pair: Pair, digits: int) -> str:
     """A pair's number as it is shown everywhere: `003`."""
     return f"{pair.id:0{digits}}"
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Data as harmless lines of at most `width` cells."""
-    return [line.plain for line in Content(block(text)).wrap(max(width, 8))]
 
 
 def heading(pair: Pair, digits: int) -> Row:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ftui.store import Store
 from ftui.store.tasks import Task
 from ftui.ui import clock
+from ftui.ui.flow import wrap
 from ftui.ui.text import Row, Span, bar, count, plain, plural, rate
-from ftui.ui.widgets.pair_rows import wrap
 from ftui.ui.widgets.rows import Lines
 from ftui.units import duration
 

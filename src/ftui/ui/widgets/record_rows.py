@@ -11,8 +11,8 @@ import orjson
 
 from ftui.store.records import RecordLine
 from ftui.store.survey import FieldSummary
+from ftui.ui.flow import wrap
 from ftui.ui.text import Row, Span, bar, count, fit, plain, plural, row, size
-from ftui.ui.widgets.pair_rows import wrap
 
 MOST_SHOWN = 100_000
 """Characters of a record that are laid out; a page of a book has two thousand."""

@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from ftui.prepare.replay import general_pairs
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -53,4 +55,4 @@ def general() -> list[Question]:
 
 def replay() -> list[Replay]:
     """The ordinary pairs of the demo's mixture."""
-    return [Replay(**entry) for entry in _read()["replay"]]
+    return [Replay(*entry) for entry in general_pairs()]

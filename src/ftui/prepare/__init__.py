@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ftui.prepare import fields, ready, template
+from ftui.prepare import fields, ready, replay, template
 from ftui.prepare.check import checked
 from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.dedupe import Made, Seen, Step, without_near
@@ -63,13 +63,14 @@ def prepare_in_steps(
     """As `prepare`, with a `Step` after every so many records while nothing else comes yet."""
     with template.Maker(recipe, written) as maker:
         weights = Weights(recipe, sources or {})
-        yield from _in_steps(records, recipe, general, maker, weights, cleaner or Cleaner(recipe), every)
+        answered = replay.answered(general, recipe, template.system_message(recipe), written)
+        yield from _in_steps(records, recipe, answered, maker, weights, cleaner or Cleaner(recipe), every)
 
 
 def _in_steps(
     records: Iterable[Mapping[str, Any]],
     recipe: Recipe,
-    general: Iterable[Mapping[str, Any]],
+    general: Iterable[Mapping[str, Any] | Dropped],
     maker: template.Maker,
     weights: Weights,
     cleaner: Cleaner,

@@ -16,7 +16,7 @@ from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.sentences import cut
 
-Kind = Literal["questions", "wordings", "summary", "plain"]
+Kind = Literal["questions", "wordings", "summary", "plain", "replay"]
 
 MOST_QUESTIONS = 20
 """Questions of a page that are put into other words in one request."""
@@ -84,7 +84,7 @@ class Ask:
 
     @property
     def schema(self) -> Mapping[str, Any]:
-        """JSON Schema of the answer."""
+        """JSON Schema of the answer, {} where any text is one."""
         return SCHEMAS[self.kind]
 
 
@@ -229,7 +229,6 @@ def _ask(
     title = re.sub(r"\s+", " ", plain(str(record.get("title") or record["data"].get("title") or "")))[:200]
     user = text if kind in ("wordings", "plain") or not title or title in text[:300] else f"{title}\n\n{text}"
     messages = ({"role": "system", "content": system}, {"role": "user", "content": user})
-    name = json.dumps([kind, model.provider, model.name, messages], ensure_ascii=True)
     return Ask(
         kind,
         record.get("id"),
@@ -237,10 +236,16 @@ def _ask(
         questions[0] if questions else title or text[:60],
         user,
         messages,
-        hashlib.sha256(name.encode()).hexdigest(),
+        key_of(kind, model.provider, model.name, messages),
         _most_tokens(kind, recipe, text, len(questions)),
         questions,
     )
+
+
+def key_of(kind: Kind, provider: str, model: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """Names a request: equal for equal ones to the same model."""
+    name = json.dumps([kind, provider, model, messages], ensure_ascii=True)
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def _most_tokens(kind: Kind, recipe: Recipe, text: str, questions: int) -> int:
@@ -252,7 +257,7 @@ def _most_tokens(kind: Kind, recipe: Recipe, text: str, questions: int) -> int:
             return 200 + questions * 80 * recipe.model.wordings
         case "summary":
             return 800
-        case "plain":
+        case _:
             return 200 + len(text.encode()) // 2
 
 
@@ -275,5 +280,6 @@ SCHEMAS: Mapping[Kind, Mapping[str, Any]] = {
     "wordings": _object(wordings=_list(_object(number={"type": "integer"}, also=_TEXTS))),
     "summary": _object(summary=_TEXT),
     "plain": _object(plain=_TEXT),
+    "replay": {},
 }
-"""JSON Schema of each kind of answer."""
+"""JSON Schema of each kind of answer, {} for text as it is."""

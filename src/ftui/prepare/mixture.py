@@ -56,7 +56,11 @@ class _Talk(NamedTuple):
 
 
 def mix(
-    domain: int, recipe: Recipe, system: str, records: Iterable[Mapping[str, Any]], weights: Weights | None = None
+    domain: int,
+    recipe: Recipe,
+    system: str,
+    records: Iterable[Mapping[str, Any] | Dropped],
+    weights: Weights | None = None,
 ) -> Iterator[Pair | Dropped]:
     """General pairs for `domain` pairs of the domain, as many as the recipe's share wants.
 
@@ -65,7 +69,8 @@ def mix(
     conversation of several turns comes once.
 
     Args:
-        records: each an ordinary question with a right answer, or a ready-made conversation.
+        records: each an ordinary question with a right answer, or a ready-made conversation;
+            what is dropped already goes on as it is.
     """
     weights = weights or Weights(recipe, {})
     share = recipe.mixture.general
@@ -73,7 +78,7 @@ def mix(
     most = max(wanted, _DRAWN_FROM)
     talks = list[_Talk]()
     for record in records:
-        talk = _talk(record, system)
+        talk = record if isinstance(record, Dropped) else _talk(record, system)
         if isinstance(talk, Dropped):
             yield talk
             continue
@@ -106,9 +111,12 @@ def _talk(record: Mapping[str, Any], system: str) -> _Talk | Dropped:
     if isinstance(row, ready.Row) and not _is_exchange(row):
         return _conversation(record, row, system)
     question, answer = fields.exchange(data)
+    if not question and isinstance(row, ready.Row):
+        question, answer = last_text(row.messages, "user"), last_text(row.messages, "assistant")
     if not question or not answer:
         return Dropped(record.get("id"), "", "no question with an answer", question, "record")
-    return _Talk(question, answer, (), {}, True, record.get("source"), record.get("id"))
+    beside = {"model": record["model"]} if "model" in record else {}
+    return _Talk(question, answer, (), beside, True, record.get("source"), record.get("id"))
 
 
 def _is_exchange(row: ready.Row) -> bool:

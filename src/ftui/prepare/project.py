@@ -14,6 +14,7 @@ from ftui.prepare import starter
 from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.preview import Shown, always, preview
 from ftui.prepare.recipe import Cleaning, Recipe
+from ftui.prepare.shelf import Shelf
 from ftui.store import Store
 
 LONGEST = 200_000
@@ -68,6 +69,26 @@ def stamp(store: Store) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (found.st_mtime_ns, found.st_size)
+
+
+def written(store: Store, recipe: Recipe) -> Shelf:
+    """What models wrote for the project so far: its `get` is what `prepare` takes as `written`."""
+    return Shelf.of((), store.tasks.written() if recipe.asks else ())
+
+
+def learnt(store: Store, recipe: Recipe) -> Cleaner:
+    """A cleaner that has learnt from all records of the domain what a site repeats: reads them all."""
+    cleaner = Cleaner(recipe)
+    if cleaner.learns:
+        for record in records(store):
+            cleaner.learn(record)
+    return cleaner
+
+
+def records(store: Store, tag: str = "domain") -> Iterator[dict[str, Any]]:
+    """All records of the sources with a tag."""
+    tags = {source.id: source.tag for source in store.sources.all()}
+    return (record for record in store.records.iterate() if tags.get(record["source"], "domain") == tag)
 
 
 def save(store: Store, recipe: Recipe) -> None:

@@ -179,6 +179,22 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """The model that is to be tuned answers the general questions itself, so that it stays as it
+    was: its answers take the place of those that the general records have. Off without a name.
+
+    Attributes:
+        provider: whose model, by its name in ftui.
+        name: as the provider calls the model.
+        questions: the most that are asked; those of ftui's own where no general source has any.
+    """
+
+    provider: str = ""
+    name: str = ""
+    questions: int = 200
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides which pairs a set of records gives.
 
@@ -200,6 +216,12 @@ class Recipe:
     tokens: Tokens = field(default_factory=Tokens)
     messages: Messages = field(default_factory=Messages)
     model: Model = field(default_factory=Model)
+    replay: Replay = field(default_factory=Replay)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model is asked for anything."""
+        return bool(self.model.name or (self.replay.name and self.mixture.general))
 
 
 _TABLES: dict[str, type[Any]] = {
@@ -212,6 +234,7 @@ _TABLES: dict[str, type[Any]] = {
     "tokens": Tokens,
     "messages": Messages,
     "model": Model,
+    "replay": Replay,
 }
 _LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
@@ -233,6 +256,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "model.pairs": (0, 20),
     "model.wordings": (0, 10),
     "model.passage": (500, 100_000),
+    "replay.questions": (1, 10_000),
 }
 _NAMES: Mapping[type[Any], str] = {
     str: "a text",
@@ -325,9 +349,10 @@ class _Reader:
         for frame in recipe.questions.frames:
             if "{question}" not in frame:
                 self._refuse("questions.frames", f'"{frame}" has no {{question}} in it')
-        if bool(recipe.model.provider) != bool(recipe.model.name):
-            given = "provider" if recipe.model.provider else "name"
-            self._refuse(f"model.{given}", 'a model has both "provider" and "name"')
+        for part, model in (("model", recipe.model), ("replay", recipe.replay)):
+            if bool(model.provider) != bool(model.name):
+                given = "provider" if model.provider else "name"
+                self._refuse(f"{part}.{given}", 'a model has both "provider" and "name"')
         for code in recipe.cleaning.languages:
             if not re.fullmatch("[a-z]{2,3}", code):
                 self._refuse("cleaning.languages", f'"{code}" is not a code such as "en" or "ru"')

@@ -51,8 +51,11 @@ class Shelf:
     _open: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ledger: Iterable[Mapping[str, Any]]) -> Shelf:
+    def of(cls, ledger: Iterable[Mapping[str, Any]], earlier: Iterable[Mapping[str, Any]] = ()) -> Shelf:
+        """Read ledgers; those of `earlier` tasks have answers too, but what they spent is not this task's."""
         shelf = cls()
+        for entry in earlier:
+            shelf._keep(entry)
         for entry in ledger:
             shelf.add(entry)
         return shelf
@@ -63,6 +66,11 @@ class Shelf:
             self.spent += entry["most"]
         elif "key" in entry:
             self.spent += entry["cost"] - self._open.pop(entry["key"], 0.0)
+            self._keep(entry)
+
+    def _keep(self, entry: Mapping[str, Any]) -> None:
+        # That it went wrong another time takes no answer away.
+        if "key" in entry and not (entry.get("again") and self.settled(entry["key"])):
             self._answers[entry["key"]] = entry
 
     def get(self, key: str) -> Mapping[str, Any] | None:

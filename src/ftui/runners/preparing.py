@@ -46,7 +46,10 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncIterator[Event]:
     pairs, dropped = list[NewPair](), list[NewDropped]()
     names = {source.id: source.name for source in sources}
     with store.pairs.replacing() as replacing:
-        steps = prepare.prepare_in_steps(records("domain"), recipe, records("general"), sources=names, cleaner=cleaner)
+        written = project.written(store, recipe).get
+        steps = prepare.prepare_in_steps(
+            records("domain"), recipe, records("general"), sources=names, written=written, cleaner=cleaner
+        )
         for item in steps:
             if isinstance(item, prepare.Step):
                 yield Progress(item.records, total, "records", text="looking for near-duplicates")

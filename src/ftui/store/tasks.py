@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from ftui.store.database import Database
 
 OPEN = ("queued", "running", "paused")
 """States of a task that is not finished. The others: done, failed, stopped."""
+WRITING = ("prepare", "write")
+"""Kinds of tasks in which a model writes. Their ledgers stay: what it wrote is paid, and of use to each later one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Task:
     """A piece of long work.
 
     Attributes:
-        kind: "collect", "prepare", "install", "train" or "compare".
+        kind: "collect", "prepare", "write", "install", "train" or "compare".
         state: queued, running, paused, done, failed or stopped.
         control: what a person asked of the worker: "stop", "pause", "resume" (of a job) or None.
         checkpoint: what the task needs to go on after a crash.
@@ -195,6 +197,15 @@ class Tasks:
         )
         return [json.loads(row[0]) for row in rows]
 
+    def written(self, but: int = 0) -> Iterator[Mapping[str, Any]]:
+        """The ledgers of all tasks in which a model wrote, but one, the oldest first."""
+        rows = self._database.connection.execute(
+            "SELECT entry FROM bulk.ledger WHERE task != ? AND task IN (SELECT id FROM tasks WHERE kind IN (?, ?))"
+            " ORDER BY task, id",
+            (but, *WRITING),
+        )
+        return (json.loads(row[0]) for row in rows)
+
     def finish(
         self,
         identifier: int,
@@ -214,7 +225,7 @@ class Tasks:
                     identifier,
                 ),
             )
-        if state == "done":
+        if state == "done" and self.get(identifier).kind not in WRITING:
             self._forget(identifier)
 
     def _forget(self, identifier: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 from typing import Any
 
@@ -52,6 +52,7 @@ def preview(
     Raises:
         InputError: a template of the recipe's own that cannot be used.
     """
+    recipe = replace(recipe, mixture=replace(recipe.mixture, general=0.0))
     some, cleaner = list(islice(records, count)), cleaner or Cleaner(recipe)
     shown = {record.get("id"): _shown(record, recipe, written, cleaner) for record in some}
     for item in prepare(takewhile(lambda _: going(), some), recipe, written=written, cleaner=cleaner):

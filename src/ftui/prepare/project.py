@@ -132,7 +132,8 @@ class Trial:
     """Follows recipes over some records of one project, as often as the recipe changes.
 
     Keeps the records, and what it has learnt from a sample about what a site repeats: a run
-    learns that from all records. Reads only; for a thread with a store of its own.
+    learns that from all records, and so does a trial where a model is asked about what is left.
+    Reads only; for a thread with a store of its own.
 
     Args:
         count: records that are shown.
@@ -141,7 +142,7 @@ class Trial:
     def __init__(self, count: int) -> None:
         self._count = count
         self._records: tuple[int, Records] | None = None
-        self._learnt: tuple[Cleaning, Cleaner] | None = None
+        self._learnt: tuple[tuple[Cleaning, bool], Cleaner] | None = None
         self.learnt = 0
         """Records from which was learnt what a site repeats; 0 where the recipe does not ask for that."""
         self.sources = 0
@@ -159,20 +160,21 @@ class Trial:
         """
         if self._records is None or self._records[0] != turn:
             self._records = (turn, list(some_records(store, self._count, turn)))
-        records = self._records[1]
-        self.sources = len({record.get("source") for record in records})
+        some = self._records[1]
+        self.sources = len({record.get("source") for record in some})
         cleaner = self._cleaner(store, recipe, going)
-        yield from preview(records, recipe, self._count, cleaner=cleaner, going=going)
+        yield from preview(some, recipe, self._count, written(store, recipe).get, cleaner, going)
 
     def _cleaner(self, store: Store, recipe: Recipe, going: Callable[[], bool]) -> Cleaner:
-        if self._learnt is None or self._learnt[0] != recipe.cleaning:
+        wanted = recipe.cleaning, recipe.asks
+        if self._learnt is None or self._learnt[0] != wanted:
             cleaner, self.learnt = Cleaner(recipe), 0
             if cleaner.learns:
-                for record in some_records(store, SAMPLE):
+                for record in records(store) if recipe.asks else some_records(store, SAMPLE):
                     if not going():
                         return cleaner
                     cleaner.learn(record)
                     self.learnt += 1
-            self._learnt = (recipe.cleaning, cleaner)
+            self._learnt = (wanted, cleaner)
         # A run also keeps in mind what it has seen once already: each begins with an open mind.
         return copy.deepcopy(self._learnt[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ftui.prepare import fields, ready, replay, template
@@ -12,6 +13,7 @@ from ftui.prepare.dedupe import Made, Seen, Step, without_near
 from ftui.prepare.mixture import LEFT_OUT, Weights, mix
 from ftui.prepare.pair import Dropped, Pair, last_text
 from ftui.prepare.recipe import Recipe
+from ftui.prepare.ruling import Ruling
 from ftui.prepare.template import Written, nothing_written
 
 __all__ = ["Cleaner", "Dropped", "Pair", "Recipe", "Step", "prepare", "prepare_in_steps"]
@@ -37,7 +39,7 @@ def prepare(
         records: each with `id`, `source`, `url`, `title` and `data`, a mapping of JSON values.
         recipe: what to make of them.
         general: records that are ordinary questions with their answers, to mix in.
-        sources: the sources' names by their number, for the weights of the recipe.
+        sources: the sources' names by their number, for the weights and the rules of the recipe.
         written: what a model wrote about the records so far, by the key of each request.
         cleaner: of the same recipe, which has learnt from the records what stands on many
             pages of a site; without one no boilerplate is left out.
@@ -64,7 +66,8 @@ def prepare_in_steps(
     with template.Maker(recipe, written) as maker:
         weights = Weights(recipe, sources or {})
         answered = replay.answered(general, recipe, template.system_message(recipe), written)
-        yield from _in_steps(records, recipe, answered, maker, weights, cleaner or Cleaner(recipe), every)
+        finish = Finish(cleaner or Cleaner(recipe), Ruling(recipe, sources or {}))
+        yield from _in_steps(records, recipe, answered, maker, weights, finish, every)
 
 
 def _in_steps(
@@ -73,11 +76,11 @@ def _in_steps(
     general: Iterable[Mapping[str, Any] | Dropped],
     maker: template.Maker,
     weights: Weights,
-    cleaner: Cleaner,
+    finish: Finish,
     every: int,
 ) -> Iterator[Pair | Dropped | Step]:
     seen = Seen()
-    made = (list(_of_record(record, recipe, maker, weights, cleaner)) for record in records)
+    made = (list(_of_record(record, recipe, maker, weights, finish)) for record in records)
     near, numbers = recipe.duplicates.near, recipe.duplicates.numbers
     settled: Iterable[Made | Step] = without_near(made, near, numbers=numbers, every=every) if near else made
     total = 0
@@ -89,10 +92,10 @@ def _in_steps(
             total += isinstance(item, Pair)
             yield item
     for item in mix(total, recipe, template.system_message(recipe), general, weights):
-        item = _finished(item, cleaner)
+        item = finish.of(item)
         if isinstance(item, Dropped) or seen.add(item):
             yield item
-    yield from cleaner.rest()
+    yield from finish.cleaner.rest()
 
 
 def _new(items: Made, seen: Seen) -> Iterator[Pair | Dropped]:
@@ -114,7 +117,7 @@ def _new(items: Made, seen: Seen) -> Iterator[Pair | Dropped]:
 
 
 def _of_record(
-    record: Mapping[str, Any], recipe: Recipe, maker: template.Maker, weights: Weights, cleaner: Cleaner
+    record: Mapping[str, Any], recipe: Recipe, maker: template.Maker, weights: Weights, finish: Finish
 ) -> Iterator[Pair | Dropped]:
     data = record.get("data")
     if not isinstance(data, Mapping):
@@ -123,14 +126,14 @@ def _of_record(
     if problem := fields.error(data):
         yield Dropped(record.get("id"), str(record.get("url") or ""), "error row", problem)
         return
-    record = cleaner.record(record)
+    record = finish.cleaner.record(record)
     whole = ready.make(record, recipe, (recipe.system or "").strip())
     told = set[tuple[str, str]]()
     for item in maker.make(record) if whole is None else [whole]:
         if isinstance(item, Dropped):
             yield item
             continue
-        result = _finished(item, cleaner) if weights.uses(item) else _left_out(item)
+        result = finish.of(item) if weights.uses(item) else _left_out(item)
         # The wordings of a fact share its fate: one of them stands for all.
         if isinstance(result, Pair) or (item.fact, result.reason) not in told:
             yield result
@@ -138,10 +141,19 @@ def _of_record(
             told.add((item.fact, result.reason))
 
 
-def _finished(item: Pair | Dropped, cleaner: Cleaner) -> Pair | Dropped:
-    """A pair cleaned and held against the file rules."""
-    item = cleaner.pair(item) if isinstance(item, Pair) else item
-    return checked(item) if isinstance(item, Pair) else item
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The last steps of a pair: cleaned, held against the file rules and against those of the recipe."""
+
+    cleaner: Cleaner
+    ruling: Ruling
+
+    def of(self, item: Pair | Dropped) -> Pair | Dropped:
+        for step in (self.cleaner.pair, checked, self.ruling.pair):
+            if isinstance(item, Dropped):
+                break
+            item = step(item)
+        return item
 
 
 def _left_out(pair: Pair) -> Dropped:

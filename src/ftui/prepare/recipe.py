@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui.errors import InputError
+from ftui.store import filters
 
 QUESTIONS = "question-and-answer"
 PRODUCTS = "product-description"
@@ -195,6 +196,25 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """Attributes:
+    reject: filters as in the Pairs screen ("flag:short -manual"); a pair that passes one of
+        them is not made. `L` learns such rules from what was rejected by hand.
+    """
+
+    reject: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Attributes:
+    target: accepted pairs that are wanted; 0 for all that are good.
+    """
+
+    target: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides which pairs a set of records gives.
 
@@ -217,6 +237,8 @@ class Recipe:
     messages: Messages = field(default_factory=Messages)
     model: Model = field(default_factory=Model)
     replay: Replay = field(default_factory=Replay)
+    rules: Rules = field(default_factory=Rules)
+    review: Review = field(default_factory=Review)
 
     @property
     def asks(self) -> bool:
@@ -235,6 +257,8 @@ _TABLES: dict[str, type[Any]] = {
     "messages": Messages,
     "model": Model,
     "replay": Replay,
+    "rules": Rules,
+    "review": Review,
 }
 _LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
@@ -257,6 +281,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "model.wordings": (0, 10),
     "model.passage": (500, 100_000),
     "replay.questions": (1, 10_000),
+    "review.target": (0, 10_000_000),
 }
 _NAMES: Mapping[type[Any], str] = {
     str: "a text",
@@ -358,6 +383,11 @@ class _Reader:
                 self._refuse("cleaning.languages", f'"{code}" is not a code such as "en" or "ru"')
         if not re.fullmatch("([A-Z]{2})?", recipe.cleaning.region):
             self._refuse("cleaning.region", 'region is a code of two capitals such as "US", or ""')
+        for rule in recipe.rules.reject:
+            try:
+                filters.rule(rule)
+            except InputError as error:
+                self._refuse("rules.reject", f'"{rule}": {error.what}, {error.why}')
         if recipe.answers.least >= recipe.answers.most:
             self._refuse("answers.least", "least must be smaller than most")
         return recipe

@@ -79,6 +79,12 @@ _TABLES: dict[str, tuple[tuple[str, ...], str, dict[str, str]]] = {
         {"by": '"wording", "fact" or "page"', "share": "of the pairs, with whole facts or pages"},
     ),
     "tokens": ((), "Length", {"most": "flag rows with more tokens; 0 for no limit"}),
+    "rules": (
+        (),
+        "What is left out, in the words of the filter in 3 Pairs",
+        {"reject": '["flag:short -manual"]; L in 3 Pairs learns such rules'},
+    ),
+    "review": ((), "What 3 Pairs counts down to", {"target": "accepted pairs that are wanted; 0 for all good ones"}),
 }
 """Each table: the templates that go by it (none named: all), what it is for, what its settings do."""
 

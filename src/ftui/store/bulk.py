@@ -136,6 +136,7 @@ class Bulk:
         with self._database.write():
             self._refuse_second()
             batch = self._journal.open(label, now, State.DECIDING, _owner())
+            self._database.connection.execute("UPDATE journal SET unread = 1 WHERE id = ?", (batch,))
             self._journal.forget_undone(batch)
             self.claim(batch)
             return batch

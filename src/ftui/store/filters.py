@@ -7,6 +7,7 @@
     source:pages  source:3      the source's name (a part is enough) or number
     tokens:>500  tokens:<20     also >=, <=, and a plain number
     fact:…                      all phrasings of one fact
+    made:noise                  how it came about: its template, or the kind of its phrasing
     dropped  dropped:duplicate  what did not become a pair, for a reason
 
 `-` before any of them turns it round. Quotes make a phrase of words and take
@@ -16,17 +17,20 @@ the meaning from all signs within. A key that is not one of these is a word.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ftui.errors import InputError
 
 ORDERS = ("order", "risk", "length", "source", "random")
 STATES = ("pending", "accepted", "rejected", "edited", "flagged", "domain", "general")
-KEYS = ("is", "flag", "source", "tokens", "fact", "dropped")
+KEYS = ("is", "flag", "source", "tokens", "fact", "made", "dropped")
+NEW = ("domain", "general", "flagged")
+"""States that a pair can be in before anybody has seen it."""
 BARE = {"edited": ("is", "edited"), "dropped": ("dropped", "")}
 """Words that stand for a key with its value."""
 
+_HEAD = re.compile(r"([A-Za-z]+):")
 _NUMBER = re.compile(r"(>=|<=|>|<|=)?([0-9][0-9,_]*)")
 
 
@@ -98,6 +102,40 @@ def parse(text: str) -> tuple[Term, ...]:
     return terms
 
 
+def rule(text: str) -> tuple[Term, ...]:
+    """The terms of a filter that says which new pairs are to be left out.
+
+    Raises:
+        InputError: as `parse`, or where it asks for what a new pair does not have.
+    """
+    terms = parse(text)
+    for term in terms:
+        if term.key == "dropped" or (term.key == "is" and term.value not in NEW):
+            said = write([term])
+            raise InputError(
+                f"{said} is no part of a rule", "a new pair has been neither decided on nor edited", "Take it away"
+            )
+    if not terms:
+        raise InputError("A rule has to say something", "this one would leave out every pair", "For example flag:short")
+    return terms
+
+
+def write(terms: Iterable[Term]) -> str:
+    """The text of terms: `parse` of it gives them again, where no value has a quote in it."""
+    return " ".join(("" if term.wanted else "-") + _written(term) for term in terms)
+
+
+def _written(term: Term) -> str:
+    value = term.value
+    if term.key in BARE and not value:
+        return term.key
+    bare = value and not re.search(r'[\s"]', value)
+    if not term.key:
+        bare = bare and not value.startswith("-") and value.lower() not in BARE and not _HEAD.match(value)
+        return value if bare else f'"{value}"'
+    return f"{term.key}:{value}" if bare else f'{term.key}:"{value}"'
+
+
 def _split(text: str) -> Iterator[tuple[bool, str, str, bool]]:
     """(wanted, key, value, quoted) of each term; a quote that is still open, as while typing, ends with the text."""
     place, end = 0, len(text)
@@ -108,7 +146,7 @@ def _split(text: str) -> Iterator[tuple[bool, str, str, bool]]:
         wanted = not (text[place] == "-" and place + 1 < end and not text[place + 1].isspace())
         place += not wanted
         key = ""
-        head = re.compile(r"([A-Za-z]+):").match(text, place)
+        head = _HEAD.match(text, place)
         if head and head[1].lower() in KEYS:
             key, place = head[1].lower(), head.end()
         quoted = place < end and text[place] == '"'
@@ -136,7 +174,7 @@ def _term(wanted: bool, key: str, value: str, quoted: bool) -> Term:
             raise InputError(
                 f"tokens:{value} is no number of tokens", "it needs a number", "Write tokens:>500 or tokens:<20"
             )
-    elif key in ("flag", "source", "fact") and not value:
+    elif key in ("flag", "source", "fact", "made") and not value:
         raise InputError(f"{key}: needs something behind it", "nothing follows the colon", _examples[key])
     return Term(key, value, wanted)
 
@@ -145,6 +183,7 @@ _examples = {
     "flag": "Write for example flag:short",
     "source": "Write the name or the number of a source",
     "fact": "Write the mark of a fact, as a pair shows it",
+    "made": "Write for example made:noise",
 }
 
 

@@ -20,6 +20,7 @@ from ftui.store.bulk import Bulk, BulkProgress
 from ftui.store.database import Database
 from ftui.store.filters import Filter, Term
 from ftui.store.journal import AT_ONCE, Journal, Step, Way
+from ftui.store.judged import BY_HAND, Judged, judged, rejected_by_hand
 from ftui.store.pair import (
     Counts,
     Decision,
@@ -58,8 +59,6 @@ _PAIR = (
     " (SELECT json_group_object(flag, reason) FROM pair_flags WHERE pair_flags.pair = id) AS flags"
     " FROM pairs JOIN pair_texts ON pair_texts.pair = id"
 )
-_BY_HAND = 50
-"""Pairs of a step at most that counts as decided by hand: all phrasings of a fact, but not a filter."""
 
 
 class Pairs:
@@ -95,13 +94,19 @@ class Pairs:
         if by_hand:
             return int(
                 self._rows(
-                    "SELECT coalesce(sum(size), 0) FROM journal WHERE time > ? AND state = 0 AND size <= ?"
-                    " AND label <> 'edited'",
+                    f"SELECT coalesce(sum(size), 0) FROM journal WHERE time > ? AND {BY_HAND} AND label <> 'edited'",
                     moment,
-                    _BY_HAND,
                 )[0][0]
             )
         return int(self._rows("SELECT count(*) FROM pairs WHERE decided > ?", moment)[0][0])
+
+    def rejected_by_hand(self) -> int:
+        """Pairs that were rejected in steps that count as by hand."""
+        return rejected_by_hand(self._database)
+
+    def judged(self, most: int) -> list[Judged]:
+        """What was decided by hand last, to learn from."""
+        return judged(self._database, most)
 
     # Reading
 

@@ -237,6 +237,7 @@ PROJECT: tuple[str, ...] = (
     ALTER TABLE tasks ADD COLUMN done_before INTEGER NOT NULL DEFAULT 0;
     """,
     schema_pairs.NARROW,
+    schema_pairs.UNREAD,
 )
 
 BULK: tuple[str, ...] = (

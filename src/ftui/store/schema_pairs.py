@@ -117,3 +117,8 @@ NARROW = """
     DROP TABLE old_journal_rows;
     DROP TABLE old_journal;
 """
+
+UNREAD = """
+    ALTER TABLE journal ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;
+"""
+"""A step over all that a filter shows says so: nobody has read its pairs one by one, however few they are."""

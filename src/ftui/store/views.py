@@ -149,6 +149,10 @@ def _condition(database: Database, term: Term, dropped: bool) -> tuple[str, list
             return f"tokens {sign} ?", [number]
         case "fact":
             return "id IN (SELECT pair FROM pair_texts WHERE fact = ?)", [value]
+        case "made":
+            # Of all texts only those of the rows that are left: no list of them is made first.
+            made = "lower(origin ->> '$.template'), lower(origin ->> '$.phrasing')"
+            return f"EXISTS (SELECT 1 FROM pair_texts t WHERE t.pair = pairs.id AND ? IN ({made}))", [value.lower()]
         case "source":
             found = _sources(database, value)
             return f"coalesce(source, 0) IN ({', '.join('?' * len(found))})", list[Any](found)

@@ -16,6 +16,7 @@ from textual.actions import ActionParseResult
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
+from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.screen import Screen
 
@@ -124,6 +125,13 @@ class FtuiApp(App[None]):
     def go(self, number: int) -> None:
         """Show a place by its number, 1 to 6."""
         self.call_next(self._go, number)
+
+    @contextmanager
+    def no_news(self) -> Iterator[None]:
+        """What the block writes is shown by who writes it, and no `StoreChanged` tells of it."""
+        assert self._session is not None
+        with self._session.no_news():
+            yield
 
     def open_chat(self) -> None:
         """Open the chat pane, or go to it, and put the focus in its text field."""
@@ -304,7 +312,14 @@ class FtuiApp(App[None]):
     @property
     def _standing(self) -> bool:
         """Whether the screen is there; timers still fire while it is taken down at the end."""
-        return bool(self.screen_stack) and bool(self.screen_stack[0].query(BottomLine))
+        if not self.screen_stack:
+            return False
+        try:
+            # Ten times a second: unlike `query`, this one remembers what it has found.
+            self.screen_stack[0].query_one(BottomLine)
+        except NoMatches:
+            return False
+        return True
 
     @property
     def _bottom(self) -> BottomLine:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ftui import credentials, paths, settings
@@ -78,6 +78,14 @@ class Session:
         projects = dict(settings.state().get("projects", {}))
         projects[self.store.name] = {"place": place, "places": self._places, "seen_at": clock.now()}
         settings.save_state(project=self.store.name, projects=projects)
+
+    @contextmanager
+    def no_news(self) -> Iterator[None]:
+        """What the block writes with this store does not count for `changed`."""
+        before = self.store.stamp()[2]
+        yield
+        main, bulk, own = self._stamp
+        self._stamp = (main, bulk, own + self.store.stamp()[2] - before)
 
     def changed(self) -> bool:
         """Whether anybody has committed anything since the last time this was asked."""

@@ -81,21 +81,22 @@ class DecidingPlace(MakingPlace):
     def _decide(self, ids: Sequence[int], decision: Decision, what: str) -> None:
         """Write a decision, then go to the next pending row."""
         with self.app.trying():
-            changed = self.app.store.pairs.decide(ids, decision)
+            with self.app.no_news():
+                changed = self.app.store.pairs.decide(ids, decision)
             if changed:
                 self._pace.add(clock.now(), changed)
-            self._decided(changed, len(ids), decision, what)
+            self._decided(changed, ids, decision, what)
 
-    def _decided(self, changed: int, of: int, decision: Decision, what: str) -> None:
+    def _decided(self, changed: int, ids: Sequence[int], decision: Decision, what: str) -> None:
         word = decision.name.lower()
-        number = f"{changed:,} " if of > 1 else ""
+        number = f"{changed:,} " if len(ids) > 1 else ""
         said = f"{word} {number}{what} · u undo" if changed else f"{word} already: {what}"
-        self._wrote()
+        self._wrote(ids)
         self._next(said)
 
-    def _wrote(self) -> None:
-        """Show what the store holds now, row by row."""
-        self._view.forget()
+    def _wrote(self, ids: Sequence[int] | None = None) -> None:
+        """Show what the store holds now, row by row; only these pairs have changed, where they are named."""
+        self._view.forget(ids)
         self.work.look(self.app.store)
         self.rows.update(len(self._view.ids))
         self._show_title()
@@ -171,7 +172,7 @@ class DecidingPlace(MakingPlace):
                 self._show_pair()
                 self.app.say("stopped · all pairs are as they were")
             else:
-                self._decided(changed, len(ids), decision, what if len(ids) > 1 else f"{ids[0]:0{self._digits}}")
+                self._decided(changed, ids, decision, what if len(ids) > 1 else f"{ids[0]:0{self._digits}}")
 
         if self.can("accept_all"):
             self._bulk.start(
@@ -212,9 +213,10 @@ class DecidingPlace(MakingPlace):
             elif step.size > AT_ONCE:
                 self._replay_many(way, step, f"{verb}: {step.label} {plural(step.size, 'pair')} · {back}")
             else:
-                done = pairs.undo() if way == "undo" else pairs.redo()
+                with self.app.no_news():
+                    done = pairs.undo() if way == "undo" else pairs.redo()
                 label, ids = done or (step.label, ())
-                self._wrote()
+                self._wrote(ids)
                 if ids and self._view.holds(ids[0]):
                     self.rows.cursor = self._view.place(ids[0])
                 what = f"{ids[0]:0{self._digits}}" if len(ids) == 1 else plural(len(ids), "pair")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, getters
 from textual.binding import Binding
-from textual.screen import Screen
+from textual.screen import ActiveBinding, Screen
 from textual.strip import Strip
 
 from ftui.errors import FtuiError
@@ -119,49 +121,52 @@ class Footer(Toned):
     def on_resize(self) -> None:
         self.refresh()
 
-    def keys(self) -> list[tuple[str, str, str]]:
-        """(key, what it does, key to press) of what works now, the most used first."""
+    def _keys(self) -> tuple[list[ActiveBinding], list[ActiveBinding]]:
+        """What is bound, whether it works now or not, the most used first; apart from it, what stands at the end."""
         if self.app.screen is not self.screen:
-            return []  # a dialog is open and says its own keys
-        first: list[tuple[str, str, str]] = []
-        last: dict[str, tuple[str, str, str]] = {}
-        seen: set[tuple[str, str]] = set()
+            return [], []  # a dialog is open and says its own keys
+        first: dict[tuple[str, str], ActiveBinding] = {}
+        last: dict[str, ActiveBinding] = {}
         for active in self.screen.active_bindings.values():
-            binding, node = active.binding, active.node
-            action = binding.action.partition("(")[0].rpartition(".")[2]
-            if not binding.show or not active.enabled or (binding.action, binding.description) in seen:
+            binding = active.binding
+            if not binding.show or not active.enabled:
                 continue
-            if self.app.refuses(node, action) or (isinstance(node, Refusing) and self._refused(node, action)):
-                continue
-            seen.add((binding.action, binding.description))
-            entry = (key_name(binding), self._says(node, action) or binding.description, binding.key)
-            if action in _LAST:
-                last[action] = entry
+            if (action := _name(binding)) in _LAST:
+                last[action] = active
             else:
-                first.append(entry)
-        return first + [last[action] for action in _LAST if action in last]
+                first.setdefault((binding.action, binding.description), active)
+        return list(first.values()), [last[action] for action in _LAST if action in last]
 
-    def _refused(self, node: Refusing, action: str) -> bool:
-        # A store that cannot be read is told of in the line above; it must not end the app from here.
-        why: str | None = None
-        with self.app.trying():
-            why = node.refusal(action)
-        return why != ""
-
-    def _says(self, node: object, action: str) -> str:
-        said = ""
-        if isinstance(node, Wording):
+    def _works(self, active: ActiveBinding) -> bool:
+        node, action = active.node, _name(active.binding)
+        if self.app.refuses(node, action):
+            return False
+        why: str | None = ""
+        if _knows(type(node), "refusal"):
+            # A store that cannot be read is told of in the line above; it must not end the app from here.
+            why = None
             with self.app.trying():
-                said = node.wording(action)
-        return said
+                why = cast(Refusing, node).refusal(action)
+        return why == ""
+
+    def _entry(self, active: ActiveBinding) -> tuple[str, str, str]:
+        """(key, what it does, key to press)."""
+        node, binding = active.node, active.binding
+        said = ""
+        if _knows(type(node), "wording"):
+            with self.app.trying():
+                said = cast(Wording, node).wording(_name(binding))
+        return (key_name(binding), said or binding.description, binding.key)
 
     def row(self, width: int) -> Row:
         """The line in `width` cells; keys that do not fit are left out from the right, `? keys` never."""
-        keys = self.keys()
-        help_key = keys.pop() if keys and keys[-1][1] == "keys" else None
+        first, last = self._keys()
+        ends = [self._entry(active) for active in last if self._works(active)]
+        help_key = ends.pop() if ends and ends[-1][1] == "keys" else None
         room = width - 1 - (self._width(help_key) if help_key else 0)
-        chosen = []
-        for entry in keys:
+        chosen = list[tuple[str, str, str]]()
+        # Asked one after the other: most keys have no room, and each costs a question.
+        for entry in chain(map(self._entry, filter(self._works, first)), ends):
             if self._width(entry) > room:
                 break
             room -= self._width(entry)
@@ -198,6 +203,17 @@ _NAMES = {
     "pagedown": "page down",
     "pageup": "page up",
 }
+
+
+@cache
+def _knows(kind: type, method: str) -> bool:
+    """Whether objects of a class have a method: what `isinstance` with a protocol asks, which takes longer."""
+    return callable(getattr(kind, method, None))
+
+
+def _name(binding: Binding) -> str:
+    """The name of the action that a key asks for."""
+    return binding.action.partition("(")[0].rpartition(".")[2]
 
 
 def key_name(binding: Binding) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ftui.store.filters import ORDERS, Filter, Term
 from ftui.store.pairs import Dropped, Pair, Pairs
@@ -87,9 +87,17 @@ class PairView:
         self.words, self.order, self.seed = taken.text, taken.order, taken.seed
         self.where = taken.also[0].value if taken.also else SHOWN[0]
 
-    def forget(self) -> None:
-        """Read pairs from the store again when they are looked at next."""
-        self._pages.clear()
+    def forget(self, ids: Sequence[int] | None = None) -> None:
+        """Read pairs from the store again when they are looked at next; a few of them at once, where named."""
+        if ids is None or self.dropped or len(ids) > _PAGE:
+            self._pages.clear()
+            return
+        found = self._pairs.page(ids)
+        for page in self._pages.values():
+            for identifier in page.keys() & set(ids):
+                del page[identifier]
+                if identifier in found:
+                    page[identifier] = found[identifier]  # type: ignore[assignment]
 
     def pair(self, index: int) -> Pair | None:
         """The pair at `index`; None when it was removed since, or is no pair."""

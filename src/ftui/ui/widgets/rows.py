@@ -186,9 +186,10 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         if self.cursor >= count:
             self.cursor = max(count - 1, 0)
         height = self.scrollable_content_region.height
+        width, top = self.scrollable_content_region.width, self.scroll_offset.y
         for y in range(height):
-            if self._painted.get(y) != self._look(y):
-                self.refresh_line(y + self.scroll_offset.y)
+            if self._painted.get(y) != self._look(y + top, width):
+                self.refresh_line(y + top)
 
     def _resize(self) -> None:
         # virtual_size lays the whole screen out again when it changes, so it grows in steps.
@@ -207,18 +208,16 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         self._resize()
         self._show_cursor()
 
-    def _look(self, y: int) -> tuple[object, ...]:
-        """All that decides how the line `y` of the viewport looks."""
-        index = y + self.scroll_offset.y
-        width = self.scrollable_content_region.width
+    def _look(self, index: int, width: int) -> tuple[object, ...]:
+        """All that decides how the line of an index looks."""
         if not self._count:
-            return (self._empty[y] if y < len(self._empty) else (), width, False)
+            return (self._empty[index] if index < len(self._empty) else (), width, False)
         if index >= self._count:
             return ((), width, False)
         return (self._row(index, width - 1), width, index == self.cursor, self.has_focus)
 
     def render_line(self, y: int) -> Strip:
-        look = self._look(y)
+        look = self._look(y + self.scroll_offset.y, self.scrollable_content_region.width)
         self._painted[y] = look
         row, width, here = look[:3]
         assert isinstance(row, tuple)

@@ -119,13 +119,22 @@ class PairsPlace(FilteringPlace):
 
     @on(RowList.Highlighted)
     def _moved(self, event: RowList.Highlighted) -> None:
+        event.stop()  # nobody above wants it, and every ancestor that is asked takes its time
         # Who holds a key down over SSH does not pay for every source on the way.
         if self._pane_timer is not None:
             self._pane_timer.stop()
-        self._pane_timer = self.set_timer(_REST, self._show_pair)
+            self._pane_timer = None
+        if self.columns.pane_shown:
+            self._pane_timer = self.set_timer(_REST, self._show_pair)
+        # One that runs begins anew, which costs less than another one.
         if self._memory_timer is not None:
-            self._memory_timer.stop()
-        self._memory_timer = self.set_timer(_REMEMBER, self.app.remember)
+            self._memory_timer.reset()
+        else:
+            self._memory_timer = self.set_timer(_REMEMBER, self._remember)
+
+    def _remember(self) -> None:
+        self._memory_timer = None
+        self.app.remember()
 
     # Memory
 

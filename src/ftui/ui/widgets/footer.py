@@ -9,8 +9,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, getters
-from textual.binding import Binding
-from textual.screen import ActiveBinding, Screen
+from textual.binding import ActiveBinding, Binding
+from textual.screen import Screen
 from textual.strip import Strip
 
 from ftui.errors import FtuiError

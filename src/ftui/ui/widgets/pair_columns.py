@@ -80,6 +80,11 @@ class PairColumns(Horizontal):
         return self.has_class("-reading")
 
     @property
+    def pane_shown(self) -> bool:
+        """Whether anything follows the cursor."""
+        return self.reading or self._beside
+
+    @property
     def _over(self) -> bool:
         return self.has_class("-narrow") and self.has_class("-over")
 
@@ -91,7 +96,7 @@ class PairColumns(Horizontal):
 
     def show_pair(self, pair: Pair | Dropped | None, store: Store, digits: int) -> None:
         """Bring what stands beside or over the list to a pair; `digits` as in `list_row`."""
-        if not self.reading and not self._beside:
+        if not self.pane_shown:
             return
         beside = Beside()
         if isinstance(pair, Pair):

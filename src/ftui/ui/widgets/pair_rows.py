@@ -35,7 +35,7 @@ def list_row(pair: Pair, width: int, digits: int) -> Row:
     symbol = Span(pair.decision.symbol, DECISION_TONES[pair.decision])
     if pair.decision is Decision.REJECTED:
         return (symbol, Span(number + text + tokens, "dim"))
-    return (symbol, Span(number + text), Span(tokens, "dim"))
+    return (symbol, Span(number + text + tokens))
 
 
 def name(pair: Pair, digits: int) -> str:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.widget import Widget
 
 from ftui.store.pairs import Counts
 from ftui.ui import clock
@@ -72,7 +73,9 @@ class PairTitle(Toned):
         right: Row = (Span(" "), Span(self.RIGHT, "dim"), Span(" ─╮"))
         if not self._column:
             right = (Span("─" * (len(self.RIGHT) + 2) + "─╮"),)
-        row: Row = (Span(_LEFT), Span(self._said, "dim"), Span(f" {rule}"), *right)
+        # In the border's own colour where that is the accent: one change of colour less at every decision.
+        focused = isinstance(self.parent, Widget) and self.parent.has_pseudo_class("focus-within")
+        row: Row = (Span(_LEFT), Span(self._said, "" if focused else "dim"), Span(f" {rule}"), *right)
         return self.paint(row, width, self.rich_style)
 
 

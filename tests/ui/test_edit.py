@@ -16,7 +16,6 @@ from ftui.errors import InputError
 from ftui.store import Store
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.edit import EditScreen
-from ftui.ui.screens.recipe import RecipeScreen, preview
 from ftui.ui.widgets import pair_editor
 from ui.pair_data import Review, new_pair, new_store
 from ui.screen import golden
@@ -195,54 +194,3 @@ async def test_without_a_terminal_to_lend_it_says_so(
         monkeypatch.setenv("VISUAL", "no-such-editor")
         await review.press("E")
         assert "✗ There is no editor to open" in review.screen
-
-
-# The recipe
-
-
-@SIZES
-async def test_the_recipe_beside_its_first_pairs(store: Store, size: tuple[int, int]) -> None:
-    async with Review(size) as review:
-        await review.press("R")
-        await review.until(lambda: "of the first 4 records" in review.screen)
-        await golden(review.app, f"recipe-{size[0]}x{size[1]}")
-
-
-async def test_a_line_that_cannot_be_followed_is_named_and_not_saved(store: Store) -> None:
-    async with Review() as review:
-        await review.press("R")
-        saved = store.recipe_path.read_text("utf-8")
-        await review.press("e")
-        field(review, 0).text = saved.replace("seed = 0", 'seed = "none"')
-        await review.until(lambda: "cannot be followed: seed has to be a whole number" in review.screen)
-        await review.press("ctrl+s")
-        assert store.recipe_path.read_text("utf-8") == saved
-        await review.press("escape", "p")
-        assert isinstance(review.app.screen, RecipeScreen)
-        await review.press("escape")
-        assert isinstance(review.app.screen, AskScreen)
-        await review.press("n")
-        assert 'seed = "none"' in field(review, 0).text
-
-
-async def test_a_changed_recipe_is_saved_and_run(store: Store) -> None:
-    async with Review() as review:
-        await review.press("R", "e")
-        text = "# mine\n" + field(review, 0).text.replace("seed = 0", "seed = 7")
-        field(review, 0).text = text
-        await review.press("ctrl+s")
-        assert store.recipe_path.read_text("utf-8") == text
-        await review.press("escape", "p")
-        task = store.tasks.latest("prepare")
-        assert task is not None
-        assert task.state == "queued"
-        assert "making pairs is next in the queue" in review.screen
-
-
-def test_a_preview_writes_nothing(store: Store) -> None:
-    stamp = store.stamp()
-    made = preview(store, 'template = "question-and-answer"\n')
-    assert made.records == 4
-    assert made.pairs >= len(made.examples) == 4
-    assert "Error E4" in made.examples[0][0]
-    assert store.stamp() == stamp

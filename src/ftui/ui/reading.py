@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from textual.widget import Widget
 from textual.worker import Worker
 
-from ftui.errors import describe
 from ftui.store import Store
 
 if TYPE_CHECKING:
@@ -39,14 +38,21 @@ class Reader:
         """Whether something is being read."""
         return self._worker is not None and not self._worker.is_finished
 
-    def read(self, what: Callable[[Store], T], then: Callable[[T], None], rest: float = 0.0) -> None:
+    def read(
+        self,
+        what: Callable[[Store], T],
+        then: Callable[[T], None],
+        rest: float = 0.0,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
         """Call `what` in a thread with a store of its own, then `then` with what it gave.
 
         Args:
             rest: seconds without another read before this one begins: for what follows a key held down.
+            failed: gets what went wrong; without it, the bottom line says so.
         """
         # Not the coroutine itself: a read that ends before it began would leave one that nobody awaits.
-        work = partial(self._run, what, then, rest)
+        work = partial(self._run, what, then, rest, failed)
         self._worker = self._widget.run_worker(work, group=self._group, exclusive=True, exit_on_error=False)
 
     def stop(self) -> None:
@@ -54,7 +60,13 @@ class Reader:
         if self._worker is not None:
             self._worker.cancel()
 
-    async def _run(self, what: Callable[[Store], T], then: Callable[[T], None], rest: float) -> None:
+    async def _run(
+        self,
+        what: Callable[[Store], T],
+        then: Callable[[T], None],
+        rest: float,
+        failed: Callable[[Exception], None] | None,
+    ) -> None:
         app: FtuiApp = self._widget.app  # type: ignore[assignment]
         if rest:
             await asyncio.sleep(rest)
@@ -65,7 +77,10 @@ class Reader:
             attempt.end()
             raise
         except Exception as error:
-            app.fail(describe(error))
+            with app.trying():
+                if failed is None:
+                    raise
+                failed(error)
             return
         with app.trying():
             then(found)

@@ -1,81 +1,56 @@
-"""The recipe as a text to edit, beside the first pairs that it would make."""
+"""The recipe as a text to edit, beside what it makes of records of the project."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import islice
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
+from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import TextArea
-from textual.worker import get_current_worker
 
 from ftui import paths
-from ftui.errors import FtuiError, describe
+from ftui.errors import FtuiError, InputError, describe
 from ftui.store import Store
 from ftui.ui.flow import wrap
+from ftui.ui.reading import Reader
 from ftui.ui.screens.ask import AskScreen
-from ftui.ui.text import Row, Span, plain, plural
+from ftui.ui.screens.choose import Choice, ChooseScreen
+from ftui.ui.text import Row, Span, plain
+from ftui.ui.widgets.recipe_preview import Tried, tried_rows
 from ftui.ui.widgets.rows import Lines
 
-RECORDS = 25
+if TYPE_CHECKING:
+    from ftui.ui.app import FtuiApp
+
+RECORDS = 12
 """Records that the preview is made from."""
-_SHOWN = 12
 _LOOK_AFTER = 0.4
 """Seconds without a key after which the preview is made anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a recipe makes of the first records.
-
-    Attributes:
-        examples: (question, answer) of the first pair of each fact.
-        pairs: pairs made in all.
-        dropped: (reason, how many).
-    """
-
-    records: int
-    pairs: int
-    examples: tuple[tuple[str, str], ...]
-    dropped: tuple[tuple[str, int], ...]
-
-
-def preview(store: Store, text: str) -> Preview:
-    """Follow a recipe over the first records, without writing anything.
-
-    Raises:
-        InputError: the recipe cannot be followed, with the line.
-    """
-    from ftui import prepare
-    from ftui.prepare import recipe as recipes
-
-    recipe = recipes.parse(text)
-    records = list(islice(store.records.iterate(RECORDS), RECORDS))
-    examples: dict[str, tuple[str, str]] = {}
-    pairs, dropped = 0, dict[str, int]()
-    for item in prepare.prepare(records, recipe):
-        if isinstance(item, prepare.Dropped):
-            dropped[item.reason] = dropped.get(item.reason, 0) + 1
-            continue
-        pairs += 1
-        if item.fact not in examples and len(examples) < _SHOWN:
-            examples[item.fact] = (item.messages[-2]["content"], item.messages[-1]["content"])
-    reasons = sorted(dropped.items(), key=lambda entry: -entry[1])
-    return Preview(len(records), pairs, tuple(examples.values()), tuple(reasons))
+_FILE_EVERY = 0.5
+"""Seconds between two looks whether another program has changed the file."""
+BEFORE = "recipe.before.toml"
+"""Where the last recipe goes that was replaced as a whole."""
 
 
 class RecipeScreen(ModalScreen[bool]):
-    """Gives True when pairs are to be made by the recipe as it was saved."""
+    """Gives True when pairs are to be made by the recipe as it was saved.
+
+    Args:
+        read_only: why nothing may be written, "" where it may.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit"),
+        Binding("n", "new", "new from a template"),
+        Binding("space", "other", "other records"),
+        Binding("u", "undo", "undo"),
+        Binding("ctrl+r", "redo", "redo"),
         Binding("p", "run", "make pairs"),
         Binding("ctrl+s", "save", "save", priority=True),
         Binding("escape", "back", "back"),
@@ -95,45 +70,98 @@ class RecipeScreen(ModalScreen[bool]):
     }
     """
 
-    def __init__(self, store: Store) -> None:
+    if TYPE_CHECKING:
+        app = getters.app(FtuiApp)
+
+    def __init__(self, store: Store, read_only: str = "") -> None:
         super().__init__()
+        from ftui.prepare import project
+
         self._store = store
+        self._read_only = read_only
         self._saved = ""
+        self._stamp = (0, 0)
         self._error: FtuiError | None = None
+        self._said = ""
+        self._own_change = ""
+        self._unread = False
+        self._replaced = False
+        self._elsewhere = False
+        self._turn = 0
+        self._asked = 0
         self._timer: Timer | None = None
+        self._reader = Reader(self, "preview")
+        self._trial = project.Trial(RECORDS)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide") as dialog:
             dialog.border_title = "Recipe"
             with Horizontal(id="recipe-panes"):
-                field = TextArea("", show_line_numbers=True, id="recipe-text")
+                field = TextArea("", show_line_numbers=True, id="recipe-text", read_only=bool(self._read_only))
                 field.border_title = "recipe.toml"
                 yield field
                 with VerticalScroll(id="recipe-preview", can_focus=True) as pane:
-                    pane.border_title = "First pairs"
+                    pane.border_title = "What it makes of some records"
                     yield Lines()
             yield Lines(id="recipe-says")
 
     def on_mount(self) -> None:
-        try:
-            self._saved = self._read()
-        except (OSError, UnicodeDecodeError, FtuiError) as error:
-            self._say(describe(error))
-        field = self.query_one(TextArea)
-        with field.prevent(TextArea.Changed):
-            field.load_text(self._saved)
+        self._take(first=True)
         self.query_one("#recipe-preview").focus()
+        self.set_interval(_FILE_EVERY, self._look_at_file)
+
+    def on_unmount(self) -> None:
+        self._asked += 1
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._look)
 
-    def _read(self) -> str:
-        """The recipe's own text with all its comments; written down first where there is none."""
+    # The file
+
+    def _take(self, *, first: bool = False) -> None:
+        """Show the file as it is now."""
         from ftui.prepare import project
 
-        if not self._store.recipe_path.exists():
-            project.load(self._store)
-        return self._store.recipe_path.read_text("utf-8")
+        self._stamp, self._unread = project.stamp(self._store), False
+        try:
+            self._saved = project.read(self._store)
+        except (FtuiError, OSError) as error:
+            self._saved, self._unread = "", True
+            self._say(describe(error))
+        if self._stamp == (0, 0):
+            self._stamp = project.stamp(self._store)
+        field = self.query_one(TextArea)
+        with field.prevent(TextArea.Changed):
+            if first:
+                field.load_text(self._saved)
+            else:
+                self._replace(self._saved)
+
+    def _replace(self, text: str) -> None:
+        """Another text as one step that can be undone; what is said about it stays while it is as it is."""
+        self._own_change = text
+        field = self.query_one(TextArea)
+        field.replace(text, (0, 0), field.document.end, maintain_selection_offset=False)
+        field.move_cursor((0, 0))
+
+    def _look_at_file(self) -> None:
+        from ftui.prepare import project
+
+        now = project.stamp(self._store)
+        if now == self._stamp or not self.is_current:
+            return
+        if self.changed:
+            self._stamp = now
+            self._elsewhere = True
+            self._say(self._error, "")
+        elif now == (0, 0):
+            self._stamp = now
+            self._say(self._error, "the file is gone · ctrl+s writes it again")
+        else:
+            self._take()
+            if not self._unread:
+                self._said = "another program changed the file · this is how it is now"
+                self._look()
 
     @property
     def text(self) -> str:
@@ -144,67 +172,190 @@ class RecipeScreen(ModalScreen[bool]):
     def changed(self) -> bool:
         return self.text != self._saved
 
+    # The preview
+
     def on_text_area_changed(self) -> None:
+        # What is being made is of no use any more.
+        self._quiet()
+        self._timer = self.set_timer(_LOOK_AFTER, self._look)
+        self._say(self._wrong(), self._said if self.text == self._own_change else "")
+
+    def _quiet(self) -> None:
+        """No preview until the text changes."""
+        self._asked += 1
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(_LOOK_AFTER, self._look)
+
+    def _wrong(self) -> InputError | None:
+        """What is wrong with the text as far as that can be seen without a record."""
+        from ftui.prepare import project
+        from ftui.prepare import recipe as recipes
+
+        if len(self.text) > project.LONGEST:
+            return InputError("The recipe is too long", f"it has {len(self.text):,} characters", "Shorten it")
+        try:
+            recipes.parse(self.text)
+        except InputError as error:
+            return error
+        return None
 
     def _look(self) -> None:
-        self._make_preview(self._store.name, self.text, max(self.query_one("#recipe-preview").size.width, 30))
-
-    @work(thread=True, exclusive=True, exit_on_error=False, group="preview")
-    def _make_preview(self, project: str, text: str, width: int) -> None:
-        worker = get_current_worker()
-        try:
-            with Store(project) as store:
-                rows, error = preview_rows(preview(store, text), width), None
-        except Exception as raised:
-            rows, error = None, describe(raised)
-        if not worker.is_cancelled:
-            self.app.call_from_thread(self._show, rows, error)
-
-    def _show(self, rows: list[Row] | None, error: FtuiError | None) -> None:
-        if not self.is_mounted:
+        """Follow the recipe over the records, in a thread; the last good preview stays until there is another."""
+        if self._unread and not self.text:
             return
-        # The last good preview stays while a line is being typed.
-        if rows is not None:
+        if (wrong := self._wrong()) is not None:
+            self._say(wrong)
+            return
+        self._asked += 1
+        asked, text, turn, trial = self._asked, self.text, self._turn, self._trial
+        width = max(self.query_one("#recipe-preview").size.width - 4, 30)
+
+        def read(store: Store) -> tuple[list[Row], FtuiError | None]:
+            from ftui.prepare import recipe as recipes
+
+            try:
+                shown = tuple(trial.run(store, recipes.parse(text), turn, lambda: self._asked == asked))
+                tried = Tried(shown, store.records.count(), trial.sources, trial.learnt)
+                return tried_rows(tried, width), None
+            except Exception as error:
+                return [], describe(error)
+
+        def then(found: tuple[list[Row], FtuiError | None]) -> None:
+            if self._asked == asked and self.is_mounted:
+                self._show(*found)
+
+        self._reader.read(read, then, failed=lambda error: then(([], describe(error))))
+
+    def _show(self, rows: list[Row], error: FtuiError | None) -> None:
+        if error is None:
             self.query_one("#recipe-preview Lines", Lines).show(rows)
         self._say(error)
 
-    def _say(self, error: FtuiError | None, said: str = "") -> None:
+    def _say(self, error: FtuiError | None, said: str | None = None) -> None:
+        """Show what is wrong, otherwise the last sentence; None leaves that as it is."""
         self._error = error
-        rows: list[Row] = [(Span(plain(said) or ("changed, not saved" if self.changed else "as it is saved"), "dim"),)]
+        if said is not None:
+            self._said = said
+        state = self._read_only or ("changed, not saved" if self.changed else "as it is saved")
+        if self._elsewhere:
+            state += " · another program changed the file as well: ctrl+s keeps a copy of that"
+        rows: list[Row] = [(Span(plain(self._said or state), "dim"),)]
         if error is not None:
-            lines = wrap(f"{error.what}: {error.why}", self.size.width - 10)
+            why = f"{error.what}: {error.why}" if error.why else error.what
+            lines = wrap(why, self.size.width - 10)
             rows = [(Span("  " if index else "✗ ", "bad"), Span(line, "bold")) for index, line in enumerate(lines)]
-        keys = (("e ", "edit"), ("ctrl+s ", "save"), ("p ", "make pairs"), ("esc ", "back"))
-        self.query_one("#recipe-says", Lines).show([*rows, _keys(keys)])
+            if self._unread:
+                rows.append((Span("→ ", "accent"), Span(plain(error.do, self.size.width - 10))))
+        self.query_one("#recipe-says", Lines).show([*rows, self._keys()])
+
+    def _keys(self) -> Row:
+        keys = [("space ", "other records"), ("esc ", "back")]
+        if not self._read_only:
+            keys = [("e ", "edit"), ("n ", "new"), ("space ", "other records"), ("ctrl+s ", "save")]
+            keys += [("p ", "make pairs"), ("esc ", "back")]
+        return _keys(keys)
 
     # Keys
 
     def action_edit(self) -> None:
         self.query_one(TextArea).focus()
 
+    def action_other(self) -> None:
+        """The next records of each source."""
+        self._turn += 1
+        self._said = "these are other records · space shows more"
+        self._look()
+
+    def action_undo(self) -> None:
+        self.query_one(TextArea).undo()
+
+    def action_redo(self) -> None:
+        self.query_one(TextArea).redo()
+
+    def _may_write(self) -> bool:
+        if self._read_only:
+            self._say(self._error, self._read_only)
+        return not self._read_only
+
+    def action_new(self) -> None:
+        """Begin with a template's recipe; asks before that replaces what a person wrote."""
+        if not self._may_write():
+            return
+        from ftui.prepare import starter
+
+        choices = [
+            Choice(str(number), name, does, template)
+            for number, (template, (name, does)) in enumerate(starter.ABOUT.items(), start=1)
+        ]
+        self.app.push_screen(ChooseScreen("Begin a recipe", choices), self._begin)
+
+    def _begin(self, template: str | None) -> None:
+        from ftui.prepare import starter
+
+        if template is None:
+            return
+        name = starter.ABOUT[template][0]
+
+        def begin(yes: bool | None = True) -> None:
+            if yes:
+                self._replaced = True
+                self._replace(starter.text(template))
+                self._say(None, f"begun: {name} · u brings back what was there · ctrl+s saves")
+
+        if starter.is_untouched(self.text):
+            begin()
+            return
+        question = f"Replace the recipe by a new one: {name}?"
+        detail = f"u brings back what is there now. The file changes when you save;\nthe old one is then in {BEFORE}."
+        self.app.push_screen(AskScreen(question, detail, "replace it", "keep it"), begin)
+
     def action_save(self) -> None:
         self._save()
 
     def _save(self) -> bool:
         """Write the text down when it can be followed; otherwise say which line cannot."""
-        from ftui.prepare import recipe as recipes
+        if not self._may_write():
+            return False
+        from ftui.prepare import project
 
-        text = self.text
+        if (wrong := self._wrong()) is not None:
+            self._say(wrong)
+            return False
+        kept = ""
         try:
-            recipes.parse(text)
-            paths.write_atomic(self._store.recipe_path, text)
+            if self._unread or self._replaced or self._elsewhere:
+                kept = self._keep()
+            paths.write_atomic(self._store.recipe_path, self.text)
         except (FtuiError, OSError) as error:
+            # A preview that comes now must not take it away.
+            self._quiet()
             self._say(describe(error))
             return False
-        self._saved = text
-        self._say(None, "saved · p makes pairs by it")
+        self._saved, self._stamp = self.text, project.stamp(self._store)
+        self._unread = self._replaced = self._elsewhere = False
+        self._say(None, f"saved{kept} · p makes pairs by it")
         return True
 
+    def _keep(self) -> str:
+        """Put what is replaced as a whole aside; says so."""
+        from ftui.prepare import starter
+
+        path = self._store.recipe_path
+        before = path.with_name(BEFORE)
+        if self._unread:
+            if not path.exists():
+                return ""
+            os.replace(path, before)
+        elif path.exists() and not starter.is_untouched(text := path.read_text("utf-8", "replace")):
+            paths.write_atomic(before, text)
+        else:
+            return ""
+        return f", the old one is {BEFORE}"
+
     def action_run(self) -> None:
-        if (not self.changed and self._error is None) or self._save():
+        if isinstance(self._error, InputError):
+            self._say(self._error)
+        elif self._may_write() and ((not self.changed and self._store.recipe_path.exists()) or self._save()):
             self.dismiss(True)
 
     def action_back(self) -> None:
@@ -221,20 +372,5 @@ class RecipeScreen(ModalScreen[bool]):
             self.dismiss(False)
 
 
-def preview_rows(made: Preview, width: int) -> list[Row]:
-    """A preview in lines of at most `width` cells."""
-    if not made.records:
-        return [(Span(line, "dim"),) for line in wrap("There are no records yet; 2 collects some.", width)]
-    text = f"{plural(made.pairs, 'pair')} of the first {plural(made.records, 'record')}"
-    if made.dropped:
-        text += ", left out: " + ", ".join(f"{number:,} {reason}" for reason, number in made.dropped)
-    rows: list[Row] = [(Span(line, "dim"),) for line in wrap(text, width)]
-    for question, answer in made.examples:
-        rows.append(())
-        rows += [(Span(line, "accent"),) for line in wrap(question, width)]
-        rows += [(Span(line),) for line in wrap(answer, width)]
-    return rows
-
-
 def _keys(entries: Iterable[tuple[str, str]]) -> Row:
-    return tuple(span for key, what in entries for span in (Span(key, "key"), Span(f"{what}    ", "dim")))
+    return tuple(span for key, what in entries for span in (Span(key, "key"), Span(f"{what}   ", "dim")))

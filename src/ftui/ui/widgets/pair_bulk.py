@@ -65,7 +65,8 @@ class BulkWork:
                 raise changed
             then(changed, stop.is_set())
 
-        self._reader.read(work, done)
+        # Also where it could not begin, as with a store that cannot be opened.
+        self._reader.read(work, done, failed=done)
 
     def stop(self) -> None:
         """End the step after the transaction that it is at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftui.ui import reading_only
 from ftui.ui.place import Place
 from ftui.ui.widgets.pair_work import PairWork
 
@@ -61,7 +62,8 @@ class MakingPlace(Place):
     def action_recipe(self) -> None:
         from ftui.ui.screens.recipe import RecipeScreen
 
-        self.app.push_screen(RecipeScreen(self.app.store), self._recipe_left)
+        with self.app.trying():
+            self.app.push_screen(RecipeScreen(self.app.store, reading_only.why(self.app)), self._recipe_left)
 
     def _recipe_left(self, run: bool | None) -> None:
         if run:

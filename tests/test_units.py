@@ -21,3 +21,18 @@ from ftui import units
 )
 def test_durations(seconds: float, shown: str) -> None:
     assert units.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown", "most"),
+    [
+        (0.0, "$0.00", "$0.00"),
+        (0.00021, "$0.0002", "$0.0003"),
+        (0.0311, "$0.0311", "$0.0311"),
+        (0.3149, "$0.31", "$0.32"),
+        (0.1 + 0.2, "$0.30", "$0.30"),
+        (1234.5, "$1,234.50", "$1,234.50"),
+    ],
+)
+def test_dollars(amount: float, shown: str, most: str) -> None:
+    assert (units.dollars(amount), units.dollars(amount, up=True)) == (shown, most)

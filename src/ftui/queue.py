@@ -6,7 +6,7 @@ and makes sure that a worker runs. The work itself is done there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftui import worker
@@ -14,7 +14,7 @@ from ftui.errors import BusyError, InputError
 from ftui.store import Store
 from ftui.store.jobs import Job
 from ftui.store.records import Source
-from ftui.store.tasks import Task
+from ftui.store.tasks import WRITING, Task
 from ftui.train.plan import Plan
 
 
@@ -150,9 +150,40 @@ def _unclear(source: Source) -> InputError:
     )
 
 
-def prepare(store: Store) -> int:
-    """Make pairs from all records by the project's recipe."""
-    return _add_only(store, "prepare", "make pairs", {}, "Pairs are being made already")
+def prepare(store: Store, at_most: float = 0.0) -> int:
+    """Make pairs from all records by the project's recipe.
+
+    Args:
+        at_most: US dollars that the models of the recipe may cost, as a person was told. With
+            nothing only models that cost nothing are asked.
+
+    Raises:
+        MoneyError: the project's budget does not allow it.
+        BusyError: pairs are being made, or a model is being asked.
+    """
+    store.money.afford("What models write", at_most)
+    _not_both(store, "write", "A model is being asked already")
+    args = {"at_most": at_most} if at_most else {}
+    return _add_only(store, "prepare", "make pairs", args, "Pairs are being made already")
+
+
+def write(store: Store, records: Sequence[int], at_most: float) -> int:
+    """Ask the recipe's model about some records, and make no pairs. What it writes is there for every later run.
+
+    Args:
+        at_most: as for `prepare`.
+    """
+    store.money.afford("What models write", at_most)
+    _not_both(store, "prepare", "Pairs are being made already")
+    args = {"records": list(records), "at_most": at_most}
+    return _add_only(store, "write", "ask a model", args, "A model is being asked already")
+
+
+def _not_both(store: Store, kind: str, refusal: str) -> None:
+    """Two that ask at once would pay for the same answers twice."""
+    latest = store.tasks.latest(kind)
+    if latest is not None and latest.open:
+        raise BusyError(refusal, f"task {latest.id} is {latest.state}", "Wait for it, or stop it")
 
 
 def install_engine(store: Store) -> int:
@@ -279,6 +310,10 @@ def stop(store: Store, task_id: int) -> None:
         if begun:
             store.tasks.ask(task_id, None)
         (store.tasks.set_control if begun else store.tasks.ask)(task_id, "stop")
+        if task.kind in WRITING and not begun and task.state != "running":
+            from ftui.prepare import writing
+
+            writing.settle(store, task)
     if begun:
         worker.ensure(store)
 

@@ -1,5 +1,7 @@
 """Numbers with their units as people read them: the same on the screen and on a command line."""
 
+import math
+
 
 def duration(seconds: float) -> str:
     """`9 s`, `2 m 10 s`, `3 h 05 m`, `2 d 4 h`; less than nothing is `0 s`."""
@@ -11,3 +13,16 @@ def duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02} m"
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def dollars(amount: float, *, up: bool = False) -> str:
+    """`$0.42`; what is less than ten cents keeps its digits: `$0.0031`.
+
+    Args:
+        up: round up, for what is said to be the most.
+    """
+    digits = 2 if amount >= 0.1 or not amount else 4
+    if up:
+        # What a sum of floats is above a whole number is no cent more.
+        amount = math.ceil(round(amount * 10**digits, 6)) / 10**digits
+    return f"${amount:,.{digits}f}"

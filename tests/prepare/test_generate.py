@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from ftui.engine.models import Models
 from ftui.engine.wire import Fields
 from ftui.errors import CredentialError, FtuiError, MoneyError, NetworkError, ServiceError
 from ftui.events import Entry, Event, Failure, Note, Progress, Result
-from ftui.prepare import Dropped, Pair, prepare
-from ftui.prepare.generate import HOPELESS, generate, plan
+from ftui.prepare import Cleaner, Dropped, Pair, prepare
+from ftui.prepare.generate import HOPELESS, Plan, about, generate, plan
 from ftui.prepare.recipe import Mixture, Model, Questions, Recipe
 from ftui.prepare.shelf import Shelf
 from projects import add_provider
@@ -71,11 +71,15 @@ class Site:
         budget: float = 100.0,
         ledger: Iterable[Mapping[str, Any]] = (),
         at_once: int = 4,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
+        asks = about(records, recipe, Cleaner(recipe))
+        shelf, model = Shelf.of(ledger), recipe.model.name
         return generate(
-            records, recipe, self.client, self.profile, price=price, budget=budget, ledger=ledger, at_once=at_once,
-            wait=0.01,
-        )  # fmt: skip
+            asks, shelf, self.client, self.profile, model, price=price, budget=budget, at_once=at_once, wait=0.01
+        )
+
+    def plan(self, records: Iterable[Mapping[str, Any]], price: Price | None = PRICE) -> Plan:
+        return plan(about(records, RECIPE, Cleaner(RECIPE)), Shelf(), self.profile, "writer", price)
 
     async def run(self, records: Iterable[Mapping[str, Any]], recipe: Recipe = RECIPE, **options: Any) -> list[Event]:
         return [event async for event in self.events(records, recipe, **options)]
@@ -171,7 +175,8 @@ async def test_the_engine_takes_what_is_asked_of_it(site: Site, tmp_path: Path) 
     (tmp_path / "models" / "writer" / "config.json").write_text("{}")
     engine = providers.get("engine")
     recipe = replace(RECIPE, model=Model("engine", "writer", pairs=2, wordings=0))
-    events = [e async for e in generate([page(1)], recipe, site.client, engine, price=FREE, budget=0.0, wait=0.01)]
+    asks = about([page(1)], recipe, Cleaner(recipe))
+    events = [e async for e in generate(asks, Shelf(), site.client, engine, "writer", price=FREE, budget=0.0)]
     assert result(events)["items"] == 1
     read = read_request(Fields(site.sent[0]), Models(tmp_path / "models", tmp_path))
     assert read["messages"] == site.sent[0]["messages"]
@@ -186,13 +191,13 @@ async def test_nothing_is_asked_at_a_price_that_nobody_knows(site: Site) -> None
         await site.run([page(1)], price=None)
     assert '[prices."writer"]' in caught.value.do
     with pytest.raises(MoneyError):
-        plan([page(1)], RECIPE, site.profile, None)
+        site.plan([page(1)], None)
     assert site.sent == []
 
 
 async def test_the_budget_is_never_passed(site: Site) -> None:
     records = [page(n) for n in range(50)]
-    one = plan(records[:1], RECIPE, site.profile, PRICE)
+    one = site.plan(records[:1])
     budget = one.cost_at_most * 2.5
     site.provider.reply = lambda body: {"usage": None}
     events = await site.run(records, price=PRICE, budget=budget)
@@ -212,7 +217,7 @@ async def test_what_is_paid_is_what_the_service_counts(site: Site) -> None:
     site.provider.reply = lambda body: {"usage": {"prompt_tokens": 200, "completion_tokens": 50, "total_tokens": 250}}
     events = await site.run([page(n) for n in range(3)], price=PRICE)
     assert result(events)["cost"] == pytest.approx(3 * (200 * 1.0 + 50 * 4.0) / 1e6)
-    planned = plan([page(n) for n in range(3)], RECIPE, site.profile, PRICE)
+    planned = site.plan([page(n) for n in range(3)])
     assert planned.requests == planned.records == 3
     assert result(events)["cost"] < planned.cost < planned.cost_at_most
 
@@ -245,7 +250,7 @@ async def test_a_kill_costs_no_more_than_what_was_in_flight(site: Site, kept: in
         seen.append(event)
         if len(seen) > kept:
             break
-    await events.aclose()  # type: ignore[attr-defined]
+    await events.aclose()
     committed = ledger(seen[:kept])
     settled = sum("key" in entry for entry in committed)
     asked = sum("asked" in entry for entry in committed)
@@ -320,12 +325,12 @@ async def test_an_answer_that_is_lost_counts_as_paid(site: Site) -> None:
     site.provider.lose(CHAT, times=1)
     events = await site.run([page(1)], price=PRICE)
     assert result(events)["items"] == 1
-    alone = plan([page(1)], RECIPE, site.profile, PRICE).cost
+    alone = site.plan([page(1)]).cost
     assert alone < result(events)["cost"] < 2 * alone
     site.provider.lose(CHAT, times=2)
     events = await site.run([page(2)], price=PRICE)
     assert "cannot be reached" in failures(events)[0]
-    assert result(events)["cost"] == pytest.approx(plan([page(2)], RECIPE, site.profile, PRICE).cost_at_most)
+    assert result(events)["cost"] == pytest.approx(site.plan([page(2)]).cost_at_most)
 
 
 async def test_one_request_that_is_too_large_does_not_stop_the_others(site: Site) -> None:

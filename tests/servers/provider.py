@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -197,7 +197,11 @@ class Provider:
                 answer = refusal(*refused[:3])
                 answer.headers.update(self._headers[route])
                 return answer
-            body = await read_body(request)
+            try:
+                body = await read_body(request)
+            except ClientDisconnect:
+                # Killed while it was asking.
+                return Response()
             self.bodies.setdefault(route, []).append(body)
             try:
                 response = handler(request, body)

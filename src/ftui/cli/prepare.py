@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ftui import queue
+from ftui.cli import prepare_writing
 from ftui.cli.common import add_follow_options, follow, one_line, open_store, print_json
 from ftui.errors import InputError
 from ftui.prepare import project
@@ -35,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--preview", type=_count, metavar="N", help="show what the recipe makes of N records, prepare nothing"
     )
     parser.add_argument("--accept-all", action="store_true", help="accept every pair that is pending afterwards")
+    prepare_writing.configure(parser)
     add_follow_options(parser)
     parser.set_defaults(run=_run)
 
@@ -47,12 +49,21 @@ def _run(options: argparse.Namespace) -> int:
             print(f"# {store.recipe_path}")
             print(recipes.dump(project.load(store)), end="")
             return 0
-        if options.preview:
-            show_preview(store, options.preview, as_json=options.json)
-            return 0
-        # A mistake in the recipe is told here, not in the worker's log.
-        project.load(store)
-        task_id = queue.prepare(store)
+        if (known := prepare_writing.controlled(store, options)) is not None:
+            if not options.go_on:
+                print_json({"task": known.id}) if options.json else print(f"{known.title}: {known.state}")
+                return 0
+            task_id = known.id
+        else:
+            # A mistake in the recipe is told here, not in the worker's log.
+            recipe = project.load(store)
+            if options.preview:
+                if options.max_cost is not None and recipe.asks:
+                    some = [record["id"] for record in project.some_records(store, options.preview)]
+                    prepare_writing.ask_about(store, recipe, some, options)
+                show_preview(store, options.preview, as_json=options.json)
+                return 0
+            task_id = queue.prepare(store, prepare_writing.allowed(store, recipe, options))
         if options.detach:
             print_json({"task": task_id}) if options.json else print(task_id)
             return 0
@@ -66,6 +77,8 @@ def _run(options: argparse.Namespace) -> int:
         if options.json:
             print_json({"event": "pairs", **asdict(counts)})
             return 0
+        for line in prepare_writing.report(result.get("written") or {}):
+            print(line)
         print(f"{result.get('records', 0):,} records, {counts.total:,} pairs, {counts.accepted:,} accepted")
         for reason, count in store.pairs.dropped():
             print(f"  · {reason}  {count:,}")
@@ -90,11 +103,12 @@ def show_preview(store: Store, count: int, *, as_json: bool) -> None:
     shown = list(trial.run(store, project.load(store)))
     if not shown:
         raise InputError("There is nothing to show", "the project has no records yet", "See: ftui collect --help")
+    told = set[str]()
     for record in shown:
         if as_json:
             print_json({"event": "preview", **_as_json(record)})
         else:
-            print("\n".join(_as_text(record)), end="\n\n")
+            print("\n".join(_as_text(record, told)), end="\n\n")
     if not as_json:
         pairs, dropped = sum(len(each.pairs) for each in shown), sum(len(each.dropped) for each in shown)
         print(f"{sum(each.record is not None for each in shown):,} records, {pairs:,} pairs, {dropped:,} dropped")
@@ -120,7 +134,7 @@ def _as_json(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _as_text(shown: Shown) -> Iterator[str]:
+def _as_text(shown: Shown, told: set[str]) -> Iterator[str]:
     """A record in some lines: each fact with its first question, how often it is asked, its answer and its flags."""
     from ftui.prepare.pair import last_text
 
@@ -136,7 +150,7 @@ def _as_text(shown: Shown) -> Iterator[str]:
         yield f"    {answer}"
         yield from (f"    ! {name}: {one_line(reason)}" for name, reason in first.flags.items())
     yield from (f"  · {each.reason}  {one_line(each.detail)[:LINE]}" for each in shown.dropped)
-    yield from (f"  ~ a model would be asked: {ask.kind}, {one_line(ask.subject)[:LINE]}" for ask in shown.requests)
+    yield from prepare_writing.requests_as_text(shown.requests, told)
 
 
 def accept_all(store: Store) -> int:

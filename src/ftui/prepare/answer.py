@@ -9,6 +9,7 @@ from typing import Any
 
 from ftui.prepare.asking import Ask, Kind
 from ftui.prepare.clean import clean
+from ftui.prepare.sentences import cut
 
 _LONGEST = 8000
 """Characters of one text of an answer."""
@@ -22,15 +23,23 @@ class Unusable(Exception):
     """An answer of which nothing can be used; says why, so that the model can be told."""
 
 
-def read(text: str, ask: Ask) -> list[dict[str, Any]]:
+def read(text: str, ask: Ask, *, whole: bool = True) -> list[dict[str, Any]]:
     """The items of an answer, cleaned: what is wrong with one item does not cost the others.
 
     An item is `question`, `also`, `answer`, `quote` for "questions"; `number`, `also` for
-    "wordings"; `summary` or `plain` for the other two.
+    "wordings"; `answer` for "replay"; `summary` or `plain` for the other two.
+
+    Args:
+        whole: False for one that was cut off.
 
     Raises:
         Unusable: there is no JSON in it, or nothing of what was asked for.
     """
+    if not ask.schema:
+        said = clean(text[:_LONGEST])
+        if not (said := said if whole else cut(said, len(said))):
+            raise Unusable("it says nothing")
+        return [{"answer": said}]
     values = list(_objects(text[:_LONGEST_ANSWER]))
     # Of an answer that was cut off, what is whole is as good as ever.
     items = [item for value in values for item in _items(value, ask)]

@@ -87,8 +87,10 @@ class Caller:
             if refusal or finish == "content_filter":
                 return Written(ask.key, problem=f"it refuses: {refusal or 'its filter'}"[:300], cost=cost)
             try:
-                return Written(ask.key, answer.read(text, ask), cost=cost)
+                return Written(ask.key, answer.read(text, ask, whole=finish != "length"), cost=cost)
             except answer.Unusable as error:
+                if not ask.schema:
+                    return Written(ask.key, problem=str(error), cost=cost)
                 problem, lost = _CUT_OFF if finish == "length" else str(error), False
                 said = {"role": "assistant", "content": text or "{}"}
                 messages = [*ask.messages, said, {"role": "user", "content": _COMPLAINT.format(problem)}]
@@ -106,7 +108,7 @@ class Caller:
         refused = 0
         while True:
             await asyncio.sleep(max(self._not_before - time.monotonic(), 0))
-            structured = self._structured
+            structured = self._structured and bool(ask.schema)
             try:
                 reply = await self._client.chat.completions.create(**self._request(ask, messages, structured))
             except openai.APIStatusError as error:

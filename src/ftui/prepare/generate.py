@@ -13,8 +13,8 @@ Here is the order of it all, so that no money is lost:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftui.connect.prices import Price
@@ -26,6 +26,7 @@ from ftui.prepare.calling import Caller, bounds
 from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.shelf import Shelf, Written, asked
+from ftui.units import dollars
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -45,64 +46,79 @@ class Plan:
     Attributes:
         requests: that have no answer yet.
         records: that they are about.
+        there: requests that have one.
         cost: US dollars if each is sent once and has the longest answer.
         cost_at_most: if each has to be sent twice.
     """
 
-    requests: int
-    records: int
-    cost: float
-    cost_at_most: float
+    requests: int = 0
+    records: int = 0
+    there: int = 0
+    cost: float = 0.0
+    cost_at_most: float = 0.0
+
+    def __add__(self, other: Plan) -> Plan:
+        return Plan(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
 
-def plan(
-    records: Iterable[Mapping[str, Any]],
-    recipe: Recipe,
-    provider: Provider,
-    price: Price | None,
-    ledger: Iterable[Mapping[str, Any]] = (),
-    cleaner: Cleaner | None = None,
-) -> Plan:
+def about(records: Iterable[Mapping[str, Any]], recipe: Recipe, cleaner: Cleaner) -> Iterator[Ask | None]:
+    """What the recipe's model is asked about records; now and then None, since many have nothing to ask about.
+
+    Args:
+        cleaner: as for `prepare`, and one that has learnt the same: what is asked about is the clean text.
+    """
+    for number, record in enumerate(records, start=1):
+        yield from asks_of(record, recipe, cleaner)
+        if number % _LOOK == 0:
+            yield None
+
+
+def plan(asks: Iterable[Ask | None], shelf: Shelf, provider: Provider, model: str, price: Price | None) -> Plan:
     """Count what `generate` would ask, and ask nothing.
 
     Raises:
         MoneyError: the price is not known.
     """
-    price = _known(price, recipe)
-    about, requests, once, most = set[Any](), 0, 0.0, 0.0
-    for ask in _new(records, recipe, Shelf.of(ledger), cleaner or Cleaner(recipe)):
-        if ask is not None:
-            first, second = bounds(ask, provider, price)
-            about.add(ask.record)
-            requests, once, most = requests + 1, once + first, most + first + second
-    return Plan(requests, len(about), once, most)
+    price = known(price, model)
+    records, seen, there, once, most = set[Any](), set[str](), 0, 0.0, 0.0
+    for ask in asks:
+        if ask is None or ask.key in seen:
+            continue
+        seen.add(ask.key)
+        if shelf.settled(ask.key):
+            there += 1
+            continue
+        first, second = bounds(ask, provider, price)
+        records.add(ask.record)
+        once, most = once + first, most + first + second
+    return Plan(len(seen) - there, len(records), there, once, most)
 
 
 async def generate(
-    records: Iterable[Mapping[str, Any]],
-    recipe: Recipe,
+    asks: Iterable[Ask | None],
+    shelf: Shelf,
     client: AsyncOpenAI,
     provider: Provider,
+    model: str,
     *,
     price: Price | None,
     budget: float,
-    ledger: Iterable[Mapping[str, Any]] = (),
+    done: int = 0,
     total: int | None = None,
-    cleaner: Cleaner | None = None,
     at_once: int = AT_ONCE,
     wait: float = 1.0,
-) -> AsyncIterator[Event]:
-    """Ask the recipe's model about records; what it wrote comes as entries of the task's ledger.
+) -> AsyncGenerator[Event, None]:
+    """Ask a model; what it wrote comes as entries of the task's ledger.
 
-    `Shelf.of(ledger).get` is what `prepare` takes as `written`.
+    `shelf.get` is what `prepare` takes as `written`.
 
     Args:
+        asks: each is sent once, and none that has its answer.
+        shelf: the task's ledger and those of earlier ones; what is written now comes to it as well.
         client: for `provider`.
         price: of the model, None when nobody knows.
-        budget: US dollars that may be spent, with what the ledger says was spent.
-        ledger: the entries of this and of earlier runs, in order: their answers are not paid again.
-        total: requests, as `plan` counts them.
-        cleaner: as for `prepare`, and one that has learnt the same: what is asked about is the clean text.
+        budget: US dollars that the task may spend, with what its ledger says was spent.
+        done: requests that count as answered from the start, `total` all.
         wait: seconds to the second try when the service is busy and does not say how long.
 
     Raises:
@@ -110,11 +126,10 @@ async def generate(
         FtuiError: the service takes no request at all, or no answer can be used. What was
             answered before has been given as entries.
     """
-    price = _known(price, recipe)
-    shelf = Shelf.of(ledger)
-    run = _Run(shelf, budget, total)
-    caller = Caller(client, provider, recipe.model.name, price, wait=wait)
-    new = _new(records, recipe, shelf, cleaner or Cleaner(recipe))
+    price = known(price, model)
+    run = _Run(shelf, budget, total, bool(price.input or price.output), done)
+    caller = Caller(client, provider, model, price, wait=wait)
+    new = _new(asks, shelf)
     running: dict[asyncio.Task[Written], tuple[Ask, float]] = {}
     ended, waiting = False, None
     try:
@@ -141,8 +156,8 @@ async def generate(
                 running[asyncio.create_task(caller.ask(ask))] = (ask, most)
             if not running:
                 break
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
+            ready, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in ready:
                 ask, most = running.pop(task)
                 run.reserved -= most
                 for event in run.finished(ask, task):
@@ -150,7 +165,7 @@ async def generate(
         if run.error is not None:
             raise run.error
         if waiting is not None:
-            yield Note(f"The budget of ${budget:,.2f} does not reach for the next request", "warn")
+            yield Note(f"{dollars(budget)} do not reach for the next request to {model}", "warn")
         yield Result({**run.counts(), "stopped": "budget" if waiting is not None else ""})
     finally:
         for task in running:
@@ -161,25 +176,28 @@ async def generate(
 _END: Any = object()
 
 
-def _new(records: Iterable[Mapping[str, Any]], recipe: Recipe, shelf: Shelf, cleaner: Cleaner) -> Iterator[Ask | None]:
-    """The requests that have no answer, each once; now and then None, where many have one."""
+def _new(asks: Iterable[Ask | None], shelf: Shelf) -> Iterator[Ask | None]:
+    """The requests that have no answer, each once."""
     seen = set[str]()
-    for number, record in enumerate(records, start=1):
-        for ask in asks_of(record, recipe, cleaner):
-            if ask.key not in seen and not shelf.settled(ask.key):
-                seen.add(ask.key)
-                yield ask
-        if number % _LOOK == 0:
+    for ask in asks:
+        if ask is None:
             yield None
+        elif ask.key not in seen and not shelf.settled(ask.key):
+            seen.add(ask.key)
+            yield ask
 
 
-def _known(price: Price | None, recipe: Recipe) -> Price:
+def known(price: Price | None, model: str) -> Price:
+    """A price that is one.
+
+    Raises:
+        MoneyError: nobody knows it.
+    """
     if price is None:
-        name = recipe.model.name
         raise MoneyError(
-            f"The price of {name} is not known",
+            f"The price of {model} is not known",
             "so nobody can say what this will cost",
-            f'Set input and output under [prices."{name}"] in config.toml, in dollars per million tokens (0 for free)',
+            f'Set input and output under [prices."{model}"] in config.toml, in dollars per million tokens (0 for free)',
         )
     return price
 
@@ -191,6 +209,8 @@ class _Run:
     shelf: Shelf
     budget: float
     total: int | None
+    costs: bool
+    before: int
     reserved: float = 0.0
     done: int = 0
     failed: int = 0
@@ -227,13 +247,13 @@ class _Run:
 
     def progress(self) -> Progress:
         return Progress(
-            self.done,
+            self.before + self.done,
             self.total,
             "requests",
             failed=self.failed,
-            text=f"{self.items:,} written",
-            cost=round(self.shelf.spent - self.reserved, 6),
-            cost_at_most=self.budget,
+            text="a model writes",
+            cost=round(self.shelf.spent - self.reserved, 6) if self.costs else None,
+            cost_at_most=self.budget if self.costs else None,
         )
 
     def counts(self) -> dict[str, Any]:

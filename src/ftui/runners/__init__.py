@@ -16,11 +16,11 @@ from ftui import paths
 from ftui.events import Event
 from ftui.runners.collecting import collect_records, wind_up
 from ftui.runners.comparing import compare
-from ftui.runners.preparing import prepare_pairs
 from ftui.runners.sink import CONTROL_SECONDS, Sink
 from ftui.runners.training import train
+from ftui.runners.writing import write, write_and_prepare
 from ftui.store import Store
-from ftui.store.tasks import Task
+from ftui.store.tasks import WRITING, Task
 
 Steps = AsyncIterator[Event]
 
@@ -45,6 +45,10 @@ async def run(store: Store, task_id: int, stopping: threading.Event) -> None:
     sink.flush()
     if outcome == "stopped" and task.kind == "train":
         store.jobs.give_up(int(task.args["job"]))
+    if outcome == "stopped" and task.kind in WRITING:
+        from ftui.prepare import writing
+
+        writing.settle(store, task)
     if outcome == "stopped" and task.kind == "collect":
         async for event in wind_up(store, store.tasks.get(task_id)):
             sink.take(event)
@@ -105,7 +109,8 @@ async def _install(_store: Store, _: Task) -> Steps:
 
 _KINDS: dict[str, Callable[[Store, Task], Steps]] = {
     "collect": collect_records,
-    "prepare": prepare_pairs,
+    "prepare": write_and_prepare,
+    "write": write,
     "install": _install,
     "train": train,
     "compare": compare,

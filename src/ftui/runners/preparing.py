@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ftui.events import Event, Progress, Result
@@ -19,7 +19,7 @@ PAUSE = 0.002
 """Between two batches, so that a person's key gets in."""
 
 
-async def prepare_pairs(store: Store, _: Task) -> AsyncIterator[Event]:
+async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
     from ftui import prepare
     from ftui.prepare import project
 

@@ -9,7 +9,7 @@ from typing import Any
 from ftui.events import Batch, Checkpoint, Entry, Event, Failure, Note, Progress, Record, Result
 from ftui.store import Store
 from ftui.store.records import Rows
-from ftui.store.tasks import Task
+from ftui.store.tasks import WRITING, Task
 
 CONTROL_SECONDS = 0.25
 FLUSH_SECONDS = 0.25
@@ -29,6 +29,7 @@ class Sink:
         self._notes: list[Note] = []
         self._entries: list[Mapping[str, Any]] = []
         self._progress: Progress | None = None
+        self._unit = task.progress.unit if task.progress.done else ""
         self._flushed = time.monotonic()
         self._controlled = time.monotonic()
         self.result: Mapping[str, Any] | None = None
@@ -48,7 +49,11 @@ class Sink:
             case Note():
                 self._notes.append(event)
             case Progress():
-                self._progress = event
+                if self._unit and event.unit != self._unit and self._task.kind in WRITING:
+                    # Of what comes now nothing is done yet: its pace is its own.
+                    self.flush()
+                    self._store.tasks.begin_part(self._task.id)
+                self._progress, self._unit = event, event.unit
             case Result():
                 self.result = event.data
             case Checkpoint():

@@ -28,7 +28,7 @@ class Task:
         control: what a person asked of the worker: "stop", "pause", "resume" (of a job) or None.
         checkpoint: what the task needs to go on after a crash.
         progress: the last `Progress`.
-        started: seconds since the epoch, of the current attempt.
+        started: seconds since the epoch, of the current attempt, or of the part of it that is counted now.
         done_before: units that earlier attempts had done.
     """
 
@@ -155,6 +155,11 @@ class Tasks:
                 (time.time(), before, identifier),
             )
             return True
+
+    def begin_part(self, identifier: int) -> None:
+        """Let pace and time left be reckoned from now on: a task begins to count something else."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE tasks SET started = ?, done_before = 0 WHERE id = ?", (time.time(), identifier))
 
     def requeue_running(self) -> int:
         """Tasks that a worker left running when it died go back to the queue."""

@@ -25,6 +25,7 @@ PLACES = (
 DOING = {
     "collect": "collecting",
     "prepare": "making pairs",
+    "write": "asking a model",
     "install": "installing",
     "train": "training",
     "compare": "comparing",

@@ -63,10 +63,14 @@ class Shelf:
     def add(self, entry: Mapping[str, Any]) -> None:
         if "asked" in entry:
             self._open[entry["asked"]] = entry["most"]
-            self.spent += entry["most"]
+            self._spend(entry["most"])
         elif "key" in entry:
-            self.spent += entry["cost"] - self._open.pop(entry["key"], 0.0)
+            self._spend(entry["cost"] - self._open.pop(entry["key"], 0.0))
             self._keep(entry)
+
+    def _spend(self, amount: float) -> None:
+        # Of what was added and taken away again a float would keep a trace.
+        self.spent = round(self.spent + amount, 12)
 
     def _keep(self, entry: Mapping[str, Any]) -> None:
         # That it went wrong another time takes no answer away.

@@ -114,8 +114,7 @@ def settle(store: Store, task: Task, shelf: Shelf | None = None) -> None:
     What was sent and has no answer counts with the most that it can cost.
     """
     shelf = shelf or Shelf.of(store.tasks.ledger(task.id))
-    # Of what was added and taken away again a float keeps a trace.
-    store.money.settle(reference(task), round(shelf.spent, 9))
+    store.money.settle(reference(task), shelf.spent)
 
 
 def _part(provider: str, model: str, asks: Callable[[], Iterable[Ask | None]]) -> Part:

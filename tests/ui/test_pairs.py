@@ -245,7 +245,7 @@ async def test_decisions_go_on_while_reading(store: Store) -> None:
         await review.press("enter")
         assert "held out" not in review.screen
         await review.press("a", "a")
-        assert "· pending  003" in review.screen
+        assert "· pending 003" in review.screen
         assert "held out" in review.screen
         await review.press("escape")
         assert "▌· 003" in review.screen

@@ -134,6 +134,10 @@ class Jobs:
         """The newest first."""
         return [_job(row) for row in self._database.connection.execute("SELECT * FROM jobs ORDER BY id DESC")]
 
+    def newest(self) -> int:
+        """The id of the newest one, 0 where there is none."""
+        return int(self._database.connection.execute("SELECT coalesce(max(id), 0) FROM jobs").fetchone()[0])
+
     def update(self, identifier: int, **fields: Any) -> None:
         """Change columns of a job; `error` is an `FtuiError` or None."""
         if isinstance(fields.get("error"), FtuiError):

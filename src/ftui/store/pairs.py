@@ -85,6 +85,10 @@ class Pairs:
         """The flags that pairs carry with their counts, most first."""
         return self._rows("SELECT flag, count(*) AS n FROM pair_flags GROUP BY flag ORDER BY n DESC, flag")
 
+    def any_flags(self) -> bool:
+        """Whether any pair carries a flag."""
+        return bool(self._rows("SELECT EXISTS (SELECT 1 FROM pair_flags)")[0][0])
+
     def decided_since(self, moment: float, *, by_hand: bool = False) -> int:
         """Pairs whose decision is from after `moment`, for the pace.
 

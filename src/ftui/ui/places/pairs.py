@@ -19,9 +19,10 @@ from ftui.store.pairs import Dropped, Pair
 from ftui.ui import clock
 from ftui.ui.places.filtering import FilteringPlace
 from ftui.ui.text import Row
+from ftui.ui.widgets.pair_beside import extra
 from ftui.ui.widgets.pair_columns import PairColumns
-from ftui.ui.widgets.pair_editing import edit_here, edit_outside
-from ftui.ui.widgets.pair_rows import dropped_row, list_row, name
+from ftui.ui.widgets.pair_editing import edit_here, edit_outside, not_edited, revert
+from ftui.ui.widgets.pair_rows import Extra, dropped_row, list_row, name
 from ftui.ui.widgets.pair_title import progress_words
 from ftui.ui.widgets.pair_view import ORDER_WORDS, SHOWN
 from ftui.ui.widgets.pair_work import PairWork
@@ -33,7 +34,7 @@ _REMEMBER = 1.0
 """Seconds that it rests before its place is written down, for a start after a crash."""
 
 
-_ON_PAIRS = ("decide", "skip", "fact", "accept_all", "reject_all", "edit", "edit_outside")
+_ON_PAIRS = ("decide", "skip", "fact", "accept_all", "reject_all", "edit", "edit_outside", "revert", "seen")
 _ON_ROWS = (*_ON_PAIRS, "source", "filter", "sort")
 
 
@@ -52,6 +53,7 @@ class PairsPlace(FilteringPlace):
         Binding("e", "edit", "edit", id="pairs.edit"),
         Binding("slash", "filter", "filter", key_display="/", id="pairs.filter"),
         Binding("s", "source", "source", id="pairs.source"),
+        Binding("m", "seen", "model's view", id="pairs.seen"),
         Binding("p", "prepare", "make pairs", id="pairs.prepare"),
         Binding("A", "fact('accepted')", "accept all phrasings", id="pairs.accept_fact"),
         Binding("X", "fact('rejected')", "reject all phrasings", id="pairs.reject_fact"),
@@ -61,6 +63,7 @@ class PairsPlace(FilteringPlace):
         Binding("ctrl+a", "accept_all", "accept all pending", id="pairs.accept_all"),
         Binding("ctrl+d", "reject_all", "reject all pending", id="pairs.reject_all"),
         Binding("E", "edit_outside", "edit in $EDITOR", id="pairs.edit_outside"),
+        Binding("U", "revert", "as it was made", id="pairs.revert"),
         Binding("r", "retry", "try again", id="pairs.retry"),
         Binding("ctrl+x", "stop", "stop", id="pairs.stop"),
         Binding("escape", "back", "back", show=False, id="pairs.back"),
@@ -69,6 +72,7 @@ class PairsPlace(FilteringPlace):
     def __init__(self) -> None:
         super().__init__()
         self._set: tuple[int, object] = (0, None)
+        self._extra = Extra()
         self._pane_timer: Timer | None = None
         self._memory_timer: Timer | None = None
 
@@ -82,7 +86,7 @@ class PairsPlace(FilteringPlace):
         found = self._view.row(index)
         if isinstance(found, Dropped):
             return dropped_row(found, width)
-        return list_row(found, width, self._digits) if found else ()
+        return list_row(found, width, self._digits, self._extra) if found else ()
 
     def refresh_view(self) -> None:
         pairs = self.app.store.pairs
@@ -90,6 +94,7 @@ class PairsPlace(FilteringPlace):
         work.look(self.app.store)
         current = (pairs.counts().total, work.latest and (work.latest.id, work.latest.state))
         self._view.forget()
+        self._extra = extra(self.app.store)
         # A list that is being read is brought to its end: while pairs are made, others come all the time.
         if current != self._set and not self._lister.busy:
             self._set = current
@@ -175,6 +180,8 @@ class PairsPlace(FilteringPlace):
             return (
                 "no pair is shown · esc shows all" if self._view.filtered else "there are no pairs yet · p makes some"
             )
+        if action == "revert" and self.current is not None and not self.current.edited:
+            return not_edited(name(self.current, self._digits))
         return self.deciding_refusal(action)
 
     # Editing
@@ -189,6 +196,15 @@ class PairsPlace(FilteringPlace):
         if self.can("edit_outside") and pair is not None:
             with self.app.trying():
                 edit_outside(self.app, pair, self._edited)
+
+    def action_revert(self) -> None:
+        pair = self.current
+        if self.can("revert") and pair is not None:
+            with self.app.trying():
+                said = revert(self.app, pair, name(pair, self._digits))
+                self._wrote()
+                self._show_pair()
+                self.app.say(said)
 
     def _edited(self, pair: Pair, changed: bool) -> None:
         if changed:
@@ -205,6 +221,11 @@ class PairsPlace(FilteringPlace):
             return
         self.columns.toggle_source()
         self.call_after_refresh(self._settle)
+
+    def action_seen(self) -> None:
+        if self.can("seen"):
+            self.columns.toggle_seen()
+            self.call_after_refresh(self._settle)
 
     @on(RowList.Selected)
     def _read(self, event: RowList.Selected) -> None:

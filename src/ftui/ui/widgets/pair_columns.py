@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from ftui.store import Store
 from ftui.store.pairs import Dropped, Pair
 from ftui.ui.place import Place
 from ftui.ui.text import Row
+from ftui.ui.widgets.pair_beside import PairSides, seen_title
 from ftui.ui.widgets.pair_filter import PairFilter
-from ftui.ui.widgets.pair_pane import Beside, PairReader, SourcePane
+from ftui.ui.widgets.pair_pane import NO_PAIR, Beside, Fill, PairReader, SourcePane, pair_rows
+from ftui.ui.widgets.pair_rows import dropped_rows
 from ftui.ui.widgets.pair_title import PairTitle
-from ftui.ui.widgets.rows import RowList
+from ftui.ui.widgets.rows import RowList, entitle
+
+SOURCE = "Pair and source"
 
 
 class PairColumns(Horizontal):
@@ -52,6 +58,15 @@ class PairColumns(Horizontal):
     }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "rows('move', 1)", "down", show=False),
+        Binding("up,k", "rows('move', -1)", "up", show=False),
+        Binding("pagedown", "rows('page', 1)", "page down", show=False),
+        Binding("pageup", "rows('page', -1)", "page up", show=False),
+        Binding("home,g", "rows('jump', 0)", "first", show=False),
+        Binding("end,G", "rows('jump', -1)", "last", show=False),
+    ]
+
     def __init__(self, row: Callable[[int, int], Row]) -> None:
         super().__init__(classes="-beside")
         self.title = PairTitle()
@@ -59,7 +74,10 @@ class PairColumns(Horizontal):
         self.filter = PairFilter()
         self._reader = PairReader()
         self._source = SourcePane()
-        self._source.border_title = "Pair and source"
+        self._source.border_title = SOURCE
+        self._sides = PairSides(self, self._show_again)
+        self._pair: tuple[Pair | Dropped | None, Store, int] | None = None
+        self._seen = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="pairs-left"):
@@ -96,30 +114,81 @@ class PairColumns(Horizontal):
 
     def show_pair(self, pair: Pair | Dropped | None, store: Store, digits: int) -> None:
         """Bring what stands beside or over the list to a pair; `digits` as in `list_row`."""
+        self._pair = pair, store, digits
         if not self.pane_shown:
             return
+        seen = self._seen and isinstance(pair, Pair)
         beside = Beside()
-        if isinstance(pair, Pair):
-            record = store.records.get(pair.record) if pair.record else None
-            fact_size = len(store.pairs.fact_ids(pair.fact)) if pair.fact else 1
-            beside = Beside(record, fact_size, store.pairs.stand_ins(pair.id) if pair.stands_for else ())
-        if self._beside:
+        if isinstance(pair, Pair) and not (seen and not self.reading):
+            beside = self._sides.beside(pair, store)
+        if self._beside and not self._pane_seen:
+            entitle(self._source, SOURCE)
             self._source.show_pair(pair, beside, digits)
+        if self.reading and not seen:
+            self._reader.show_rows(("pair", pair.id if pair else None), _filling(pair, beside, digits))
+        if isinstance(pair, Pair) and seen:
+            self._sides.seen(pair, store, self._show_seen)
+        elif self._pane_seen:
+            self._source.show_seen(_filling(pair, beside, digits))
+        if self._pane_seen:
+            entitle(self._source, seen_title(self._sides.target(store)))
+
+    def _show_again(self) -> None:
+        if self._pair is not None and self.is_attached:
+            self.show_pair(*self._pair)
+
+    def _show_seen(self, what: object, fill: Fill) -> None:
         if self.reading:
-            self._reader.show_pair(pair, beside, digits)
+            self._reader.show_rows(what, fill)
+        elif self._beside:
+            self._source.show_seen(fill)
+
+    @property
+    def _pane_seen(self) -> bool:
+        """Whether the pane beside the list is for what the model will see; over the list, its text has that place."""
+        return self._seen and not self.reading
 
     def empty(self, nothing: bool) -> None:
         """Hide the source while there is no pair in the project at all."""
         self.set_class(nothing, "-empty")
 
     def toggle_source(self) -> None:
-        """Show or hide the pair and its source."""
-        self.toggle_class("-over" if self.has_class("-narrow") else "-beside")
+        """Show the pair and its source, or hide them."""
+        if self._shown and (self.reading or not self._seen):
+            self.remove_class(self._side)
+        else:
+            self.add_class(self._side)
+            self._see(self._seen and self.reading)
+
+    def toggle_seen(self) -> None:
+        """Show what the model will see in the place of the source or of the whole text, or those again."""
+        if self.reading:
+            self._see(not self._seen)
+            return
+        seen = not (self._shown and self._seen)
+        self.set_class(seen or not self.has_class("-narrow"), self._side)
+        self._see(seen)
+
+    def _see(self, seen: bool) -> None:
+        self._seen = seen
+        self._source.set_class(self._pane_seen, "-seen")
+
+    @property
+    def _side(self) -> str:
+        """The class that shows the pane at this width."""
+        return "-over" if self.has_class("-narrow") else "-beside"
+
+    @property
+    def _shown(self) -> bool:
+        return self.has_class(self._side)
 
     def read(self) -> None:
-        """Put the whole text of the pair in the place of the list."""
+        """Put the whole text of the pair in the place of the list, or all that the model will see of it."""
+        if self.has_class("-narrow") and not self._over:
+            self._seen = False
         self.remove_class("-over")
         self.add_class("-reading")
+        self._see(self._seen)
 
     def start_filter(self, words: str, where: str) -> None:
         """Open the filter's line below the list."""
@@ -136,12 +205,27 @@ class PairColumns(Horizontal):
         if not self.reading and not self._over:
             return False
         self.remove_class("-reading", "-over")
+        self._see(self._seen and not self.has_class("-narrow"))
         return True
 
     def focus_shown(self) -> None:
         """Give the focus to what is seen, so that the keys of the place work."""
         (self._source if self._over else self._reader if self.reading else self.rows).focus()
 
+    def action_rows(self, what: str, number: int) -> None:
+        """From the source pane the list is moved as from the list itself."""
+        if self.source_focused:
+            getattr(self.rows, f"action_{what}")(number)
+
     @property
     def source_focused(self) -> bool:
         return self._source.has_focus
+
+
+def _filling(pair: Pair | Dropped | None, beside: Beside, digits: int) -> Fill:
+    """The rows of the whole text."""
+    if pair is None:
+        return lambda width, most: list(NO_PAIR)
+    if isinstance(pair, Dropped):
+        return lambda width, most: dropped_rows(pair, width, most)
+    return lambda width, most: pair_rows(pair, beside, digits, width, most)

@@ -58,6 +58,18 @@ def edit_outside(app: FtuiApp, pair: Pair, done: Done) -> None:
     done(pair, True)
 
 
+def not_edited(name: str) -> str:
+    """Why an edit cannot be taken back."""
+    return f"{name} is as it was made · e edits it"
+
+
+def revert(app: FtuiApp, pair: Pair, name: str) -> str:
+    """Give a pair the messages back that it was made with; what has been done, in a sentence."""
+    if not app.store.pairs.revert(pair.id):
+        return not_edited(name)
+    return f"{name} is again as it was made · u undo"
+
+
 def _save(app: FtuiApp, pair: Pair, messages: Sequence[Mapping[str, str]]) -> None:
     from ftui.prepare import tokens
 

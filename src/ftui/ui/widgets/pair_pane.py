@@ -1,22 +1,30 @@
-"""Beside the list: where a pair comes from. Over the list: all of its text."""
+"""Beside the list: where a pair comes from, or what the model will see of it. Over the list: all of its text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 
-from ftui.store.pairs import Dropped, Pair, StandIn
+from ftui.store.pairs import Dropped, Message, Pair, StandIn
 from ftui.ui.text import Row, Span
-from ftui.ui.widgets.pair_rows import dropped_rows, flag_rows, heading, message_rows, source_rows, stand_in_rows
+from ftui.ui.widgets.pair_messages import message_rows
+from ftui.ui.widgets.pair_rows import dropped_rows, flag_rows, heading, stand_in_rows
+from ftui.ui.widgets.pair_source import source_rows
 from ftui.ui.widgets.rows import Lines
 
 _FROM: Row = (Span("from", "accent"),)
+_MORE: Row = (Span("… ", "dim"), Span("enter", "key"), Span(" shows all of it", "dim"))
+_STILL: Row = (Span("… ", "dim"), Span("enter", "key"), Span(" shows more", "dim"))
 NO_PAIR: tuple[Row, ...] = ((Span("No pair is chosen.", "dim"),),)
+
+Fill = Callable[[int, int | None], list[Row]]
+"""Gives the rows for a width, at most so many when a number is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +35,25 @@ class Beside:
         record: as `store.records.get` gives it; None when it is gone or there was none.
         fact_size: how many phrasings the pair's fact has.
         stand_ins: the near-duplicates that it stands for.
+        original: its messages before they were edited.
+        cost: what training on it costs, in a few words.
     """
 
     record: Mapping[str, Any] | None = None
     fact_size: int = 1
     stand_ins: Sequence[StandIn] = ()
+    original: Sequence[Message] | None = None
+    cost: str = ""
 
 
-def pair_rows(pair: Pair, beside: Beside, digits: int, width: int) -> list[Row]:
+def pair_rows(pair: Pair, beside: Beside, digits: int, width: int, most: int | None = None) -> list[Row]:
     """All that is to know about a pair: what it is, its messages, its source."""
-    source = source_rows(pair, beside.record, beside.fact_size, width)
-    others = stand_in_rows(pair, beside.stand_ins, width)
-    return [heading(pair, digits), *flag_rows(pair, width), (), *message_rows(pair, width), *others, _FROM, *source]
+    rows = [heading(pair, digits, beside.cost), *flag_rows(pair, width), ()]
+    rows += message_rows(pair, width, most=most, original=beside.original)
+    rows += stand_in_rows(pair, beside.stand_ins, width)
+    if most is None or len(rows) < most:
+        rows += [_FROM, *source_rows(pair, beside.record, beside.fact_size, width, most)]
+    return rows if most is None else rows[:most]
 
 
 class _Part(Lines):
@@ -50,12 +65,12 @@ class _Part(Lines):
         height = self.size.height
         shown = list(rows[:height])
         if len(rows) > height > 0:
-            shown[-1] = (Span("… ", "dim"), Span("enter", "key"), Span(" shows all of it", "dim"))
+            shown[-1] = _MORE
         self.show([*shown, *[()] * (height - len(shown))])
 
 
 class SourcePane(Vertical, can_focus=True):
-    """The pair, and below it where its answer was taken from.
+    """The pair, and below it where its answer was taken from; or what the model will see, all over.
 
     Each has its own part of the pane: a longer question does not push the source
     down, so the phrasings of one fact leave it as it is.
@@ -66,33 +81,43 @@ class SourcePane(Vertical, can_focus=True):
         height: 1fr; width: 2fr; padding: 0 1;
         & > #pair-text { height: 2fr; }
         & > #pair-from { height: 3fr; }
+        & > #pair-seen { display: none; }
+        &.-seen > #pair-text, &.-seen > #pair-from { display: none; }
+        &.-seen > #pair-seen { display: block; }
     }
     """
 
     def compose(self) -> ComposeResult:
         yield _Part(id="pair-text")
         yield _Part(id="pair-from")
+        yield _Part(id="pair-seen")
 
     def show_pair(self, pair: Pair | Dropped | None, beside: Beside, digits: int) -> None:
         """Show a pair and its source; `digits` as in `list_row`."""
         text, source = self.query_one("#pair-text", _Part), self.query_one("#pair-from", _Part)
+        width, most = text.size.width, text.size.height + 1
         if pair is None:
             text.fill(NO_PAIR)
             source.fill(())
             return
         if isinstance(pair, Dropped):
-            text.fill(dropped_rows(pair, text.size.width))
+            text.fill(dropped_rows(pair, width, most))
             source.fill(())
             return
-        width = text.size.width
-        messages = message_rows(pair, width, system=False)
+        messages = message_rows(pair, width, system=False, most=most, original=beside.original)
         others = stand_in_rows(pair, beside.stand_ins, width)
-        text.fill([heading(pair, digits), *flag_rows(pair, width), *messages, *others])
-        source.fill([_FROM, *source_rows(pair, beside.record, beside.fact_size, source.size.width)])
+        text.fill([heading(pair, digits, beside.cost), *flag_rows(pair, width), *messages, *others])
+        most = source.size.height + 1
+        source.fill([_FROM, *source_rows(pair, beside.record, beside.fact_size, source.size.width, most)])
+
+    def show_seen(self, fill: Fill) -> None:
+        """Show what the model will see."""
+        part = self.query_one("#pair-seen", _Part)
+        part.fill(fill(part.size.width, part.size.height + 1))
 
 
 class PairReader(VerticalScroll, can_focus=True):
-    """All messages of a pair and its source, to scroll through."""
+    """All of a pair, to scroll through: as far as is looked at first, `enter` shows more."""
 
     DEFAULT_CSS = """
     PairReader { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
@@ -102,23 +127,45 @@ class PairReader(VerticalScroll, can_focus=True):
         Binding("k", "scroll_up", "up", show=False),
         Binding("g", "scroll_home", "first", show=False),
         Binding("G", "scroll_end", "last", show=False),
+        Binding("enter", "more", "more", show=False),
     ]
+    FIRST: ClassVar[int] = 500
+    """Rows that are shown at once; each `enter` shows four times as many."""
 
-    _shown: int | None = None
+    _shown: object = None
+    _most = FIRST
+    _fill: Fill | None = None
+    _cut = False
 
     def compose(self) -> ComposeResult:
         yield Lines()
 
-    def show_pair(self, pair: Pair | Dropped | None, beside: Beside, digits: int) -> None:
-        """Show a pair from its beginning; the same pair again stays where it was scrolled to."""
-        width = max(self.scrollable_content_region.width, 8)
-        rows: list[Row] = list(NO_PAIR)
-        if isinstance(pair, Dropped):
-            rows = dropped_rows(pair, width)
-        elif pair is not None:
-            rows = pair_rows(pair, beside, digits, width)
-        self.query_one(Lines).show(rows)
-        identifier = pair.id if pair else None
-        if identifier != self._shown:
-            self._shown = identifier
+    def show_rows(self, what: object, fill: Fill) -> None:
+        """Show something from its beginning; the same again stays where it was scrolled to.
+
+        Args:
+            what: tells one thing from another.
+        """
+        other = what != self._shown
+        if other:
+            self._shown, self._most = what, self.FIRST
+        self._fill = fill
+        self._draw()
+        if other:
             self.scroll_home(animate=False)
+
+    def _draw(self) -> None:
+        if self._fill is None:
+            return
+        rows = self._fill(max(self.scrollable_content_region.width, 8), self._most + 1)
+        self._cut = len(rows) > self._most
+        self.query_one(Lines).show([*rows[: self._most], _STILL] if self._cut else rows)
+
+    def action_more(self) -> None:
+        if self._cut:
+            self._most *= 4
+            self._draw()
+
+    def on_click(self, event: events.Click) -> None:
+        if self._cut and event.y + self.scroll_offset.y >= self._most:
+            self.action_more()

@@ -1,0 +1,98 @@
+"""Where a pair comes from, as rows: address, how it was made, its passage marked within its record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ftui.store.pairs import Pair
+from ftui.ui import passage as passages
+from ftui.ui.flow import wrap
+from ftui.ui.text import Row, Span, cut, plain
+
+_AHEAD = 4
+"""Lines shown before the used passage: its heading is among them."""
+
+
+def source_rows(
+    pair: Pair, record: Mapping[str, Any] | None, fact_size: int, width: int, most: int | None = None
+) -> list[Row]:
+    """Address, origin and the passage that the answer was made from, marked within its record.
+
+    Args:
+        record: as `store.records.get` gives it; None when it is gone or there was none.
+        fact_size: how many phrasings the pair's fact has.
+        most: rows that are wanted; None for all.
+    """
+    rows: list[Row] = []
+    if pair.url:
+        rows.append((Span(plain(pair.url, width), "accent"),))
+    rows += [(Span(line, "dim"),) for line in wrap(_origin(pair, fact_size), width, most)]
+    passage = str(pair.origin.get("passage") or "").strip()
+    rows.append(())
+    if record is None:
+        rows += _marked("▌ ", passage, width, most)
+        if not pair.record and not passage:
+            rows.append((Span(cut("It was not made from a record.", width), "dim"),))
+        elif pair.record:
+            rows += [(), (Span(cut("Its record is not here any more.", width), "dim"),)]
+        return rows
+    if record["title"]:
+        rows += [(Span(line, "bold"),) for line in wrap(str(record["title"]), width, most)]
+    rows += _record_rows(record["data"], passage, width, most)
+    return rows
+
+
+def _origin(pair: Pair, fact_size: int) -> str:
+    """How the pair was made, on a line: template, phrasing, heading, and how often its fact is asked."""
+    parts = [str(pair.origin[key]) for key in ("template", "phrasing", "heading") if pair.origin.get(key)]
+    if fact_size > 1:
+        parts.append(f"one of {fact_size:,} phrasings")
+    return " · ".join(parts)
+
+
+def _record_rows(data: Any, passage: str, width: int, most: int | None) -> list[Row]:
+    """A record's text; lines of the used passage carry a bar, and little of what stands before it is shown."""
+    text = _text_of(data).strip()
+    place = passages.find(text, passage)
+    rows: list[Row] = []
+    if place is None:
+        if passage:
+            words = "The record does not hold the passage in these words any more:"
+            rows += [(Span(line, "dim"),) for line in wrap(words, width)]
+            rows += [*_marked("▌ ", passage, width, most), ()]
+        return rows + _beside(text, width, most)
+    before, used, after = text[: place.start].rstrip(), text[place.start : place.stop], text[place.stop :]
+    mark = "▌ "
+    if place.alike < 1:
+        mark = "≈ "
+        words = f"≈ closest passage of the record: it holds {place.alike:.0%} of the words"
+        rows += [(Span(line, "dim"),) for line in wrap(words, width)]
+    # Only the last lines are shown, so that only the last characters are looked at.
+    ahead = wrap(before[-width * _AHEAD * 2 :], width - 2)[-_AHEAD:] if before else []
+    rows += [(Span("  "), Span(line, "dim")) for line in ahead]
+    rows += _marked(mark, used, width, most)
+    return rows + _beside(after.strip("\n"), width, most)
+
+
+def _marked(mark: str, passage: str, width: int, most: int | None) -> list[Row]:
+    return [(Span(mark, "accent"), Span(line)) for line in wrap(passage, width - 2, most)] if passage else []
+
+
+def _beside(text: str, width: int, most: int | None) -> list[Row]:
+    return [(Span("  "), Span(line, "dim")) for line in wrap(text, width - 2, most)] if text else []
+
+
+def _text_of(data: Any) -> str:
+    """The text of a page, or the fields of any other record, a line each."""
+    if isinstance(data, Mapping):
+        for name in ("markdown", "text"):
+            if isinstance(data.get(name), str):
+                return str(data[name])
+        return "\n".join(f"{name}: {_value(value)}" for name, value in data.items() if value not in (None, "", [], {}))
+    return _value(data)
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -103,7 +103,7 @@ def test_what_came_before_a_running_step_cannot_be_undone(small: None) -> None:
         next(running)
         with pytest.raises(BusyError, match="being decided"):
             other.pairs.undo()
-        assert other.pairs.recovered is False, "whose process lives is left alone"
+        assert not other.pairs.cut_off, "whose process lives is left alone"
         list(running)
         assert other.pairs.undo() is not None
         assert decisions(store) == "✓" + "·" * 9

@@ -48,9 +48,14 @@ __all__ = ["ProjectSummary", "Store", "create_project", "delete_project", "list_
 
 
 class Store:
-    """Everything of one project. One per thread; `close` it or use it as a context manager."""
+    """Everything of one project. One per thread; `close` it or use it as a context manager.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        recover: bring a step over many pairs to its end, before `pairs` is used first, that was cut off by the
+            death of its process. That takes seconds where it was large: the screens do it with progress instead.
+    """
+
+    def __init__(self, name: str, *, recover: bool = True) -> None:
         folder = paths.project_dir(name)
         if not folder.exists():
             raise InputError(
@@ -59,6 +64,7 @@ class Store:
                 f"Make it: ftui projects new {name}",
             )
         self.name = name
+        self._recover = recover
         self.folder = folder
         self.data_folder = paths.project_data_dir(name)
         self.database = Database(folder / "project.db", self.data_folder / "records.db")
@@ -93,7 +99,11 @@ class Store:
     def pairs(self) -> Pairs:
         from ftui.store.pairs import Pairs
 
-        return Pairs(self.database)
+        pairs = Pairs(self.database)
+        if self._recover:
+            for _ in pairs.recovering():
+                pass
+        return pairs
 
     @cached_property
     def versions(self) -> Versions:

@@ -109,26 +109,38 @@ class Bulk:
         with _Working(self, step.batch):
             yield from self._go_on(step.batch, step.size)
 
-    def recover(self) -> bool:
-        """Bring a step to an end whose process is gone; whether there was one."""
+    def cut_off(self) -> bool:
+        """Whether there is a step whose process is gone, and that this one may bring to an end."""
         batch = self._journal.running()
-        if batch is None or self._lives(batch) or self._database.refused is not None:
-            return False
+        return batch is not None and not self._lives(batch) and self._database.refused is None
+
+    def recovering(self) -> Iterator[BulkProgress]:
+        """Bring a step to an end whose process is gone; nothing where there is none.
+
+        Closing the iterator brings the rest to its end first.
+        """
+        batch = self._journal.running()
+        if batch is None or not self.cut_off():
+            return
         with self._database.write() as connection:
             if self._journal.running() != batch or self._lives(batch):
-                return False
+                return
             self.claim(batch)
             connection.execute("UPDATE journal SET owner = ?, beat = ? WHERE id = ?", (_owner(), time.time(), batch))
+            size = connection.execute("SELECT size FROM journal WHERE id = ?", (batch,)).fetchone()[0]
         with _Working(self, batch):
-            self.end(batch)
-        return True
+            self._cancel(batch)
+            yield from self._go_on(batch, size)
 
     def end(self, batch: int) -> None:
         """Take a decision back that was cut off, or bring an undo or a redo to its end."""
-        with self._database.write() as connection:
-            connection.execute("UPDATE journal SET state = 6 WHERE id = ? AND state = 3", (batch,))
+        self._cancel(batch)
         for _ in self._go_on(batch, 0):
             pass
+
+    def _cancel(self, batch: int) -> None:
+        with self._database.write() as connection:
+            connection.execute("UPDATE journal SET state = 6 WHERE id = ? AND state = 3", (batch,))
 
     # Parts
 

@@ -62,13 +62,10 @@ _PAIR = (
 
 
 class Pairs:
-    """Brings a bulk step to its end first whose process was killed, which takes seconds where it was large."""
-
     def __init__(self, database: Database) -> None:
         self._database = database
         self._journal = Journal(database)
         self._bulk = Bulk(database, self._journal)
-        self.recovered = self._bulk.recover()
 
     # Counting
 
@@ -211,6 +208,15 @@ class Pairs:
             BusyError: another such step is being made.
         """
         return self._bulk.decide(ids, decision, only)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a step over many pairs was left half done by a process that was killed."""
+        return self._bulk.cut_off()
+
+    def recovering(self) -> Iterator[BulkProgress]:
+        """Bring such a step to its end, with progress: a decision is taken back, an undo or a redo finished."""
+        return self._bulk.recovering()
 
     def next_step(self, way: Way) -> Step | None:
         """What undo or redo would take, to say so or to see whether it is large."""

@@ -13,6 +13,8 @@ from ftui.ui import clock
 if TYPE_CHECKING:
     from ftui.ui.app import FtuiApp
 
+PAIRS = 3
+"""The number of the place in which pairs are reviewed."""
 AWAY_SECONDS = 60.0
 """Who comes back sooner is not told what happened."""
 
@@ -30,9 +32,13 @@ def dress(app: FtuiApp) -> tuple[str, FtuiError | None]:
 
 def warm(app: FtuiApp) -> None:
     """Import in a thread what the next keys will need; called after the first picture."""
+    modules = ["ftui.queue", "ftui.ui.screens.form"]
+    # A third of all memory, and of no use to who reviews pairs for hours.
+    if app.place is None or app.place.number != PAIRS:
+        modules.append("openai")
 
     def load() -> None:
-        for module in ("ftui.queue", "ftui.ui.screens.form", "openai"):
+        for module in modules:
             importlib.import_module(module)
 
     app.run_worker(load, thread=True, group="warm", exit_on_error=False)
@@ -67,9 +73,22 @@ def arrive(app: FtuiApp, store: Store, seen_at: float) -> None:
             app.say("while you were away: " + ", ".join(sentences))
     if app.refused is not None:
         return
+    mend(app, store)
     keep_working(store)
     if app.demo:
         start_demo(app, store)
+
+
+def mend(app: FtuiApp, store: Store) -> None:
+    """Bring to its end what another ftui was killed in: a step over many pairs. Pairs does it itself, and shows it."""
+    if (app.place is not None and app.place.number == PAIRS) or not store.pairs.cut_off:
+        return
+
+    def work() -> None:
+        with Store(store.name) as own:
+            assert own.pairs
+
+    app.run_worker(work, thread=True, group="mend", exit_on_error=False)
 
 
 def keep_working(store: Store) -> None:

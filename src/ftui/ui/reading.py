@@ -96,7 +96,7 @@ class _Attempt(Generic[T]):
         self._ended = False
 
     def run(self) -> T:
-        with Store(self._project) as store:
+        with Store(self._project, recover=False) as store:
             self._store = store
             if self._ended:
                 raise InterruptedError

@@ -42,11 +42,5 @@ def took_over(app: FtuiApp, store: Store) -> None:
     app.say("the other ftui has ended · this one writes now")
     if app.place is not None:
         app.place.refresh_view()
-    app.run_worker(lambda: _mend(store.name), thread=True, group="mend", exit_on_error=False)
+    arrival.mend(app, store)
     arrival.keep_working(store)
-
-
-def _mend(name: str) -> None:
-    """Bring to its end what the other one was killed in."""
-    with Store(name) as store:
-        _ = store.pairs.recovered

@@ -29,7 +29,7 @@ class Session:
         """Open `name`, made when there is no project of that name."""
         if name not in list_projects():
             create_project(name)
-        self.store = Store(name)
+        self.store = Store(name, recover=False)
         remembered = settings.state().get("projects", {}).get(name, {})
         memory: Mapping[str, Any] = remembered if isinstance(remembered, dict) else {}
         place, seen = memory.get("place"), memory.get("seen_at")

@@ -187,6 +187,17 @@ class DecidingPlace(MakingPlace):
             self.rows.update(len(self._view.ids))
             self._show_title()
 
+    def _mend(self) -> None:
+        """Bring a step to its end that was cut off by a crash, before anything else is decided on many pairs."""
+
+        def done(changed: int, stopped: bool) -> None:
+            self._wrote()
+            self._show_pair()
+            self.app.say("a step over many pairs had been cut off: it is taken back, or undone to its end")
+
+        if not self._bulk.busy and self.app.store.pairs.cut_off:
+            self._bulk.start("mending", lambda store: store.pairs.recovering(), done)
+
     def action_stop(self) -> None:
         if self._bulk.busy:
             self._bulk.stop()

@@ -90,6 +90,7 @@ class PairsPlace(FilteringPlace):
 
     def refresh_view(self) -> None:
         pairs = self.app.store.pairs
+        self._mend()
         work = self.work
         work.look(self.app.store)
         current = (pairs.counts().total, work.latest and (work.latest.id, work.latest.state))

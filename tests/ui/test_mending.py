@@ -1,0 +1,48 @@
+"""A step over many pairs whose process was killed: the app takes it back in a thread, and says so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ftui.store.pairs import Decision
+from ui.pair_data import Review, new_pair, new_store
+
+SCRIPT = """
+from ftui.store import Store
+from ftui.store.pairs import Decision
+
+with Store('lumora') as store:
+    for progress in store.pairs.deciding(store.pairs.ids(), Decision.REJECTED):
+        print(progress.done, flush=True)
+        input()
+"""
+
+
+def reject_half() -> None:
+    """Begin a step over all pairs in another process, and kill it after its first transaction."""
+    command = [sys.executable, "-c", SCRIPT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+
+
+async def test_the_app_takes_a_step_back_that_another_process_died_in(ui_home: Path) -> None:
+    with new_store() as store:
+        with store.pairs.replacing() as replacing:
+            for start in range(0, 10_000, 2000):
+                replacing.put([new_pair(f"Question {number}?", "Yes.") for number in range(start, start + 2000)])
+        store.pairs.decide([1], Decision.ACCEPTED)
+        reject_half()
+        assert store.pairs.counts().rejected == 2000
+        assert store.pairs.cut_off, "half done, and nobody is at work on it"
+        async with Review() as review:
+            await review.until(lambda: "had been cut off" in review.bottom)
+            counts = store.pairs.counts()
+            assert (counts.accepted, counts.rejected) == (1, 0)
+            await review.press("u")
+            assert "undone: accepted 00001" in review.bottom
+        assert not store.pairs.cut_off

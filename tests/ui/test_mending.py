@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ftui import settings
 from ftui.store.pairs import Decision
 from ui.pair_data import Review, new_pair, new_store
 
 SCRIPT = """
 from ftui.store import Store
+from ftui import settings
 from ftui.store.pairs import Decision
 
 with Store('lumora') as store:
@@ -39,6 +41,7 @@ async def test_the_app_takes_a_step_back_that_another_process_died_in(ui_home: P
         reject_half()
         assert store.pairs.counts().rejected == 2000
         assert store.pairs.cut_off, "half done, and nobody is at work on it"
+        settings.save_state(project="lumora", projects={"lumora": {"place": 3}})
         async with Review() as review:
             await review.until(lambda: "had been cut off" in review.bottom)
             counts = store.pairs.counts()

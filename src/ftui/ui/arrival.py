@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PAIRS = 3
 """The number of the place in which pairs are reviewed."""
+MENDED = "a step over many pairs had been cut off: it is taken back, or undone to its end"
 AWAY_SECONDS = 60.0
 """Who comes back sooner is not told what happened."""
 
@@ -85,8 +86,10 @@ def mend(app: FtuiApp, store: Store) -> None:
         return
 
     def work() -> None:
-        with Store(store.name) as own:
-            assert own.pairs
+        with Store(store.name, recover=False) as own:
+            for _ in own.pairs.recovering():
+                pass
+        app.call_later(app.say, MENDED)
 
     app.run_worker(work, thread=True, group="mend", exit_on_error=False)
 

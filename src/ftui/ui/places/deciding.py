@@ -9,6 +9,7 @@ from ftui.store.filters import Filter, Term
 from ftui.store.journal import Way
 from ftui.store.pairs import AT_ONCE, Decision, Pair, Step
 from ftui.ui import clock
+from ftui.ui.arrival import MENDED
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row, plural
 from ftui.ui.widgets.pair_bulk import BulkWork
@@ -193,7 +194,7 @@ class DecidingPlace(MakingPlace):
         def done(changed: int, stopped: bool) -> None:
             self._wrote()
             self._show_pair()
-            self.app.say("a step over many pairs had been cut off: it is taken back, or undone to its end")
+            self.app.say(MENDED)
 
         if not self._bulk.busy and self.app.store.pairs.cut_off:
             self._bulk.start("mending", lambda store: store.pairs.recovering(), done)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any, NamedTuple
 
-from ftui.prepare import fields, ready, replay, template
-from ftui.prepare.check import checked
+from ftui.prepare import crew, rendering, replay, template
 from ftui.prepare.cleaner import Cleaner
-from ftui.prepare.dedupe import Made, Seen, Step, without_near
-from ftui.prepare.mixture import LEFT_OUT, Weights, mix
+from ftui.prepare.dedupe import Made, Packed, Seen, Step, pack, unpack, without_near
+from ftui.prepare.making import Item, Making
+from ftui.prepare.mixture import Weights, mix
 from ftui.prepare.pair import Dropped, Pair, last_text
 from ftui.prepare.recipe import Recipe
-from ftui.prepare.ruling import Ruling
 from ftui.prepare.template import Written, nothing_written
 
-__all__ = ["Cleaner", "Dropped", "Pair", "Recipe", "Step", "prepare", "prepare_in_steps"]
+__all__ = ["Cleaner", "Dropped", "Pair", "Recipe", "Step", "prepare", "prepare_all", "prepare_in_steps"]
+
+Records = Iterable[Mapping[str, Any]]
+LEARNING = "looking for what a site repeats"
+NOT_NEEDED = "not needed for the mixture"
+"""Why a general record is in no pair: there are enough without it."""
 
 
 def prepare(
-    records: Iterable[Mapping[str, Any]],
+    records: Records,
     recipe: Recipe,
-    general: Iterable[Mapping[str, Any]] = (),
+    general: Records = (),
     *,
     sources: Mapping[int, str] | None = None,
     written: Written = nothing_written,
@@ -30,8 +35,8 @@ def prepare(
 ) -> Iterator[Pair | Dropped]:
     """Make pairs of records.
 
-    Of every record of `records` something comes out: at least one pair, or exactly one `Dropped`
-    of scope "record". What else of a record did not become a pair is a `Dropped` of
+    Of every record something comes out: at least one pair, or exactly one `Dropped` of scope
+    "record". What else of a record did not become a pair is a `Dropped` of
     scope "part". The general pairs come last. Where the recipe looks for near-duplicates, all
     records are read before the first pair comes.
 
@@ -47,15 +52,14 @@ def prepare(
     Raises:
         InputError: a template of the recipe's own that cannot be used.
     """
-    for item in prepare_in_steps(records, recipe, general, sources=sources, written=written, cleaner=cleaner, every=0):
-        if not isinstance(item, Step):
-            yield item
+    steps = prepare_in_steps(records, recipe, general, sources=sources, written=written, cleaner=cleaner)
+    return (item for item in steps if not isinstance(item, Step))
 
 
 def prepare_in_steps(
-    records: Iterable[Mapping[str, Any]],
+    records: Records,
     recipe: Recipe,
-    general: Iterable[Mapping[str, Any]] = (),
+    general: Records = (),
     *,
     sources: Mapping[int, str] | None = None,
     written: Written = nothing_written,
@@ -63,42 +67,151 @@ def prepare_in_steps(
     every: int = 200,
 ) -> Iterator[Pair | Dropped | Step]:
     """As `prepare`, with a `Step` after every so many records while nothing else comes yet."""
-    with template.Maker(recipe, written) as maker:
-        weights = Weights(recipe, sources or {})
-        answered = replay.answered(general, recipe, template.system_message(recipe), written)
-        finish = Finish(cleaner or Cleaner(recipe), Ruling(recipe, sources or {}))
-        yield from _in_steps(records, recipe, answered, maker, weights, finish, every)
+    with Making(recipe, sources, written, cleaner) as making:
+        packed = _packed(records, recipe, making, every)
+        yield from _settled(packed, _Mixing(recipe, general, sources or {}, written, making.finished))
+        yield from making.cleaner.rest()
 
 
-def _in_steps(
-    records: Iterable[Mapping[str, Any]],
+def prepare_all(
+    read: Callable[[], Records],
     recipe: Recipe,
-    general: Iterable[Mapping[str, Any] | Dropped],
-    maker: template.Maker,
-    weights: Weights,
-    finish: Finish,
-    every: int,
-) -> Iterator[Pair | Dropped | Step]:
+    general: Records = (),
+    *,
+    sources: Mapping[int, str] | None = None,
+    written: Written = nothing_written,
+    processes: int | None = None,
+) -> Generator[Pair | Dropped | Step, None, None]:
+    """As `prepare_in_steps`, with boilerplate left out and on several processors.
+
+    What comes is the same, and in the same order, whatever the number of processes.
+
+    Args:
+        read: gives the records, the same ones each time; asked for twice where the recipe looks
+            for boilerplate.
+        processes: that make pairs beside this one; fewer than two are none. None for what fits the
+            machine, and none for a few records.
+
+    Raises:
+        FtuiError: one of the processes was killed.
+    """
+    some = crew.processes() if processes is None else processes
+    if some > 1 and processes is None and len(list(islice(read(), crew.FEW))) < crew.FEW:
+        some = 0
+    cleaner = Cleaner(recipe)
+    if some < 2:
+        if cleaner.learns:
+            for number, record in enumerate(read(), start=1):
+                cleaner.learn(record)
+                if number % 200 == 0:
+                    yield Step(number, LEARNING)
+            cleaner.learnt()
+        yield from prepare_in_steps(read(), recipe, general, sources=sources, written=written, cleaner=cleaner)
+        return
+    names = sources or {}
+    with crew.Crew(some, recipe, names, written) as workers:
+        if cleaner.learns:
+            number = 0
+            for said in workers.said(read()):
+                cleaner.count(said)
+                number += len(said)
+                yield Step(number, LEARNING)
+            workers.recall(cleaner.learnt())
+        packed = _of_crew(workers, read(), cleaner)
+        yield from _settled(packed, _Mixing(recipe, general, names, written, workers.finished))
+    yield from cleaner.rest()
+
+
+def _packed(records: Records, recipe: Recipe, making: Making, every: int) -> Iterator[Packed]:
+    source = iter(records)
+    # One by one: who gives them may want to stop in between.
+    while made := [making.of(record) for record in islice(source, every)]:
+        yield pack(made, recipe.duplicates.near)
+
+
+def _of_crew(workers: crew.Crew, records: Records, cleaner: Cleaner) -> Iterator[Packed]:
+    broken = list[str]()
+    for batch in workers.make(records):
+        broken += batch.broken
+        rendering.check_patience(broken)
+        cleaner.note(batch.noted)
+        yield batch.packed
+
+
+class _Mixing(NamedTuple):
+    """What general pairs are made of.
+
+    Attributes:
+        finished: cleans pairs and holds them against the rules.
+    """
+
+    recipe: Recipe
+    general: Records
+    sources: Mapping[int, str]
+    written: Written
+    finished: Callable[[Iterable[Item]], Iterator[Item]]
+
+
+def _settled(packed: Iterable[Packed], mixing: _Mixing) -> Iterator[Item | Step]:
+    """What came of the records without duplicates, then the general pairs."""
     seen = Seen()
-    made = (list(_of_record(record, recipe, maker, weights, finish)) for record in records)
-    near, numbers = recipe.duplicates.near, recipe.duplicates.numbers
-    settled: Iterable[Made | Step] = without_near(made, near, numbers=numbers, every=every) if near else made
     total = 0
-    for items in settled:
+    for items in _without_near(packed, mixing.recipe):
         if isinstance(items, Step):
             yield items
             continue
         for item in _new(items, seen):
             total += isinstance(item, Pair)
             yield item
-    for item in mix(total, recipe, template.system_message(recipe), general, weights):
-        item = finish.of(item)
-        if isinstance(item, Dropped) or seen.add(item):
+    yield from _mixed(total, mixing, seen)
+
+
+def _mixed(total: int, mixing: _Mixing, seen: Seen) -> Iterator[Item]:
+    """General pairs for so many of the domain, then why the other general records are none."""
+    read, used = list[int | None](), set[int | None]()
+    lost = dict[int | None, Dropped]()
+
+    def noted() -> Iterator[Mapping[str, Any]]:
+        for record in mixing.general:
+            read.append(record.get("id"))
+            yield record
+
+    recipe, system = mixing.recipe, template.system_message(mixing.recipe)
+    answered = replay.answered(noted(), recipe, system, mixing.written)
+    for item in mixing.finished(mix(total, recipe, system, answered, Weights(recipe, mixing.sources))):
+        if isinstance(item, Pair) and seen.add(item):
+            used.add(item.record)
             yield item
-    yield from finish.cleaner.rest()
+            continue
+        if isinstance(item, Pair):
+            item = Dropped(item.record, item.url, "exact duplicate", last_text(item.messages, "user"))
+        # A question that was asked without any record is a part of none.
+        if item.record is None or item.record in lost:
+            yield replace(item, scope="part")
+        else:
+            lost[item.record] = item
+    for record in read:
+        why = lost.get(record, Dropped(record, "", NOT_NEEDED))
+        if record not in used:
+            yield replace(why, scope="record")
+        elif record in lost:
+            yield replace(why, scope="part")
 
 
-def _new(items: Made, seen: Seen) -> Iterator[Pair | Dropped]:
+def _without_near(packed: Iterable[Packed], recipe: Recipe) -> Iterator[Made | Step]:
+    near = recipe.duplicates.near
+    if near:
+        yield from without_near(packed, near, numbers=recipe.duplicates.numbers)
+        return
+    count = 0
+    for some in packed:
+        for items in unpack(some):
+            yield items
+            count += 1
+        yield Step(count)
+
+
+def _new(items: Made, seen: Seen) -> Iterator[Item]:
     """What came of one record, without the pairs that are there already."""
     pairs = 0
     dropped = list[Dropped]()
@@ -114,47 +227,3 @@ def _new(items: Made, seen: Seen) -> Iterator[Pair | Dropped]:
         first = dropped.pop(0)
         yield Dropped(first.record, first.url, first.reason, first.detail, "record")
     yield from dropped
-
-
-def _of_record(
-    record: Mapping[str, Any], recipe: Recipe, maker: template.Maker, weights: Weights, finish: Finish
-) -> Iterator[Pair | Dropped]:
-    data = record.get("data")
-    if not isinstance(data, Mapping):
-        yield Dropped(record.get("id"), str(record.get("url") or ""), "not a record", "it has no fields")
-        return
-    if problem := fields.error(data):
-        yield Dropped(record.get("id"), str(record.get("url") or ""), "error row", problem)
-        return
-    record = finish.cleaner.record(record)
-    whole = ready.make(record, recipe, (recipe.system or "").strip())
-    told = set[tuple[str, str]]()
-    for item in maker.make(record) if whole is None else [whole]:
-        if isinstance(item, Dropped):
-            yield item
-            continue
-        result = finish.of(item) if weights.uses(item) else _left_out(item)
-        # The wordings of a fact share its fate: one of them stands for all.
-        if isinstance(result, Pair) or (item.fact, result.reason) not in told:
-            yield result
-        if isinstance(result, Dropped):
-            told.add((item.fact, result.reason))
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """The last steps of a pair: cleaned, held against the file rules and against those of the recipe."""
-
-    cleaner: Cleaner
-    ruling: Ruling
-
-    def of(self, item: Pair | Dropped) -> Pair | Dropped:
-        for step in (self.cleaner.pair, checked, self.ruling.pair):
-            if isinstance(item, Dropped):
-                break
-            item = step(item)
-        return item
-
-
-def _left_out(pair: Pair) -> Dropped:
-    return Dropped(pair.record, pair.url, LEFT_OUT, last_text(pair.messages, "user"))

@@ -1,18 +1,20 @@
 """What stands on many pages of a site and says nothing about any of them.
 
-Two passes over the records: `Boilerplate.add` counts, `Boilerplate.strip` leaves out. A
-passage is a line or a sentence. Short ones are left out only where several in a row
-repeat at the top or the end of a page, as menus do: "Colour: black" may stand on every
-second page and is a fact all the same. A section that repeats as a whole, its heading
-included, is a fact that is told on many pages: the first page keeps it.
+Two passes over the records: `Boilerplate.add` counts, `Boilerplate.strip` leaves out, and what
+it leaves out hangs on nothing but what was counted. A passage is a line or a sentence. Short
+ones are left out only where several in a row repeat at the top or the end of a page, as menus
+do: "Colour: black" may stand on every second page and is a fact all the same. A section that
+repeats as a whole, its heading included, is a fact that is told on many pages: the first page
+keeps it.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
 
 FIELDS = ("markdown", "description", "about", "text", "body", "content")
 """The running texts of a record; nothing else of it is counted or changed."""
@@ -23,6 +25,26 @@ _MENU = 3
 _COUNTED = 300_000
 _NAMED = 50
 _END = re.compile(r"[.!?…]\s+|[。！？।؟]")
+
+
+class Said(NamedTuple):
+    """What one page says, in hashes, which are the same in this process and its forks alone.
+
+    Attributes:
+        page: id of the record.
+        sections: that have a heading, each as a whole.
+    """
+
+    site: str
+    page: Any
+    passages: frozenset[int]
+    sections: frozenset[int]
+
+
+Learnt = tuple[dict[int, int], dict[int, Any], dict[str, int]]
+"""What was counted, as far as it matters."""
+Noted = tuple[str, tuple[str, int]]
+"""A passage that was left out, its site, and on how many pages it stands."""
 
 
 class Boilerplate:
@@ -43,21 +65,46 @@ class Boilerplate:
         self._most = counted
         self._counts: dict[int, int] = {}
         self._pages: dict[str, int] = {}
-        self._told: set[int] = set()
+        self._tellers: dict[int, Any] = {}
         self._left_out: dict[str, tuple[str, int]] = {}
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Count the passages of one record; each is counted once a page."""
+        if (said := self.said(record)) is not None:
+            self.count(said)
+
+    def said(self, record: Mapping[str, Any]) -> Said | None:
+        """What there is to count of one record, None for nothing. Nothing is counted yet."""
         texts = _texts(record, self._tidy)
         if not texts:
-            return
+            return None
         site = _site(record)
-        self._pages[site] = self._pages.get(site, 0) + 1
+        passages = frozenset([hash((site, passage)) for text in texts.values() for passage in _passages(text)])
+        sections = frozenset([hash((site, *each)) for text in texts.values() for each in _whole_sections(text)])
+        return Said(site, record.get("id"), passages, sections)
+
+    def count(self, said: Said) -> None:
+        """Count what one record says."""
+        self._pages[said.site] = self._pages.get(said.site, 0) + 1
         counts = self._counts
-        for key in {hash((site, passage)) for text in texts.values() for passage in _passages(text)}:
+        for key in said.passages:
             counts[key] = counts.get(key, 0) + 1
+        for key in said.sections:
+            counts[key] = counts.get(key, 0) + 1
+            self._tellers.setdefault(key, said.page)
         if len(counts) > self._most:
             self._forget()
+
+    def settle(self) -> Learnt:
+        """Everything has been counted: what stands on too few pages to matter is forgotten. Gives the rest."""
+        self._counts = {key: count for key, count in self._counts.items() if count >= LEAST_PAGES}
+        self._tellers = {key: page for key, page in self._tellers.items() if key in self._counts}
+        self._pages = {site: pages for site, pages in self._pages.items() if pages >= LEAST_PAGES}
+        return self._counts, self._tellers, self._pages
+
+    def recall(self, learnt: Learnt) -> None:
+        """Know what another one has counted."""
+        self._counts, self._tellers, self._pages = learnt
 
     def strip(self, record: Mapping[str, Any]) -> dict[str, str]:
         """The running texts of a record that change, without what is boilerplate.
@@ -69,9 +116,9 @@ class Boilerplate:
         least = max(LEAST_PAGES, math.ceil(self._share * self._pages.get(site, 0)))
         if self._pages.get(site, 0) < LEAST_PAGES:
             return {}
-        changed = {}
+        changed, told = dict[str, str](), set[int]()
         for name, text in _texts(record, self._tidy).items():
-            shorter = self._shorter(site, text, least)
+            shorter = self._shorter(site, text, least, record.get("id"), told)
             if shorter != text and any(not line.startswith("#") for line in shorter.split("\n") if line.strip()):
                 changed[name] = shorter
         return changed
@@ -81,34 +128,46 @@ class Boilerplate:
         for passage, (site, pages) in self._left_out.items():
             yield site, passage, pages
 
+    def noted(self, after: int = 0) -> list[Noted]:
+        """What `left_out` tells beyond the first `after`, to be handed to `note` elsewhere."""
+        return list(islice(self._left_out.items(), after, None))
+
+    def note(self, noted: Iterable[Noted]) -> None:
+        """Take over what another one has left out."""
+        for passage, where in noted:
+            if len(self._left_out) < _NAMED:
+                self._left_out.setdefault(passage, where)
+
     def _forget(self) -> None:
         least = 2
         while len(self._counts) > self._most // 2:
             self._counts = {key: count for key, count in self._counts.items() if count >= least}
             least *= 2
+        self._tellers = {key: page for key, page in self._tellers.items() if key in self._counts}
 
     def _repeats(self, site: str, passage: str, least: int) -> bool:
         return self._counts.get(hash((site, passage)), 0) >= least
 
-    def _shorter(self, site: str, text: str, least: int) -> str:
+    def _shorter(self, site: str, text: str, least: int, page: Any, told: set[int]) -> str:
         lines = text.split("\n")
         if len(lines) == 1:
             return self._without_sentences(site, text, least)
         kept = list[str]()
         for heading, body in _sections(lines):
-            kept += self._section(site, heading, body, least)
+            whole = _whole(heading, body)
+            if not whole or not all(self._repeats(site, line, least) for line in whole):
+                kept += self._section(site, heading, body, least)
+                continue
+            key = hash((site, *whole))
+            if key in told or self._tellers.get(key, page) != page:
+                self._note(site, f"{whole[0]} {whole[1]}", whole[0])
+            else:
+                told.add(key)
+                kept += [heading, *body]
         return "\n".join(kept)
 
     def _section(self, site: str, heading: str, body: list[str], least: int) -> list[str]:
         """The lines of a section that stay."""
-        said = [line.strip() for line in body if line.strip()]
-        if heading and said and all(self._repeats(site, line, least) for line in (heading.strip(), *said)):
-            key = hash((site, heading, *said))
-            if key in self._told:
-                self._note(site, f"{heading.strip()} {said[0]}", heading.strip())
-                return []
-            self._told.add(key)
-            return [heading, *body]
         menu = self._menu(site, body, least)
         kept = [heading] if heading else []
         for place, line in enumerate(body):
@@ -192,6 +251,19 @@ def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
         else:
             body.append(line)
     yield heading, body
+
+
+def _whole_sections(text: str) -> Iterator[list[str]]:
+    if "#" in text and "\n" in text:
+        for heading, body in _sections(text.split("\n")):
+            if whole := _whole(heading, body):
+                yield whole
+
+
+def _whole(heading: str, body: list[str]) -> list[str]:
+    """The heading and the lines of a section, [] where it has not both."""
+    said = [line.strip() for line in body if line.strip()] if heading else []
+    return [heading.strip(), *said] if said else []
 
 
 def _is_long(passage: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 from ftui.prepare import flags, language, mojibake, personal, residue
-from ftui.prepare.boilerplate import Boilerplate
+from ftui.prepare.boilerplate import Boilerplate, Learnt, Noted, Said
 from ftui.prepare.pair import Dropped, Message, Pair, last_text
 from ftui.prepare.recipe import STYLE, SUMMARY, Recipe
 
@@ -44,13 +44,45 @@ class Cleaner:
 
     def learn(self, record: Mapping[str, Any]) -> None:
         """See one record in the first pass."""
-        if self.learns and not _is_conversation(record.get("data")):
-            if self._boilerplate is None:
-                self._boilerplate = Boilerplate(self._settings.boilerplate, self._mend)
-            self._boilerplate.add(record)
+        if self.learns:
+            self.count([self.said(record)])
+
+    def said(self, record: Mapping[str, Any]) -> Said | None:
+        """What `count` wants to know of one record, None for nothing."""
+        return None if _is_conversation(record.get("data")) else self._counting().said(record)
+
+    def count(self, said: Sequence[Said | None]) -> None:
+        """See some records in the first pass by what `said` tells of them."""
+        counting = self._counting()
+        for each in said:
+            if each is not None:
+                counting.count(each)
+
+    def learnt(self) -> Learnt:
+        """After the first pass: all that the second one needs to know of it."""
+        return self._counting().settle()
+
+    def recall(self, learnt: Learnt) -> None:
+        """Know what another one, of this process or of one that has forked from it, has learnt."""
+        self._counting().recall(learnt)
+
+    def noted(self, after: int = 0) -> list[Noted]:
+        """What `rest` tells beyond the first `after` passages, to be handed to `note` elsewhere."""
+        return self._boilerplate.noted(after) if self._boilerplate is not None else []
+
+    def note(self, noted: Iterable[Noted]) -> None:
+        """Take over what another one has left out."""
+        self._counting().note(noted)
+
+    def _counting(self) -> Boilerplate:
+        if self._boilerplate is None:
+            self._boilerplate = Boilerplate(self._settings.boilerplate, self._mend)
+        return self._boilerplate
 
     def record(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """A record with clean texts: itself where there is nothing to do. A conversation stays as it is."""
+        # What the record before said has no part in what comes of this one.
+        self._judged = ("", language.Judgement(True))
         data = record.get("data")
         if not isinstance(data, Mapping) or _is_conversation(data):
             return record

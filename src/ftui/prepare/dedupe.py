@@ -5,12 +5,12 @@ from __future__ import annotations
 import pickle
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from ftui.prepare.near import Index, Near
+from ftui.prepare.near import Index, Near, Signed, sign
 from ftui.prepare.pair import Dropped, Pair, StandIn, text_of
 
 Made = list[Pair | Dropped]
@@ -19,35 +19,109 @@ Made = list[Pair | Dropped]
 NAMED = 20
 """Stand-ins of a pair that are listed one by one; the others are counted."""
 
-_DIGEST_BYTES = 12
+_LONGEST = (1 << 24) - 1
+_EMPTY = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A sign of life: `records` were looked at so far, and nothing is decided on them yet."""
+    """A sign of life: `records` were looked at so far, and nothing is decided on them yet.
+
+    Attributes:
+        doing: what is being done, for a person.
+    """
 
     records: int
+    doing: str = "making pairs"
+
+
+class Packed(NamedTuple):
+    """What came of some records, as it goes from process to process and into a file.
+
+    Attributes:
+        made: the items of each record, one after the other.
+        sizes: bytes of each record in `made`, 4 bytes each.
+        facts: how many facts each record has, 4 bytes each; empty where nobody asks for near-duplicates.
+        ranks: of each fact, 8 bytes; the smaller, the better.
+        signed: the texts of the facts.
+    """
+
+    made: bytes
+    sizes: bytes
+    facts: bytes = b""
+    ranks: bytes = b""
+    signed: Signed | None = None
+
+
+def pack(made: Sequence[Made], near: float) -> Packed:
+    """Args:
+    near: as in `without_near`; 0 where all facts stay.
+    """
+    blobs = [pickle.dumps(items, pickle.HIGHEST_PROTOCOL) for items in made]
+    sizes = array("I", map(len, blobs)).tobytes()
+    if not near:
+        return Packed(b"".join(blobs), sizes)
+    facts, ranks, texts = array("I"), array("Q"), list[str]()
+    for items in made:
+        groups = _by_fact(items)
+        facts.append(len(groups))
+        for pairs in groups:
+            leader = _leader(pairs)
+            ranks.append(_rank(leader))
+            texts.append(_text(leader))
+    return Packed(b"".join(blobs), sizes, facts.tobytes(), ranks.tobytes(), sign(texts, near))
+
+
+def unpack(packed: Packed) -> Iterator[Made]:
+    """What came of each record, once more."""
+    start = 0
+    for size in memoryview(packed.sizes).cast("I"):
+        # What is read was written by this program a moment ago, where nobody else could.
+        yield pickle.loads(packed.made[start : start + size])
+        start += size
 
 
 class Seen:
-    """Remembers pairs by the start of their digest: about 100 bytes each, and no two of 10^9 are mixed up."""
+    """Remembers pairs by 96 bits of their digest, in 24 to 48 bytes each; no two of 10^9 are mixed up."""
 
     def __init__(self) -> None:
-        self._digests: set[bytes] = set()
+        self._count = 0
+        # Two numbers a place; a pair is where its digest says, or in the next place that is free.
+        self._places = array("Q", bytes(16 * _EMPTY))
 
     def add(self, pair: Pair) -> bool:
         """Whether `pair` is new; it is not the next time."""
-        digest = bytes.fromhex(pair.digest[: 2 * _DIGEST_BYTES])
-        if digest in self._digests:
+        first, second = int(pair.digest[:16], 16) or 1, int(pair.digest[16:24], 16)
+        if not self._put(self._places, first, second):
             return False
-        self._digests.add(digest)
+        self._count += 1
+        if self._count * 6 > len(self._places) // 2 * 4:
+            self._grow()
         return True
 
+    @staticmethod
+    def _put(places: array[int], first: int, second: int) -> bool:
+        mask = len(places) - 1
+        place = 2 * first & mask
+        while there := places[place]:
+            if there == first and places[place + 1] == second:
+                return False
+            place = place + 2 & mask
+        places[place], places[place + 1] = first, second
+        return True
 
-def without_near(made: Iterable[Made], threshold: float, *, numbers: bool, every: int = 0) -> Iterator[Made | Step]:
+    def _grow(self) -> None:
+        places = array("Q", bytes(16 * len(self._places)))
+        for place in range(0, len(self._places), 2):
+            if first := self._places[place]:
+                self._put(places, first, self._places[place + 1])
+        self._places = places
+
+
+def without_near(packed: Iterable[Packed], threshold: float, *, numbers: bool) -> Iterator[Made | Step]:
     """What came of each record, without the facts that nearly say what a better one says.
 
-    All of `made` is looked at before the first of it is given on; meanwhile it lies in a file
+    Everything is looked at before the first of it is given on; meanwhile it lies in a file
     that has no name. A fact is compared with other facts, never with its own wordings. The one
     with fewer flags stays, then the one with the longer answer. Its pairs name those it stands
     for; of the others each is a `Dropped`. The same fact from another record is named as well,
@@ -55,15 +129,14 @@ def without_near(made: Iterable[Made], threshold: float, *, numbers: bool, every
 
     Args:
         threshold: share of three-word runs in common from which on two facts are near, 0 to 1.
+            What is packed was packed with the same one.
         numbers: whether facts may be near that hold other numbers.
-        every: give a `Step` after so many records of the first look; 0 for none.
     """
     with tempfile.TemporaryFile() as file, closing(Index(threshold, numbers=numbers)) as index:
         facts = _Facts(file, index)
-        for count, items in enumerate(made, start=1):
-            facts.add(items)
-            if every and count % every == 0:
-                yield Step(count)
+        for some in packed:
+            facts.add(some)
+            yield Step(facts.records)
         yield from facts.settled()
 
 
@@ -73,43 +146,52 @@ class _Facts:
     def __init__(self, file: BinaryIO, index: Index) -> None:
         self._file = file
         self._index = index
-        self._starts = array("Q")  # of each record in the file
+        self._starts = array("Q", [0])  # of each record in the file, and the end
         self._records, self._places = array("I"), array("I")  # of each fact: its record, and which of it
-        self._quality, self._content = array("Q"), array("Q")
+        self._ranks = array("Q")
         self._loaded: tuple[int, Made] = (-1, [])
 
-    def add(self, items: Made) -> None:
-        self._starts.append(self._file.tell())
-        pickle.dump(items, self._file, pickle.HIGHEST_PROTOCOL)
-        for place, pairs in enumerate(_by_fact(items)):
-            self._records.append(len(self._starts) - 1)
-            self._places.append(place)
-            leader = _leader(pairs)
-            answer = sum(len(text_of(each)) for each in leader.messages if each["role"] == "assistant")
-            self._quality.append(min(len(leader.flags), 255) << 32 | (0xFFFFFFFF - min(answer, 0xFFFFFFFF)))
-            self._content.append(int(leader.digest[:16], 16))
-            self._index.add(_text(leader))
+    @property
+    def records(self) -> int:
+        return len(self._starts) - 1
 
-    def settled(self) -> Iterator[Made]:
-        # Sorted twice, since keys of two values would take as much room as all the rest.
-        order = sorted(range(len(self._records)), key=self._content.__getitem__)
-        order.sort(key=self._quality.__getitem__)
+    def add(self, packed: Packed) -> None:
+        assert packed.signed is not None
+        self._file.write(packed.made)
+        end = self._starts[-1]
+        for record, facts in enumerate(memoryview(packed.facts).cast("I"), self.records):
+            for place in range(facts):
+                self._records.append(record)
+                self._places.append(place)
+        for size in memoryview(packed.sizes).cast("I"):
+            end += size
+            self._starts.append(end)
+        self._ranks.frombytes(packed.ranks)
+        self._index.extend(packed.signed)
+
+    def settled(self) -> Iterator[Made | Step]:
+        order = array("I", sorted(range(len(self._ranks)), key=self._ranks.__getitem__))
+        self._ranks = array("Q")
         count = array("I", bytes(4 * len(order)))
         named = dict[int, list[Near]]()
         gone = dict[int, Near]()
-        for near in self._index.find(order, lambda fact: _text(self._leader(fact))):
+        for near in self._index.find_in_steps(order, lambda fact: _text(self._leader(fact))):
+            if near is None:
+                yield Step(self.records, "looking for near-duplicates")
+                continue
             if self._leader(near.text).fact != self._leader(near.kept).fact:
                 gone[near.text] = near
             count[near.kept] += 1
             if count[near.kept] <= NAMED:
                 named.setdefault(near.kept, []).append(near)
         fact = 0
-        for record in range(len(self._starts)):
+        for record in range(self.records):
             items = self._load(record)
-            facts = len(_by_fact(items))
-            if any(number in gone or count[number] for number in range(fact, fact + facts)):
-                items = list(self._changed(items, fact, gone, count, named))
-            fact += facts
+            first = fact
+            while fact < len(self._records) and self._records[fact] == record:
+                fact += 1
+            if any(number in gone or count[number] for number in range(first, fact)):
+                items = list(self._changed(items, first, gone, count, named))
             yield items
 
     def _changed(
@@ -144,9 +226,10 @@ class _Facts:
 
     def _load(self, record: int) -> Made:
         if self._loaded[0] != record:
-            self._file.seek(self._starts[record])
-            # What is read was written here a moment ago, into a file that nobody else can open.
-            self._loaded = record, pickle.load(self._file)
+            start, end = self._starts[record], self._starts[record + 1]
+            self._file.seek(start)
+            # What is read was written by this program a moment ago, into a file that nobody else can open.
+            self._loaded = record, pickle.loads(self._file.read(end - start))
         return self._loaded[1]
 
 
@@ -157,6 +240,12 @@ def _by_fact(items: Made) -> list[list[Pair]]:
         if isinstance(item, Pair):
             facts.setdefault(item.fact, []).append(item)
     return list(facts.values())
+
+
+def _rank(pair: Pair) -> int:
+    """Fewer flags are better, then a longer answer; the rest is chance, but the same each time."""
+    answer = sum(len(text_of(each)) for each in pair.messages if each["role"] == "assistant")
+    return min(len(pair.flags), 255) << 56 | (_LONGEST - min(answer, _LONGEST)) << 32 | int(pair.digest[:8], 16)
 
 
 def _leader(pairs: list[Pair]) -> Pair:

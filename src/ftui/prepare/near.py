@@ -1,7 +1,7 @@
 """Texts that say nearly the same, among very many, in little memory.
 
 MinHash finds candidates, the words themselves decide. What is kept for each text
-is a few dozen bytes of band hashes; texts and signatures lie in a file that has no
+is a few dozen bytes of band hashes; texts and signatures lie in files that have no
 name. The better of two stays: texts are gone through from the best to the worst, and
 one that is near a text that stayed is left out for it. So it does not matter
 in which order the texts came.
@@ -13,7 +13,7 @@ import re
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from operator import eq
 from typing import NamedTuple
 
@@ -21,9 +21,9 @@ _SLOTS = 64
 _SEED = 1
 _SURE = 0.999
 _BATCH = 256
-_INDEX_BITS = 28
-_INDEX = (1 << _INDEX_BITS) - 1
-_HASH = (1 << (64 - _INDEX_BITS)) - 1
+_KEY = (1 << 32) - 1
+_NUMBER_BITS = 28
+"""Of a text's number: so many texts can be told apart."""
 # Below the threshold by more than three standard deviations of the estimate.
 _SLACK = 0.2
 _TRIED = 12
@@ -31,7 +31,7 @@ _TRIED = 12
 _WORD = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|\w+")
 # The same for ASCII, six times as fast: all that is in no word becomes a space.
 _ASCII = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
-_NUMBER = re.compile(r"\d+")
+_FIGURES = re.compile(r"\d+")
 
 
 class Near(NamedTuple):
@@ -40,6 +40,40 @@ class Near(NamedTuple):
     text: int
     kept: int
     similarity: float
+
+
+class Signed(NamedTuple):
+    """What is kept of some texts, made by `sign` in whatever process.
+
+    Attributes:
+        texts: how many they are.
+        signatures: a byte a slot.
+        bands: the keys of each band, 4 bytes a text; 0 for a text without words.
+    """
+
+    texts: int
+    signatures: bytes
+    bands: tuple[bytes, ...]
+
+
+def sign(texts: Sequence[str], threshold: float) -> Signed:
+    """Work out what an `Index` of the same threshold keeps of some texts."""
+    from rensa import RMinHash
+
+    words = list(map(runs, texts))
+    rows = _rows(threshold)
+    signatures = list[bytes]()
+    keys = [array("I") for _ in range(_SLOTS // rows)]
+    for said, slots in zip(words, RMinHash.digests_from_token_sets(words, _SLOTS, _SEED), strict=True):
+        signatures.append(array("I", slots).tobytes()[::4])
+        if not said:
+            for band in keys:
+                band.append(0)
+            continue
+        columns = [slots[column::rows] for column in range(rows)]
+        for band, key in zip(keys, map(hash, zip(*columns, strict=False)), strict=False):
+            band.append(key & _KEY or 1)
+    return Signed(len(texts), b"".join(signatures), tuple(band.tobytes() for band in keys))
 
 
 class Index:
@@ -53,37 +87,52 @@ class Index:
     def __init__(self, threshold: float, *, numbers: bool = False) -> None:
         self._threshold = threshold
         self._numbers = numbers
-        self._rows = _rows(threshold)
-        self._bands = [array("Q") for _ in range(_SLOTS // self._rows)]
+        self._bands = [array("I") for _ in range(_SLOTS // _rows(threshold))]
         self._signatures = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the index)
-        self._waiting = list[list[str]]()
+        self._waiting = list[str]()
         self._count = 0
 
     def __len__(self) -> int:
-        return self._count
+        return self._count + len(self._waiting)
 
     def add(self, text: str) -> int:
         """One more text; gives its number, from 0."""
-        self._waiting.append(runs(text))
-        self._count += 1
+        self._waiting.append(text)
+        number = len(self) - 1
         if len(self._waiting) >= _BATCH:
-            self._hash()
-        return self._count - 1
+            self._sign()
+        return number
+
+    def extend(self, signed: Signed) -> None:
+        """Some more texts, which have the next numbers."""
+        self._sign()
+        self._signatures.write(signed.signatures)
+        for band, keys in zip(self._bands, signed.bands, strict=True):
+            band.frombytes(keys)
+        self._count += signed.texts
 
     def find(self, order: Sequence[int], text: Callable[[int], str]) -> Iterator[Near]:
-        """The texts to leave out, each with the better one that stays for it.
+        """The texts to leave out, each with the better one that stays for it. See `find_in_steps`."""
+        return (near for near in self.find_in_steps(order, text) if near is not None)
+
+    def find_in_steps(self, order: Sequence[int], text: Callable[[int], str]) -> Iterator[Near | None]:
+        """The texts to leave out, each with the better one that stays for it; None every now and then.
 
         Args:
             order: all numbers, the best text first.
             text: gives a text again by its number.
         """
-        self._hash()
+        self._sign()
         rank = array("I", bytes(4 * self._count))
         for place, number in enumerate(order):
             rank[number] = place
         stays = array("i", b"\xff" * 4 * self._count)  # of the worse ones: which stays for it
-        edges = self._edges(rank)
-        start = 0
+        edges = array("Q")
+        for some in self._edges(rank):
+            edges += some
+            yield None
+        edges = _unique(edges)
+        start, looked = 0, 0
         while start < len(edges):
             place, end = edges[start] >> 32, start
             while end < len(edges) and edges[end] >> 32 == place:
@@ -102,12 +151,18 @@ class Index:
             if found:
                 stays[number] = found.kept
                 yield found
+            if end - looked >= _BATCH:
+                looked = end
+                yield None
             start = end
 
     def links(self, text: Callable[[int], str]) -> Iterator[tuple[int, int]]:
         """Pairs of texts that are near each other; of a group of them enough to hold it together."""
-        self._hash()
-        for edge in self._edges(array("I", range(self._count))):
+        self._sign()
+        edges = array("Q")
+        for some in self._edges(array("I", range(self._count))):
+            edges += some
+        for edge in _unique(edges):
             one, other = edge >> 32, edge & 0xFFFFFFFF
             if self._alike(one, other, text) >= self._threshold:
                 yield one, other
@@ -115,48 +170,31 @@ class Index:
     def close(self) -> None:
         self._signatures.close()
 
-    def _hash(self) -> None:
-        from rensa import RMinHash
+    def _sign(self) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self.extend(sign(waiting, self._threshold))
 
-        if not self._waiting:
-            return
-        first = self._count - len(self._waiting)
-        for number, slots in enumerate(RMinHash.digests_from_token_sets(self._waiting, _SLOTS, _SEED), first):
-            self._signatures.write(array("I", slots).tobytes())
-            if not self._waiting[number - first]:
-                continue  # no words: near nothing
-            columns = [slots[column :: self._rows] for column in range(self._rows)]
-            for band, key in zip(self._bands, map(hash, zip(*columns, strict=False)), strict=False):
-                band.append((key & _HASH) << _INDEX_BITS | number)
-        self._waiting.clear()
-
-    def _edges(self, rank: array[int]) -> array[int]:
-        """Candidates as (worse rank << 32 | better rank), sorted; the bands are used up.
+    def _edges(self, rank: array[int]) -> Iterator[array[int]]:
+        """Candidates of each band as (worse rank << 32 | better rank); the bands are used up.
 
         In a bucket each is put beside the best of it and the next better one.
         """
-        edges = array("Q")
         best, beside = array("I", bytes(4 * self._count)), array("I", bytes(4 * self._count))
         while self._bands:
-            band = sorted(self._bands.pop())
-            bucket = list[int]()
-            for key, after in zip(band, chain(islice(band, 1, None), [-1]), strict=False):
-                if key >> _INDEX_BITS == after >> _INDEX_BITS:
-                    bucket.append(rank[key & _INDEX])
-                elif bucket:
-                    bucket.append(rank[key & _INDEX])
-                    bucket.sort()
-                    for place in range(1, len(bucket)):
-                        worse, top, next_better = bucket[place], bucket[0], bucket[place - 1]
-                        # Most are met again in the next band: 0 stands for none yet.
-                        if best[worse] != top + 1:
-                            best[worse] = top + 1
-                            edges.append(worse << 32 | top)
-                        if next_better != top and beside[worse] != next_better + 1:
-                            beside[worse] = next_better + 1
-                            edges.append(worse << 32 | next_better)
-                    bucket.clear()
-        return array("Q", sorted(set(edges)))
+            edges = array("Q")
+            for bucket in _buckets(self._bands.pop()):
+                places = sorted(rank[number] for number in bucket)
+                for place in range(1, len(places)):
+                    worse, top, next_better = places[place], places[0], places[place - 1]
+                    # Most are met again in the next band: 0 stands for none yet.
+                    if best[worse] != top + 1:
+                        best[worse] = top + 1
+                        edges.append(worse << 32 | top)
+                    if next_better != top and beside[worse] != next_better + 1:
+                        beside[worse] = next_better + 1
+                        edges.append(worse << 32 | next_better)
+            yield edges
 
     def _alike(self, one: int, other: int, text: Callable[[int], str]) -> float:
         """How near two texts are: 0 where the signatures already say that they are not."""
@@ -168,9 +206,29 @@ class Index:
             return 0.0
         return similarity(*texts)
 
-    def _signature(self, number: int) -> memoryview[int]:
-        self._signatures.seek(number * _SLOTS * 4)
-        return memoryview(self._signatures.read(_SLOTS * 4)).cast("I")
+    def _signature(self, number: int) -> bytes:
+        self._signatures.seek(number * _SLOTS)
+        return self._signatures.read(_SLOTS)
+
+
+def _buckets(keys: array[int]) -> Iterator[list[int]]:
+    """The numbers of those texts that have a key in common, without the ones that have one for themselves."""
+    ordered = sorted(key << _NUMBER_BITS | number for number, key in enumerate(keys) if key)
+    number = (1 << _NUMBER_BITS) - 1
+    bucket = list[int]()
+    for one, after in zip(ordered, islice(ordered, 1, None), strict=False):
+        if one ^ after <= number:
+            bucket = bucket or [one & number]
+            bucket.append(after & number)
+        elif bucket:
+            yield bucket
+            bucket = []
+    if bucket:
+        yield bucket
+
+
+def _unique(edges: array[int]) -> array[int]:
+    return array("Q", sorted(set(edges)))
 
 
 def runs(text: str) -> list[str]:
@@ -188,7 +246,7 @@ def similarity(one: str, other: str) -> float:
 
 
 def _numbers(text: str) -> list[str]:
-    return sorted(set(_NUMBER.findall(text)))
+    return sorted(set(_FIGURES.findall(text)))
 
 
 def _rows(threshold: float) -> int:

@@ -53,6 +53,7 @@ class Pair:
         flags: name of what a person should look at -> the reason in a few words.
         stands_for: near-duplicates of its fact that were left out for it.
         stand_ins: the first of those, by name.
+        counted: `tokens`, once they were asked for.
         digest: SHA-256 of the messages.
     """
 
@@ -66,6 +67,7 @@ class Pair:
     flags: Mapping[str, str] = field(default_factory=dict)
     stands_for: int = 0
     stand_ins: tuple[StandIn, ...] = ()
+    counted: int | None = field(default=None, compare=False, repr=False)
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +80,9 @@ class Pair:
     @property
     def tokens(self) -> int:
         """Tokens of the whole conversation, as OpenAI counts them."""
-        return count_messages(self.messages)
+        if self.counted is None:
+            object.__setattr__(self, "counted", count_messages(self.messages))
+        return self.counted or 0
 
 
 _NAMES = tuple(each.name for each in fields(Pair))

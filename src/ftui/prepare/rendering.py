@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,6 +39,12 @@ class NotRendered(Exception):
 
 
 class Rendering(Protocol):
+    """Attributes:
+    broken: why a record ended the process of a template, one for each that did.
+    """
+
+    broken: list[str]
+
     def __call__(self, values: Mapping[str, Any]) -> Mapping[str, str]:
         """The texts of one record, by the name of their template.
 
@@ -55,6 +61,7 @@ class BuiltIn:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._templates = {name: _compiled(text) for name, text in texts.items()}
+        self.broken = list[str]()
 
     def __call__(self, values: Mapping[str, Any]) -> Mapping[str, str]:
         return {name: template.render(values) for name, template in self._templates.items()}
@@ -70,7 +77,7 @@ class Own:
         self._texts = texts
         self._used = _names(texts)
         self._process: subprocess.Popen[bytes] | None = None
-        self._broken = 0
+        self.broken = list[str]()
 
     def __call__(self, values: Mapping[str, Any]) -> Mapping[str, str]:
         # A page's HTML need not travel for a template that speaks of the title only.
@@ -95,13 +102,8 @@ class Own:
         if answer is not None:
             return answer
         why = self._end()
-        self._broken += 1
-        if self._broken >= PATIENCE:
-            raise InputError(
-                "The template of the recipe cannot be used",
-                f"{why}, and so it did on {PATIENCE - 1} records before",
-                "Correct [messages] in the recipe",
-            )
+        self.broken.append(why)
+        check_patience(self.broken)
         return {"failed": why}
 
     def _start(self) -> None:
@@ -153,6 +155,20 @@ class Own:
         if code == -signal.SIGPROF:
             return f"it took more than {SECONDS:g} seconds"
         return f"it ended its process ({code})"
+
+
+def check_patience(broken: Sequence[str]) -> None:
+    """Give a template up that has run into a limit too often.
+
+    Raises:
+        InputError: it has.
+    """
+    if len(broken) >= PATIENCE:
+        raise InputError(
+            "The template of the recipe cannot be used",
+            f"{broken[PATIENCE - 1]}, and so it did on {PATIENCE - 1} records before",
+            "Correct [messages] in the recipe",
+        )
 
 
 def syntax(text: str) -> str:

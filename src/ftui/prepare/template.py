@@ -70,6 +70,11 @@ class Maker:
         if self._rendering is not None:
             self._rendering.close()
 
+    @property
+    def broken(self) -> Sequence[str]:
+        """Why a record ran into a limit of the recipe's own template, one for each that did."""
+        return self._rendering.broken if self._rendering is not None else ()
+
     def make(self, record: Mapping[str, Any]) -> Iterator[Pair | Dropped]:
         """The pairs of one record, and the parts of it that did not become one.
 

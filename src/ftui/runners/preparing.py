@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from ftui.events import Event, Progress, Result
@@ -22,54 +23,50 @@ PAUSE = 0.002
 async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
     from ftui import prepare
     from ftui.prepare import project
+    from ftui.prepare.tally import Tally
 
     recipe = project.load(store)
     sources = store.sources.all()
+    names = {source.id: source.name for source in sources}
     tags = {source.id: source.tag for source in sources}
-    total, read, made = store.records.count(), 0, 0
+    total, read, tally = store.records.count(), dict[str, int](), Tally()
 
     def records(tag: str) -> Iterator[dict[str, Any]]:
-        nonlocal read
+        read[tag] = 0
         for record in store.records.iterate():
             if tags.get(record["source"], "domain") == tag:
-                read += 1
+                read[tag] += 1
                 yield record
 
-    cleaner = prepare.Cleaner(recipe)
-    if cleaner.learns:
-        for number, record in enumerate(records("domain"), start=1):
-            cleaner.learn(record)
-            if number % BATCH == 0:
-                yield Progress(number, total, "records", text="looking for what a site repeats")
-                await asyncio.sleep(PAUSE)
-        read = 0
     pairs, dropped = list[NewPair](), list[NewDropped]()
-    names = {source.id: source.name for source in sources}
-    with store.pairs.replacing() as replacing:
-        written = project.written(store, recipe).get
-        steps = prepare.prepare_in_steps(
-            records("domain"), recipe, records("general"), sources=names, written=written, cleaner=cleaner
-        )
+    written = project.written(store, recipe).get
+    steps = prepare.prepare_all(
+        lambda: records("domain"), recipe, records("general"), sources=names, written=written
+    )
+    with store.pairs.replacing() as replacing, closing(steps):
         for item in steps:
             if isinstance(item, prepare.Step):
-                yield Progress(item.records, total, "records", text="looking for near-duplicates")
+                yield Progress(item.records, total, "records", text=item.doing)
                 await asyncio.sleep(PAUSE)
-            elif isinstance(item, prepare.Dropped):
+                continue
+            tally.take(item)
+            if isinstance(item, prepare.Dropped):
                 dropped.append(NewDropped(item.record, item.url, item.reason, item.detail))
             else:
                 pairs.append(_new(item))
-                made += 1
             if len(pairs) + len(dropped) >= BATCH:
                 replacing.put(pairs)
                 replacing.drop(dropped)
                 pairs, dropped = [], []
-                yield Progress(read, total, "records", text=f"{made:,} pairs")
+                yield Progress(sum(read.values()), total, "records", text=f"{tally.pairs:,} pairs")
                 await asyncio.sleep(PAUSE)
         replacing.put(pairs)
         replacing.drop(dropped)
         removed = replacing.finish()
-    yield Progress(total, total, "records", text=f"{made:,} pairs")
-    yield Result({"records": total, "made": made, "pairs": store.pairs.counts().total, "removed": removed})
+    yield Progress(total, total, "records", text=f"{tally.pairs:,} pairs")
+    yield Result(
+        {"records": sum(read.values()), **tally.as_dict(), "pairs": store.pairs.counts().total, "removed": removed}
+    )
 
 
 def _new(pair: Pair) -> NewPair:

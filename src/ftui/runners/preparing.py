@@ -40,9 +40,7 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
 
     pairs, dropped = list[NewPair](), list[NewDropped]()
     written = project.written(store, recipe).get
-    steps = prepare.prepare_all(
-        lambda: records("domain"), recipe, records("general"), sources=names, written=written
-    )
+    steps = prepare.prepare_all(lambda: records("domain"), recipe, records("general"), sources=names, written=written)
     with store.pairs.replacing() as replacing, closing(steps):
         for item in steps:
             if isinstance(item, prepare.Step):

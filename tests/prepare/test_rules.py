@@ -12,8 +12,8 @@ from ftui.prepare import Dropped, Pair, prepare
 from ftui.prepare import recipe as recipes
 from ftui.prepare.recipe import Recipe, Rules
 from ftui.prepare.rule_words import phrases
-from ftui.prepare.rules import LEAST, SAMPLE, learn
-from ftui.store.judged import Judged
+from ftui.prepare.rules import learn
+from ftui.store.judged import LEAST, SAMPLE, Judged
 from ftui.store.pair import Decision, search_text
 
 ENGLISH = re.findall(

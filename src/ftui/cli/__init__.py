@@ -2,7 +2,7 @@
 
     ftui                     the app
     ftui demo                the whole loop on a sample site, no account needed
-    ftui collect … prepare … export … versions … train … watch … compare … chat … models … status … engine …
+    ftui collect … prepare … rules … export … versions … train … watch … compare … chat … models … status … engine …
 
 Results go to standard output, progress and errors to standard error. Exit codes
 are those of `ftui.errors`; 2 is a wrong command line, 130 an interruption.
@@ -24,6 +24,7 @@ VERBS = {
     "connect": "providers and keys",
     "collect": "collect records from the web, Bright Data or files",
     "prepare": "make pairs from the records by the recipe",
+    "rules": "learn from what was rejected by hand which pairs to leave out",
     "export": "freeze the accepted pairs and write them as files",
     "versions": "list dataset versions, or show what is different between two",
     "train": "freeze the accepted pairs and fine-tune a model on them",

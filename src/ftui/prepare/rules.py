@@ -15,21 +15,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from ftui.prepare.rule_words import phrases
 from ftui.store.filters import Term, parse, write
 from ftui.store.folding import fold
-from ftui.store.judged import Judged
+from ftui.store.judged import LEAST, SAMPLE, Judged
 from ftui.store.matching import Matcher
 from ftui.store.pair import Decision
-
-LEAST: Final = 24
-"""Rejections by hand before a rule is looked for."""
-EVERY: Final = 10
-"""Further rejections after which it is looked for again."""
-SAMPLE: Final = 2000
-"""Decisions that are looked at, the latest ones."""
 
 _RECALL = 1 / 3
 """Of what was rejected, what a rule has to catch."""

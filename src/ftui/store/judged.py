@@ -13,6 +13,13 @@ from ftui.store.pair import Decision, Message
 BY_HAND = "state = 0 AND unread = 0 AND size <= 50"
 """Steps of the journal that count as by hand: one pair or all phrasings of a fact, but not all of a filter."""
 
+LEAST = 24
+"""Rejections by hand before a rule is looked for."""
+EVERY = 10
+"""Further rejections after which it is looked for again."""
+SAMPLE = 2000
+"""Decisions that are looked at, the latest ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

@@ -91,6 +91,11 @@ class FilteringPlace(DecidingPlace):
         self._show_title()
         self._show_pair()
 
+    def _filter_words(self) -> str:
+        """What the list is filtered by, for its title."""
+        words = [self._view.where] if self._view.where != "all" else []
+        return " ".join([*words, *([f"“{self._view.words}”"] if self._view.words else [])])
+
     def _blame(self, error: InputError) -> None:
         """Say what is wrong with the filter; the list stays as it is."""
         self._view.step_back()

@@ -17,7 +17,7 @@ from textual.timer import Timer
 from ftui.store.filters import ORDERS
 from ftui.store.pairs import Dropped, Pair
 from ftui.ui import clock
-from ftui.ui.places.filtering import FilteringPlace
+from ftui.ui.places.learning import LearningPlace
 from ftui.ui.text import Row
 from ftui.ui.widgets.pair_beside import extra
 from ftui.ui.widgets.pair_columns import PairColumns
@@ -38,7 +38,7 @@ _ON_PAIRS = ("decide", "skip", "fact", "accept_all", "reject_all", "edit", "edit
 _ON_ROWS = (*_ON_PAIRS, "source", "filter", "sort")
 
 
-class PairsPlace(FilteringPlace):
+class PairsPlace(LearningPlace):
     """The review of pairs."""
 
     number = 3
@@ -60,6 +60,7 @@ class PairsPlace(FilteringPlace):
         Binding("R", "recipe", "recipe", id="pairs.recipe"),
         Binding("ctrl+r", "redo", "redo", id="pairs.redo"),
         Binding("S", "sort", "sort", id="pairs.sort"),
+        Binding("L", "learn", "learn a rule", id="pairs.learn"),
         Binding("ctrl+a", "accept_all", "accept all pending", id="pairs.accept_all"),
         Binding("ctrl+d", "reject_all", "reject all pending", id="pairs.reject_all"),
         Binding("E", "edit_outside", "edit in $EDITOR", id="pairs.edit_outside"),
@@ -108,9 +109,7 @@ class PairsPlace(FilteringPlace):
     def _show_title(self) -> None:
         words = progress_words(self.app.store.pairs.counts(), self._pace.per_minute(clock.now()))
         if self._view.filtered:
-            said = [*([self._view.where] if self._view.where != "all" else [])]
-            said += [f"“{self._view.words}”"] if self._view.words else []
-            words = (f"{' '.join(said)}: {len(self._view.ids):,}", *words)
+            words = (f"{self._filter_words()}: {len(self._view.ids):,}", *words)
         if self._view.order != ORDERS[0]:
             words = (ORDER_WORDS[self._view.order], *words)
         self.columns.title.show(words, column=bool(self._view.ids) and not self.columns.reading)
@@ -183,7 +182,7 @@ class PairsPlace(FilteringPlace):
             )
         if action == "revert" and self.current is not None and not self.current.edited:
             return not_edited(name(self.current, self._digits))
-        return self.deciding_refusal(action)
+        return self.learning_refusal(action) or self.deciding_refusal(action)
 
     # Editing
 

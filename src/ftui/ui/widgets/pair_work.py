@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ftui.store import Store
 from ftui.store.tasks import Task
@@ -21,6 +21,8 @@ class PairWork(Lines):
     latest: Task | None = None
     bulk: Row | None = None
     """How far a step over many pairs is, shown above all else."""
+    offer: Callable[[int], list[Row]] = staticmethod(lambda width: [])
+    """Gives lines below the others, for a width: what else could be done."""
     _dismissed = 0
     _store: Store | None = None
 
@@ -42,7 +44,7 @@ class PairWork(Lines):
             rows = report_rows(task, store.pairs.counts().total, store.pairs.dropped(), width)
             if store.pairs.decided_since(task.finished or 0.0):
                 self._dismissed, rows = task.id, []
-        self.show([self.bulk, *rows] if self.bulk is not None else rows)
+        self.show([*([self.bulk] if self.bulk is not None else []), *rows, *self.offer(width)])
 
     def on_resize(self) -> None:
         if self._store is not None:
@@ -50,10 +52,10 @@ class PairWork(Lines):
 
     def dismiss(self) -> bool:
         """Take the report away; False when none was shown."""
-        if self.latest is None or self.working or not self.rows:
+        if self.latest is None or self.working or self._store is None or self._dismissed == self.latest.id:
             return False
         self._dismissed = self.latest.id
-        self.show(())
+        self.look(self._store)
         return True
 
 

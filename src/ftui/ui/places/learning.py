@@ -1,0 +1,106 @@
+"""The rule that is learnt from rejections, over a list that can be filtered: looked at, followed, kept or declined."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from ftui.store.pairs import Decision
+from ftui.ui.places.filtering import FilteringPlace
+from ftui.ui.text import plain
+from ftui.ui.widgets.pair_rules import RuleWork
+
+_LONGEST = 30
+"""Cells of a rule in the title."""
+
+
+class LearningPlace(FilteringPlace):
+    """A place that offers rules. Who inherits binds the key, and asks `learning_refusal`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rules = RuleWork(self, self._show_rule)
+
+    def on_mount(self) -> None:
+        self.work.offer = self._rules.rows
+        if self.app.refused is None:
+            self._rules.begin()
+
+    @property
+    def _looking(self) -> bool:
+        """Whether the list shows what the rule would reject."""
+        offer, view = self._rules.offer, self._view
+        shown = offer is not None and self._rules.state != "offered"
+        return shown and offer is not None and (view.where, view.words) == ("pending", offer.rule.text)
+
+    def _show_rule(self) -> None:
+        self.work.look(self.app.store)
+        self.app.look_again()
+
+    def learning_refusal(self, action: str) -> str:
+        """Why no rule can be looked at now; "" when one can, and for other actions."""
+        return self._rules.why_none() if action == "learn" else ""
+
+    def wording(self, action: str) -> str:
+        """What `L` and `ctrl+d` do about the rule."""
+        if action == "learn" and self._rules.offer is not None:
+            return "rule into the recipe" if self._looking else "look at the rule"
+        return "reject what the rule fits" if action == "reject_all" and self._looking else ""
+
+    def _filter_words(self) -> str:
+        offer = self._rules.offer
+        if self._looking and offer is not None:
+            return f"would be rejected by `{plain(offer.rule.text, _LONGEST)}`"
+        return super()._filter_words()
+
+    def _reloaded(self, identifier: int | None) -> None:
+        super()._reloaded(identifier)
+        if not self._looking:
+            self._rules.aside()
+
+    # Keys
+
+    def action_learn(self) -> None:
+        """Show what the rule would reject; where that is shown, put the rule into the recipe."""
+        offer = self._rules.offer
+        if not self.can("learn") or offer is None:
+            return
+        if not self._looking:
+            self._rules.state = "shown"
+            self._view.where, self._view.words = "pending", offer.rule.text
+            self._reload(first=True)
+            self._show_rule()
+            return
+        with self.app.trying():
+            self._rules.answer(self.app.store, "in recipe")
+            self.app.say(f"`{offer.rule.text}` is in the recipe · p makes pairs without what it fits · R shows it")
+
+    def _ask_counted(self, ids: range | array[int], decision: Decision, only: Decision | None) -> None:
+        # How many they are stands in the title, and which ones in the list: nothing is left to ask.
+        if ids and self._looking and decision is Decision.REJECTED:
+            self._decide_all(ids, decision, only, "pending pairs")
+        else:
+            super()._ask_counted(ids, decision, only)
+
+    def _decide(self, ids: Sequence[int], decision: Decision, what: str) -> None:
+        counts = self.app.store.pairs.counts
+        before = counts().rejected
+        super()._decide(ids, decision, what)
+        if decision is Decision.REJECTED:
+            self._rules.rejected(counts().rejected - before)
+
+    def _next(self, said: str) -> None:
+        if self._looking and self._rules.state == "shown" and self._view.next_pending(self.rows.cursor) is None:
+            self._rules.answer(self.app.store, "followed")
+        super()._next(said)
+
+    def _show_all(self) -> None:
+        """Who leaves what a rule would reject, and it is still pending, does not want the rule."""
+        offer = self._rules.offer
+        if self._looking and offer is not None:
+            pending = bool(self._view.ids) and self._view.next_pending(self.rows.cursor) is not None
+            if self._rules.state != "in recipe" and pending:
+                self._rules.answer(self.app.store, "declined")
+                self.app.say(f"`{offer.rule.text}` is not proposed again · / filters by it")
+            self._rules.leave()
+        super()._show_all()

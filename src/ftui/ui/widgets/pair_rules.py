@@ -1,0 +1,150 @@
+"""A rule that was learnt from rejections: looked for beside the screen, offered in a line, shown, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from textual.widget import Widget
+
+from ftui.store import Store
+from ftui.store.judged import EVERY, LEAST
+from ftui.ui.flow import wrap
+from ftui.ui.reading import Reader
+from ftui.ui.text import Row, Span, plural, width_of
+
+if TYPE_CHECKING:
+    from ftui.prepare.proposals import Looked, Offer
+
+_REST = 1.0
+"""Seconds after the start before what was rejected earlier is looked at."""
+
+
+class RuleWork:
+    """Looks for a rule after every so many rejections, and holds the one that is offered.
+
+    Args:
+        place: where pairs are decided on.
+        show: called when there is something else to say.
+    """
+
+    def __init__(self, place: Widget, show: Callable[[], None]) -> None:
+        self._place = place
+        self._show = show
+        self._reader = Reader(place, "rules")
+        self._rejected: int | None = None
+        self._due = LEAST
+        self.offer: Offer | None = None
+        self.state: Literal["offered", "shown", "followed", "in recipe"] = "offered"
+
+    # Looking for one
+
+    def begin(self) -> None:
+        """Count what was rejected by hand up to now; look for a rule in it where that is enough."""
+
+        def counted(rejected: int) -> None:
+            self._rejected = rejected
+            if rejected >= LEAST:
+                self._place.set_timer(_REST, self.look)
+
+        self._reader.read(lambda store: store.pairs.rejected_by_hand(), counted)
+
+    def rejected(self, number: int) -> None:
+        """So many pairs were rejected by hand just now."""
+        if self._rejected is not None:
+            self._rejected += number
+            if self._rejected >= self._due and self.state == "offered" and not self._reader.busy:
+                self.look()
+
+    def look(self) -> None:
+        """Look for a rule in all that was decided by hand."""
+        self._reader.read(_propose, self._found)
+
+    def _found(self, looked: Looked) -> None:
+        self._rejected = looked.rejected
+        self._due = max(LEAST, looked.rejected + EVERY)
+        if self.state == "offered":
+            self.offer = looked.offer
+            self._show()
+
+    # What a person says to it
+
+    def answer(self, store: Store, state: Literal["followed", "in recipe", "declined"]) -> None:
+        """The rule is followed, is in the recipe from now on, or is not wanted.
+
+        Raises:
+            InputError: the recipe has no place for it.
+        """
+        from ftui.prepare import proposals
+
+        if self.offer is None:
+            return
+        rule = self.offer.rule.text
+        if state == "in recipe":
+            proposals.put_into_recipe(store, rule)
+        else:
+            proposals.answer(store, rule, "used" if state == "followed" else "declined")
+        if state != "declined":
+            self.state = state
+        self._show()
+
+    def aside(self) -> None:
+        """Other rows are shown: the rule waits to be looked at again, or is done with."""
+        if self.state == "shown":
+            self.state = "offered"
+            self._show()
+        elif self.state != "offered":
+            self.leave()
+
+    def leave(self) -> None:
+        """It has been answered; look whether there is another one."""
+        self.offer, self.state = None, "offered"
+        self._show()
+        self.look()
+
+    # What is said
+
+    def why_none(self) -> str:
+        """Why no rule is offered, in one sentence; "" when one is."""
+        if self.offer is not None:
+            return ""
+        if self._rejected is None or self._reader.busy:
+            return "looking for a rule in what you rejected"
+        if self._rejected < LEAST:
+            return f"{plural(LEAST - self._rejected, 'more rejection')} by hand, then ftui looks for a rule"
+        more = plural(max(self._due - self._rejected, 1), "more rejection")
+        return f"no rule fits what you rejected and spares what you accepted · ftui looks again after {more}"
+
+    def rows(self, width: int) -> list[Row]:
+        """The offer, or what can be done about the rows that it shows."""
+        if self.offer is None:
+            return []
+        keys: list[tuple[str, str]]
+        text = f"`{self.offer.rule.text}`"
+        match self.state:
+            case "offered":
+                said, keys = self.offer.sentence, [("L", "look")]
+            case "shown":
+                said = f"{text} fits these"
+                keys = [("ctrl+d", "rejects them all"), ("L", "puts the rule into the recipe"), ("esc", "declines it")]
+            case "followed":
+                said = f"what {text} fits is decided"
+                keys = [("L", "puts the rule into the recipe"), ("esc", "shows all")]
+            case _:
+                said, keys = f"{text} is in the recipe", [("ctrl+d", "rejects these"), ("esc", "shows all")]
+        lines = [
+            [Span(" ! " if at == 0 else "   ", "accent"), Span(line)] for at, line in enumerate(wrap(said, width - 4))
+        ]
+        for key, does in keys:
+            added = [Span("  "), Span(f"{key} ", "key"), Span(does, "dim")]
+            if width_of(lines[-1]) + width_of(added) > width - 1:
+                lines.append([Span("   ")])
+                added = added[1:]
+            lines[-1] += added
+        return [tuple(line) for line in lines]
+
+
+def _propose(store: Store) -> Looked:
+    from ftui.prepare.proposals import propose
+
+    return propose(store)

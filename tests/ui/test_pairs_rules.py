@@ -1,0 +1,161 @@
+"""The rule that is learnt from rejections: offered, looked at, followed, put into the recipe, declined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ftui.prepare import recipe as recipes
+from ftui.store import Store
+from ftui.store.judged import LEAST
+from ftui.store.pairs import Decision
+from ftui.ui.screens.ask import AskScreen
+from ftui.ui.widgets import pair_rules
+from ui.pair_data import Review, new_pair, new_store
+from ui.screen import golden
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+SHORT, PENDING = 40, 15
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair_rules, "_REST", 0.01)
+
+
+def project(rejected: int) -> Store:
+    """Forty pairs that are flagged as short, of which so many are rejected by hand; sixty others, half accepted."""
+    store = new_store(pairs=False)
+    with store.pairs.replacing() as replacing:
+        short = [new_pair(f"What is part {n}?", f"Part {n}.", f"s{n}") for n in range(SHORT)]
+        replacing.put([replace(pair, flags={"short": "2 words"}, tokens=9) for pair in short])
+        replacing.put([new_pair(f"How is {n} done?", f"With care and number {n}.", f"l{n}") for n in range(60)])
+        replacing.finish()
+    for number in range(1, rejected + 1):
+        store.pairs.decide([number], Decision.REJECTED)
+    for number in range(SHORT + 1, SHORT + 31):
+        store.pairs.decide([number], Decision.ACCEPTED)
+    return store
+
+
+@pytest.fixture
+def store(ui_home: Path) -> Iterator[Store]:
+    with project(SHORT - PENDING) as opened:
+        yield opened
+
+
+async def offered(review: Review) -> None:
+    await review.until(lambda: "would have caught 25 of your 25 rejections and 0 of 30 accepted" in joined(review))
+
+
+def joined(review: Review) -> str:
+    """The screen as one line, so that it does not matter where a sentence was cut."""
+    return " ".join(review.screen.split())
+
+
+@SIZES
+async def test_what_an_offer_and_its_rows_look_like(store: Store, size: tuple[int, int]) -> None:
+    async with Review(size) as review:
+        await offered(review)
+        await golden(review.app, f"pairs-rule-{size[0]}x{size[1]}")
+        await review.press("L")
+        assert "would be rejected by `flag:short`: 15" in review.screen
+        assert review.current.id == SHORT - PENDING + 1
+        await golden(review.app, f"pairs-rule-shown-{size[0]}x{size[1]}")
+
+
+async def test_one_key_rejects_what_the_rule_fits_and_one_undo_takes_it_back(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        assert "15 pending pairs fit" in joined(review)
+        await review.press("L", "ctrl+d")
+        assert not isinstance(review.app.screen, AskScreen)
+        assert review.bottom.startswith("rejected 15 pending pairs · u undo")
+        assert store.pairs.counts().rejected == SHORT
+        assert "what `flag:short` fits is decided" in review.screen
+        await review.press("u")
+        assert store.pairs.counts().rejected == SHORT - PENDING
+        await review.press("ctrl+r", "escape")
+        assert review.place.rows.count == 100
+        await review.until(lambda: not review.place._rules._reader.busy)
+        assert "flag:short" not in review.screen
+        assert store.pairs.rejected_by_hand() == SHORT - PENDING, "what a rule rejected teaches nothing"
+
+
+async def test_the_rule_goes_into_the_recipe_and_stands_beside_what_was_there(store: Store) -> None:
+    store.recipe_path.write_text("# mine\nseed = 3 # as ever\n", "utf-8")
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "L")
+        assert review.bottom.startswith("`flag:short` is in the recipe · p makes pairs")
+        text = store.recipe_path.read_text("utf-8")
+        assert text.startswith("# mine\nseed = 3 # as ever\n")
+        assert recipes.parse(text).rules.reject == ("flag:short",)
+        await review.press("ctrl+d")
+        assert store.pairs.counts().rejected == SHORT
+        await review.press("escape")
+        await review.until(lambda: not review.place._rules._reader.busy)
+        assert "flag:short" not in review.screen
+
+
+async def test_a_recipe_that_cannot_be_followed_is_left_as_it_is(store: Store) -> None:
+    store.recipe_path.write_text("seed = oops\n", "utf-8")
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "L")
+        assert "recipe.toml is not a recipe" in review.screen
+        assert store.recipe_path.read_text("utf-8") == "seed = oops\n"
+        assert review.place._rules.state == "shown"
+
+
+async def test_a_rule_that_was_declined_does_not_come_again(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "escape")
+        assert review.bottom.startswith("`flag:short` is not proposed again")
+        await review.until(lambda: not review.place._rules._reader.busy)
+        assert "flag:short` would" not in review.screen
+        await review.press("L")
+        assert "ftui looks again after 10 more rejections" in review.bottom
+    async with Review() as review:
+        await review.until(lambda: review.place._rules._due > LEAST and not review.place._rules._reader.busy)
+        assert review.place._rules.offer is None
+
+
+async def test_the_rule_can_be_changed_by_hand(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "slash")
+        await review.type("flag:short -39")
+        await review.press("enter")
+        assert "pending “flag:short -39”: 14" in review.screen
+        assert "would have caught" in review.screen, "the rule itself is still offered"
+        await review.press("ctrl+d")
+        assert "Reject 14 pending pairs of those shown?" in review.screen
+        await review.press("n", "escape", "L")
+        assert "would be rejected by `flag:short`: 15" in review.screen
+
+
+async def test_the_offer_comes_while_one_rejects(ui_home: Path) -> None:
+    with project(LEAST - 2) as store:
+        async with Review() as review:
+            await review.press("L")
+            assert review.current.decision is Decision.REJECTED, "rejecting it again is no further rejection"
+            assert review.bottom.startswith("2 more rejections by hand, then ftui looks for a rule")
+            await review.press("x", "x", "L")
+            assert review.bottom.startswith("1 more rejection by hand")
+            assert "would have caught" not in review.screen
+            await review.press("x")
+            await review.until(lambda: "of your 24 rejections" in joined(review))
+            assert "16 pending pairs fit" in joined(review)
+            assert store.pairs.counts().rejected == LEAST
+
+
+async def test_accepting_one_of_the_rows_leaves_the_rest_to_the_rule(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "a", "ctrl+d")
+        assert (store.pairs.counts().accepted, store.pairs.counts().rejected) == (31, SHORT - 1)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ftui.events import Event, Record
+from ftui.events import Event, Record, Result
 from ftui.prepare import project
-from ftui.prepare.recipe import Mixture, Questions, Recipe
+from ftui.prepare.recipe import Answers, Mixture, Questions, Recipe
 from ftui.runners.preparing import prepare_pairs
 from ftui.store import Store, create_project
 
@@ -73,3 +73,19 @@ async def test_flags_risk_and_near_duplicates_reach_the_store(store: Store) -> N
     assert other.stands_for == 1
     assert "descale" in store.pairs.stand_ins(other.id)[0].question
     assert dict(store.pairs.dropped())["near-duplicate"] == 1
+
+
+async def test_a_row_that_the_projects_model_cuts_is_flagged_and_counts_add_up(store: Store) -> None:
+    project.save(store, Recipe(answers=Answers(most=90_000), questions=Questions(presentations=1)))
+    source = store.sources.add("site", "crawl", {}).id
+    words = " ".join(f"word{number}" for number in range(1500))
+    store.records.put(
+        source, [page(1, f"# What is long?\n\n{words}."), page(2, "# What is short?\n\nA kettle is."), page(3, "")]
+    )
+    events = await prepared(store)
+    pairs = {pair.text("user"): pair for pair in store.pairs.page(store.pairs.ids()).values()}
+    # Without the engine its tokenizer is not there.
+    assert pairs["What is long?"].flags["cut"].endswith("”, as OpenAI counts")
+    assert "cut" not in pairs["What is short?"].flags
+    [result] = [event.data for event in events if isinstance(event, Result)]
+    assert (result["records"], result["with_pairs"], result["dropped"]) == (3, 2, {"no text": 1})

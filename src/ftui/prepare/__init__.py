@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ftui.prepare import crew, rendering, replay, template
 from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.dedupe import Made, Packed, Seen, Step, pack, unpack, without_near
+from ftui.prepare.limit import Limit
 from ftui.prepare.making import Item, Making
 from ftui.prepare.mixture import Weights, mix
 from ftui.prepare.pair import Dropped, Pair, last_text
@@ -64,10 +65,11 @@ def prepare_in_steps(
     sources: Mapping[int, str] | None = None,
     written: Written = nothing_written,
     cleaner: Cleaner | None = None,
+    limit: Limit | None = None,
     every: int = 200,
 ) -> Iterator[Pair | Dropped | Step]:
     """As `prepare`, with a `Step` after every so many records while nothing else comes yet."""
-    with Making(recipe, sources, written, cleaner) as making:
+    with Making(recipe, sources, written, cleaner, limit) as making:
         packed = _packed(records, recipe, making, every)
         yield from _settled(packed, _Mixing(recipe, general, sources or {}, written, making.finished))
         yield from making.cleaner.rest()
@@ -80,6 +82,7 @@ def prepare_all(
     *,
     sources: Mapping[int, str] | None = None,
     written: Written = nothing_written,
+    limit: Limit | None = None,
     processes: int | None = None,
 ) -> Generator[Pair | Dropped | Step, None, None]:
     """As `prepare_in_steps`, with boilerplate left out and on several processors.
@@ -89,6 +92,7 @@ def prepare_all(
     Args:
         read: gives the records, the same ones each time; asked for twice where the recipe looks
             for boilerplate.
+        limit: at which a row is cut; None for what the recipe says.
         processes: that make pairs beside this one; fewer than two are none. None for what fits the
             machine, and none for a few records.
 
@@ -106,10 +110,12 @@ def prepare_all(
                 if number % 200 == 0:
                     yield Step(number, LEARNING)
             cleaner.learnt()
-        yield from prepare_in_steps(read(), recipe, general, sources=sources, written=written, cleaner=cleaner)
+        yield from prepare_in_steps(
+            read(), recipe, general, sources=sources, written=written, cleaner=cleaner, limit=limit
+        )
         return
     names = sources or {}
-    with crew.Crew(some, recipe, names, written) as workers:
+    with crew.Crew(some, recipe, names, written, limit) as workers:
         if cleaner.learns:
             number = 0
             for said in workers.said(read()):

@@ -6,7 +6,7 @@ one process that has the vocabulary loaded, so that it is in memory once. They a
 group that is killed as a whole; and each ends by itself when its connection does, as it does
 when this process is killed.
 
-A message is a pickled tuple. To a process go ("start", recipe, sources), ("recall", what was
+A message is a pickled tuple. To a process go ("start", recipe, sources, limit), ("recall", what was
 learnt), the jobs ("said", records), ("make", records) and ("finished", items), and
 ("written", what a model wrote) as the answer to ("ask", key of the request). Back come ("done",
 result), in the order of the jobs, and ("failed", error).
@@ -30,6 +30,7 @@ import ftui
 from ftui.errors import FtuiError
 from ftui.prepare.boilerplate import Noted, Said
 from ftui.prepare.dedupe import Packed
+from ftui.prepare.limit import Limit
 from ftui.prepare.making import Item
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.template import Written
@@ -62,11 +63,18 @@ class Crew:
         written: what a model wrote; asked here, since the answers are not sent along.
     """
 
-    def __init__(self, processes: int, recipe: Recipe, sources: Mapping[int, str], written: Written) -> None:
+    def __init__(
+        self,
+        processes: int,
+        recipe: Recipe,
+        sources: Mapping[int, str],
+        written: Written,
+        limit: Limit | None = None,
+    ) -> None:
         self._written = written
         self._connections = list[Connection]()
         self._start(processes)
-        self._tell("start", recipe, dict(sources))
+        self._tell("start", recipe, dict(sources), limit)
 
     def __enter__(self) -> Self:
         return self

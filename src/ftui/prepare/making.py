@@ -10,6 +10,7 @@ from ftui.prepare import fields, ready, template
 from ftui.prepare.check import checked
 from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.dedupe import Made
+from ftui.prepare.limit import Limit
 from ftui.prepare.mixture import LEFT_OUT, Weights
 from ftui.prepare.pair import Dropped, Pair, last_text
 from ftui.prepare.recipe import Recipe
@@ -32,12 +33,14 @@ class Making:
         sources: Mapping[int, str] | None = None,
         written: Written = nothing_written,
         cleaner: Cleaner | None = None,
+        limit: Limit | None = None,
     ) -> None:
         self.cleaner = cleaner or Cleaner(recipe)
         self._recipe = recipe
         self._maker = template.Maker(recipe, written)
         self._system = (recipe.system or "").strip()
         self._weights = Weights(recipe, sources or {})
+        self._limit = limit or Limit(recipe.tokens.most)
         self._ruling = Ruling(recipe, sources or {})
 
     def __enter__(self) -> Self:
@@ -88,7 +91,7 @@ class Making:
                 told.add((item.fact, result.reason))
 
     def _finished(self, item: Item) -> Item:
-        for step in (self.cleaner.pair, checked, self._ruling.pair):
+        for step in (self.cleaner.pair, checked, self._limit.pair, self._ruling.pair):
             if isinstance(item, Dropped):
                 break
             item = step(item)

@@ -95,7 +95,8 @@ class Split:
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """Attributes:
-    most: a row with more tokens is flagged, since a trainer cuts it there; 0 for no limit.
+    most: a row with more tokens is flagged, since a trainer cuts it there; 0 for the length
+        at which the project's own model is cut.
     """
 
     most: int = 0

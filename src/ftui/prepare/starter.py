@@ -78,7 +78,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], str, dict[str, str]]] = {
         "What is kept for validation",
         {"by": '"wording", "fact" or "page"', "share": "of the pairs, with whole facts or pages"},
     ),
-    "tokens": ((), "Length", {"most": "flag rows with more tokens; 0 for no limit"}),
+    "tokens": ((), "Length", {"most": "flag rows with more tokens; 0 for those that the model cuts"}),
     "rules": (
         (),
         "What is left out, in the words of the filter in 3 Pairs",

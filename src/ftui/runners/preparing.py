@@ -23,7 +23,9 @@ PAUSE = 0.002
 async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
     from ftui import prepare
     from ftui.prepare import project
+    from ftui.prepare.limit import Limit
     from ftui.prepare.tally import Tally
+    from ftui.train import target
 
     recipe = project.load(store)
     sources = store.sources.all()
@@ -39,8 +41,12 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
                 yield record
 
     pairs, dropped = list[NewPair](), list[NewDropped]()
+    model = target.of(store)
+    limit = Limit(recipe.tokens.most or model.length or 0, model.folder, model.provider.kind != "openai")
     written = project.written(store, recipe).get
-    steps = prepare.prepare_all(lambda: records("domain"), recipe, records("general"), sources=names, written=written)
+    steps = prepare.prepare_all(
+        lambda: records("domain"), recipe, records("general"), sources=names, written=written, limit=limit
+    )
     with store.pairs.replacing() as replacing, closing(steps):
         for item in steps:
             if isinstance(item, prepare.Step):

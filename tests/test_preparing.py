@@ -80,7 +80,8 @@ async def test_a_row_that_the_projects_model_cuts_is_flagged_and_counts_add_up(s
     source = store.sources.add("site", "crawl", {}).id
     words = " ".join(f"word{number}" for number in range(1500))
     store.records.put(
-        source, [page(1, f"# What is long?\n\n{words}."), page(2, "# What is short?\n\nA kettle is."), page(3, "")]
+        source,
+        [page(1, f"# What is long?\n\n{words}."), page(2, "# What is short?\n\nA kettle that is short."), page(3, "")],
     )
     events = await prepared(store)
     pairs = {pair.text("user"): pair for pair in store.pairs.page(store.pairs.ids()).values()}

@@ -43,6 +43,8 @@ def next_step(store: Store) -> Step:
         )
     if "prepare" in running:
         return Step(f"making pairs: {progress(running['prepare'])}")
+    if store.tasks.all(states=("paused",), kind="prepare", limit=1):
+        return Step("making pairs is paused", "3 then z goes on", "ftui prepare --go-on")
     if not counts.total:
         return Step(f"{_many(records, 'record')}", "p makes pairs", "ftui prepare")
 

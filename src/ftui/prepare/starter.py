@@ -60,6 +60,15 @@ _TABLES: dict[str, tuple[tuple[str, ...], str, dict[str, str]]] = {
         "What the whole consists of",
         {"general": "share of ordinary pairs, against forgetting; 0 for none"},
     ),
+    "replay": (
+        (),
+        "The model to be tuned answers general questions itself; off without a name",
+        {
+            "provider": "whose model, by its name in 1 Connect",
+            "name": "as the provider calls it",
+            "questions": "the most that it is asked",
+        },
+    ),
     "cleaning": (
         (),
         "What is done to texts, and what is flagged for you",

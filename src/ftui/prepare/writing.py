@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +94,8 @@ def plan(store: Store, recipe: Recipe, only: Sequence[int] = ()) -> Planned:
         total += generate.plan(part.asks(), shelf, part.provider, part.model, part.price)
         models.append(part.name)
         free = free and part.free
-    left = max(store.money.budget - store.money.spent(), 0.0)
+    # Rounded down: what is left, spent as well, must not be above the budget by a trace of a float.
+    left = math.floor(max(store.money.budget - store.money.spent(), 0.0) * 1e6) / 1e6
     return Planned(tuple(models), free, total, left)
 
 

@@ -35,7 +35,7 @@ def prepare(app: FtuiApp) -> None:
     with app.trying():
         if app.refused is not None:
             raise app.refused
-        from ftui import queue
+        from ftui.ui.screens.writing import make_pairs
 
         task = app.store.tasks.latest("prepare")
         if not app.store.records.count():
@@ -43,8 +43,7 @@ def prepare(app: FtuiApp) -> None:
         elif task is not None and task.open:
             app.say("pairs are being made already · 3 shows them")
         else:
-            queue.prepare(app.store)
-            app.say("pairs are being made · 3 shows them")
+            make_pairs(app, app.place, "pairs are being made · 3 shows them")
 
 
 def show_keys(app: FtuiApp) -> None:

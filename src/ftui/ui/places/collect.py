@@ -278,13 +278,10 @@ class CollectPlace(Place):
             again.collect_again(self.app, source)
 
     def action_prepare(self) -> None:
-        if not self.can("prepare"):
-            return
-        from ftui import queue
+        from ftui.ui.screens.writing import make_pairs
 
-        with self.app.trying():
-            queue.prepare(self.app.store)
-            self.app.say("pairs are being made · 3 shows them")
+        if self.can("prepare"):
+            make_pairs(self.app, self, "pairs are being made · 3 shows them")
 
     def action_tag(self) -> None:
         source = self._source

@@ -66,6 +66,7 @@ class PairsPlace(LearningPlace):
         Binding("E", "edit_outside", "edit in $EDITOR", id="pairs.edit_outside"),
         Binding("U", "revert", "as it was made", id="pairs.revert"),
         Binding("r", "retry", "try again", id="pairs.retry"),
+        Binding("z", "pause", "pause, go on", id="pairs.pause"),
         Binding("ctrl+x", "stop", "stop", id="pairs.stop"),
         Binding("escape", "back", "back", show=False, id="pairs.back"),
     ]

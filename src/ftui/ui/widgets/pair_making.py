@@ -1,4 +1,4 @@
-"""The keys of a place in which pairs are made: make, stop, try again, the recipe."""
+"""The keys of a place in which pairs are made: make, pause, stop, try again, the recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class MakingPlace(Place):
         return self.query_one(PairWork)
 
     def making_refusal(self, action: str) -> str:
-        """Why prepare, stop or retry cannot work now; "" when they can, and for other actions."""
+        """Why prepare, pause, stop or retry cannot work now; "" when they can, and for other actions."""
         work = self.work
         if action == "prepare":
             if work.working:
@@ -25,6 +25,8 @@ class MakingPlace(Place):
             return "" if records else "there are no records to make pairs from · 2 collects some"
         if action == "stop" and not work.working:
             return "nothing is running here that could be stopped"
+        if action == "pause" and not work.working:
+            return "nothing is running here that could be paused"
         if action == "retry" and (work.latest is None or work.latest.state != "failed"):
             return "nothing has failed here"
         return ""
@@ -32,12 +34,9 @@ class MakingPlace(Place):
     def action_prepare(self) -> None:
         if not self.can("prepare"):
             return
-        from ftui import queue
+        from ftui.ui.screens.writing import make_pairs
 
-        with self.app.trying():
-            queue.prepare(self.app.store)
-            self.app.say("making pairs by the recipe")
-            self.refresh_view()
+        make_pairs(self.app, self, "making pairs by the recipe")
 
     def action_retry(self) -> None:
         task = self.work.latest
@@ -57,7 +56,22 @@ class MakingPlace(Place):
 
         with self.app.trying():
             queue.stop(self.app.store, task.id)
-            self.app.say("stopping · the pairs that are there stay")
+            self.app.say("stopping · what is there stays, p goes on from it")
+
+    def action_pause(self) -> None:
+        task = self.work.latest
+        if not self.can("pause") or task is None:
+            return
+        from ftui import queue
+
+        with self.app.trying():
+            if task.state == "paused":
+                queue.resume(self.app.store, task.id)
+                self.app.say("making pairs goes on")
+            else:
+                queue.pause(self.app.store, task.id)
+                self.app.say("making pairs pauses · z goes on")
+            self.refresh_view()
 
     def action_recipe(self) -> None:
         from ftui.ui.screens.recipe import RecipeScreen

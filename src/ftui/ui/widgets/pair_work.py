@@ -10,7 +10,7 @@ from ftui.ui import clock
 from ftui.ui.flow import wrap
 from ftui.ui.text import Row, Span, bar, count, plain, plural, rate
 from ftui.ui.widgets.rows import Lines
-from ftui.units import duration
+from ftui.units import dollars, duration
 
 _BAR = 24
 
@@ -70,13 +70,19 @@ def progress_rows(task: Task, width: int) -> list[Row]:
     elif not progress.done and not progress.total:
         return [(*spans, Span(plain(progress.text or "making pairs", width - 4)))]
     if progress.total:
-        spans.append(Span(bar(progress.done, progress.total, min(_BAR, width // 4)) + "  ", "accent"))
+        cells = min(_BAR, width // 4) if progress.cost_at_most is None else min(_BAR, width // 8)
+        if task.state == "running":
+            spans.append(Span(bar(progress.done, progress.total, cells) + "  ", "accent"))
         spans.append(Span(f"{count(progress.done)} of {count(progress.total)} {progress.unit}"))
     else:
         spans.append(Span(f"{count(progress.done)} {progress.unit}"))
+    if progress.cost_at_most is not None:
+        spans.append(Span(f" · {dollars(progress.cost or 0.0)} of at most {dollars(progress.cost_at_most, up=True)}"))
+    if task.state == "paused":
+        spans += [Span("   z ", "key"), Span("go on", "dim")]
     now = clock.now()
     speed, left = task.rate(now), task.seconds_left(now)
-    if speed is not None and task.state == "running":
+    if speed is not None and task.state == "running" and progress.cost_at_most is None:
         spans.append(Span(f"   {rate(speed)}", "dim"))
     if left is not None:
         spans.append(Span(f"   {duration(left)} left", "dim"))
@@ -102,6 +108,9 @@ def report_rows(task: Task, pairs: int, dropped: Sequence[tuple[str, int]], widt
     if task.finished:
         made = f"{made} at {clock.clock_time(task.finished)}"
     text = made
+    written = (task.result or {}).get("written") or {}
+    if written.get("requests"):
+        text += f" · {plural(written['requests'], 'request')} to a model, {dollars(written['cost'])} paid"
     if dropped:
         reasons = ", ".join(f"{count(number)} {reason}" for reason, number in dropped)
         text += f" · {count(sum(number for _, number in dropped))} left out: {reasons}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ftui import worker
 from ftui.events import Progress
 from ftui.store import Store
 from ftui.ui.screens.writing import WritingScreen
@@ -146,6 +147,8 @@ async def test_every_place_asks_before_it_spends(ui_home: Path) -> None:
 async def test_its_progress_fits_on_a_line(ui_home: Path, size: tuple[int, int]) -> None:
     with writing_project(3) as (_, _):
         with Store(NAME) as store:
+            # No other worker starts, and goes on with it.
+            store.leases.take(worker.fingerprint())
             task = store.tasks.add("prepare", "make pairs", {})
             store.tasks.start(task)
             progress = Progress(312, 480, "requests", text="a model writes", cost=0.0412, cost_at_most=0.31)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from textual.widgets import TextArea
 from ftui import paths
 from ftui.errors import InputError
 from ftui.store import Store
+from ftui.store.pairs import NewPair
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.edit import EditScreen
 from ftui.ui.widgets import pair_editor
@@ -109,6 +111,71 @@ async def test_a_message_that_was_not_touched_keeps_its_characters(store: Store)
     assert (pair.text("user"), pair.text("assistant")) == (odd, "better")
 
 
+CALL = {"id": "c1", "type": "function", "function": {"name": "price", "arguments": '{"of": "K7"}'}}
+CALLING: list[dict[str, Any]] = [
+    {"role": "user", "content": "Price?"},
+    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "c1", "content": "40"},
+    {"role": "assistant", "content": "Forty."},
+]
+
+
+def add(store: Store, messages: list[dict[str, Any]]) -> int:
+    pair = store.pairs.add(NewPair(messages, repr(messages)))
+    assert pair is not None
+    return pair
+
+
+async def test_what_was_changed_is_shown_before_it_is_saved(store: Store) -> None:
+    async with Review() as review:
+        await review.press("e")
+        field(review, 1).text = answer(store).replace("lid sensor", "cover sensor")
+        await review.until(lambda: "[-lid-]{+cover+} sensor" in review.screen)
+
+
+async def test_tool_calls_stay_as_they_are(store: Store) -> None:
+    pair = add(store, CALLING)
+    async with Review() as review:
+        await review.press("G", "e")
+        assert '→ price {"of": "K7"}' in review.screen
+        field(review, 3).text = "Forty crowns."
+        await review.press("ctrl+s")
+    edited = store.pairs.get(pair)
+    assert edited is not None
+    assert list(edited.messages) == [*CALLING[:3], {"role": "assistant", "content": "Forty crowns."}]
+
+
+async def test_turns_are_added_and_emptied_messages_left_out(store: Store) -> None:
+    chat = [
+        {"role": role, "content": text} for role, text in (("system", "Be brief."), ("user", "A?"), ("assistant", "B"))
+    ]
+    pair = add(store, chat)
+    async with Review() as review:
+        await review.press("G", "e", "ctrl+n")
+        field(review, 0).text = ""
+        field(review, 3).text = "And C?"
+        field(review, 4).text = "D."
+        await review.press("ctrl+s")
+        await review.press("e", "ctrl+n", "ctrl+s")
+        assert review.bottom.startswith(f"00{pair} is as it was")
+    edited = store.pairs.get(pair)
+    assert edited is not None
+    assert [message["content"] for message in edited.messages] == ["A?", "B", "And C?", "D."]
+
+
+async def test_of_a_very_long_text_the_beginning_is_edited_and_the_rest_stays(store: Store) -> None:
+    long = "A long way to go. " * 60_000
+    pair = add(store, [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": long}])
+    async with Review((80, 24)) as review:
+        await review.press("G", "e")
+        await review.until(lambda: "the first 20,000 of 1,080,000 characters" in review.screen)
+        field(review, 1).text = "It is " + field(review, 1).text
+        await review.press("ctrl+s")
+    edited = store.pairs.get(pair)
+    assert edited is not None
+    assert edited.text("assistant") == "It is " + long
+
+
 # In the person's own editor
 
 MESSAGES = st.lists(
@@ -127,6 +194,14 @@ MESSAGES = st.lists(
 @given(MESSAGES)
 def test_a_text_for_the_editor_comes_back_as_it_was(messages: list[dict[str, str]]) -> None:
     assert pair_editor.from_text(pair_editor.to_text(messages)) == messages
+
+
+def test_what_is_beside_the_texts_comes_back_too() -> None:
+    text = pair_editor.to_text(CALLING)
+    assert "=== assistant  (calls price, which stays as it is)\n" in text
+    assert pair_editor.from_text(text, CALLING) == CALLING
+    edited = pair_editor.from_text(text.replace("Forty.", "Forty crowns."), CALLING)
+    assert edited == [*CALLING[:3], {"role": "assistant", "content": "Forty crowns."}]
 
 
 @pytest.mark.parametrize("text", ["What does E4 mean?", "=== poet\nhello\n", "# only a comment\nhm"])

@@ -3,34 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Label, TextArea
+from textual.widgets import TextArea
 
 from ftui.errors import FtuiError, InputError
-from ftui.store.pairs import check_messages
+from ftui.store.pairs import check_messages, content
+from ftui.ui.flow import flow
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.text import Row, Span, plain
+from ftui.ui.widgets.pair_diff import nearby, word_diff
+from ftui.ui.widgets.pair_messages import calls
 from ftui.ui.widgets.rows import Lines
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]
 
 _CONTROL = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"} | {0x7F: 0x2421}
-_CONTROL |= dict.fromkeys(range(128, 160), 65533)
-_LINES = {"system": 4, "user": 5}
+_CONTROL |= dict.fromkeys((*range(128, 160), *range(0xD800, 0xE000)), 65533)
+_LINES = {"system": 4, "developer": 4, "user": 5}
+_MOST = 20_000
+"""Characters that a field takes; what stands behind them stays as it is."""
+_DIFF = 3
 _KEYS: Row = (
     *(Span("ctrl+s ", "key"), Span("save    ", "dim")),
     *(Span("tab ", "key"), Span("next text    ", "dim")),
+    *(Span("ctrl+n ", "key"), Span("add a turn    ", "dim")),
     *(Span("esc ", "key"), Span("back", "dim")),
 )
 
 
+class _Field(Vertical):
+    """One message: its role, its text, and its tool calls, which stay as they are.
+
+    Args:
+        message: as it is now.
+        new: whether it is to be added.
+    """
+
+    DEFAULT_CSS = """
+    _Field { height: auto; }
+    _Field Lines { max-height: 6; }
+    """
+
+    def __init__(self, message: Message, *, new: bool = False) -> None:
+        super().__init__()
+        self._message = message
+        self._new = new
+        self._text = content(message)
+        self.rest = self._text[_MOST:]
+        # A control character is shown as its picture; an untouched text keeps its own.
+        shown = self._text[:_MOST].translate(_CONTROL)
+        self.area = TextArea(shown, soft_wrap=True, show_line_numbers=False)
+        self.area.styles.max_height = _LINES.get(message["role"], 12) + 2
+        self._before = self.area.text
+
+    def compose(self) -> ComposeResult:
+        head = [Span(plain(str(self._message["role"]), 20), "dim")]
+        if self.rest:
+            shown, whole = f"{_MOST:,}", f"{len(self._text):,}"
+            head.append(Span(f" · the first {shown} of {whole} characters, the rest stays · E edits all", "warn"))
+        yield (lines := Lines())
+        lines.show([tuple(head)])
+        yield self.area
+        called: list[Row] = [
+            (Span("→ ", "accent"), Span(plain(name, 60), "bold"), Span(f" {plain(arguments, 400)}", "dim"))
+            for name, arguments in calls(self._message)
+        ]
+        if called:
+            yield (lines := Lines())
+            lines.show(called)
+
+    @property
+    def changed(self) -> bool:
+        return self.area.text != self._before
+
+    def message(self) -> dict[str, Any] | None:
+        """The message as it is in the field now; None for one that was emptied, or stayed empty."""
+        if not self.changed and not self._new:
+            return dict(self._message)
+        text = self.area.text + self.rest
+        if not text.strip() and not any(calls(self._message)):
+            return None
+        return {**self._message, "content": text}
+
+    def difference(self, width: int) -> list[Row]:
+        """What was changed, with a little of what stands around it."""
+        if not self.changed:
+            return []
+        return flow(nearby(word_diff(self._before, self.area.text), width), width, _DIFF)
+
+
 class EditScreen(ModalScreen[bool]):
-    """One text field a message. Gives True when something was saved.
+    """One text field a message. Gives True when something was saved. A message that was emptied is left out.
 
     Args:
         title: which pair it is.
@@ -41,61 +109,71 @@ class EditScreen(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "save", priority=True),
+        Binding("ctrl+n", "add", "add a turn", priority=True),
         Binding("escape", "leave", "back"),
     ]
     DEFAULT_CSS = """
     EditScreen > .dialog { width: 110; height: 90%; padding: 0 1; }
     EditScreen VerticalScroll { height: 1fr; }
-    EditScreen Label { color: $text-muted; }
     EditScreen TextArea { height: auto; min-height: 3; padding: 0 1; }
-    EditScreen Lines { height: auto; max-height: 4; }
+    EditScreen #edit-foot { height: auto; max-height: 7; }
     """
 
     def __init__(
         self,
         title: str,
         messages: Sequence[Message],
-        save: Callable[[list[dict[str, str]]], None],
+        save: Callable[[list[dict[str, Any]]], None],
         why: InputError | None = None,
     ) -> None:
         super().__init__()
         self._title = title
-        self._messages = [dict(message) for message in messages]
+        self._fields = [_Field(message) for message in messages]
         self._save = save
         self._why = why
-        self._fields: list[TextArea] = []
-        self._before: list[str] = []
+        self._wrong: FtuiError | None = why
+        self._blamed = self._texts
+        """What the fields held when that was found."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide") as dialog:
             dialog.border_title = self._title
             with VerticalScroll(can_focus=False):
-                for message in self._messages:
-                    # A control character is shown as its picture; an untouched text keeps its own.
-                    field = TextArea(message["content"].translate(_CONTROL), soft_wrap=True, show_line_numbers=False)
-                    field.styles.max_height = _LINES.get(message["role"], 12) + 2
-                    self._fields.append(field)
-                    yield Label(plain(message["role"], 20), markup=False)
-                    yield field
-            yield Lines()
+                yield from self._fields
+            yield Lines(id="edit-foot")
 
     def on_mount(self) -> None:
-        self._before = [field.text for field in self._fields]
-        self._say(self._why)
-        field = self._fields[-1]
+        self._show_foot()
+        field = self._fields[-1].area
         field.focus()
         field.move_cursor(field.document.end)
 
     @property
     def changed(self) -> bool:
-        return [field.text for field in self._fields] != self._before
+        return any(field.changed for field in self._fields)
 
-    def messages(self) -> list[dict[str, str]]:
+    @property
+    def _texts(self) -> list[str]:
+        return [field.area.text for field in self._fields]
+
+    def messages(self) -> list[dict[str, Any]]:
         """The messages as they are in the fields now."""
-        texts = zip(self._messages, self._fields, self._before, strict=True)
-        return [
-            message if field.text == before else {**message, "content": field.text} for message, field, before in texts
-        ]
+        found = (field.message() for field in self._fields)
+        return [message for message in found if message is not None]
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        # The news of a change may come after the attempt to save it.
+        if self._texts != self._blamed:
+            self._wrong = None
+        field = event.text_area.parent
+        self._show_foot(field if isinstance(field, _Field) else None)
+
+    async def action_add(self) -> None:
+        """One more question with its answer, at the end."""
+        turn = [_Field({"role": role, "content": ""}, new=True) for role in ("user", "assistant")]
+        self._fields += turn
+        await self.query_one(VerticalScroll).mount(*turn)
+        turn[0].area.focus()
 
     def action_save(self) -> None:
         if not self.changed and self._why is None:
@@ -106,7 +184,8 @@ class EditScreen(ModalScreen[bool]):
             check_messages(messages)
             self._save(messages)
         except FtuiError as error:
-            self._say(error)
+            self._wrong, self._blamed = error, self._texts
+            self._show_foot()
             return
         self.dismiss(True)
 
@@ -123,10 +202,14 @@ class EditScreen(ModalScreen[bool]):
         if leave:
             self.dismiss(False)
 
-    def _say(self, error: FtuiError | None) -> None:
+    def _show_foot(self, field: _Field | None = None) -> None:
+        """What is wrong, or else what was changed in a field; below it the keys."""
+        foot = self.query_one("#edit-foot", Lines)
         rows: list[Row] = []
-        if error is not None:
+        if (error := self._wrong) is not None:
             rows = [(Span("✗ ", "bad"), Span(f"{error.what}: {error.why}" if error.why else error.what, "bold"))]
             if error.do:
                 rows.append((Span("→ ", "accent"), Span(error.do)))
-        self.query_one(Lines).show([*rows, _KEYS])
+        elif field is not None:
+            rows = field.difference(max(foot.size.width, 20))
+        foot.show([*rows, _KEYS])

@@ -50,3 +50,19 @@ def _changed(old: list[str], new: list[str]) -> list[Piece]:
     if new:
         pieces.append((f"{{+{''.join(new)}+}}", "ok"))
     return pieces
+
+
+def nearby(pieces: list[Piece], width: int) -> list[Piece]:
+    """The changes with what stands next to them, what is far from any of them as `…`.
+
+    Args:
+        width: of a line, a third of which is shown on either side.
+    """
+    room = max(width // 3, 8)
+    found: list[Piece] = []
+    for place, (text, tone) in enumerate(pieces):
+        before, after = room if place else 0, room if place < len(pieces) - 1 else 0
+        if not tone and len(text) > before + after + 3:
+            text = text[:before] + " … " + text[len(text) - after :]
+        found.append((text.replace("\n", " ") if not tone else text, tone))
+    return found

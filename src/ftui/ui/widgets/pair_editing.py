@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import SuspendNotSupported
 
@@ -19,7 +19,7 @@ Done = Callable[[Pair, bool], None]
 
 
 def edit_here(
-    app: FtuiApp, pair: Pair, done: Done, messages: Sequence[Mapping[str, str]] = (), why: InputError | None = None
+    app: FtuiApp, pair: Pair, done: Done, messages: Sequence[Mapping[str, Any]] = (), why: InputError | None = None
 ) -> None:
     """Open the fields, with the pair's messages or with others that were typed elsewhere.
 
@@ -70,7 +70,7 @@ def revert(app: FtuiApp, pair: Pair, name: str) -> str:
     return f"{name} is again as it was made · u undo"
 
 
-def _save(app: FtuiApp, pair: Pair, messages: Sequence[Mapping[str, str]]) -> None:
+def _save(app: FtuiApp, pair: Pair, messages: Sequence[Mapping[str, Any]]) -> None:
     from ftui.prepare import tokens
 
     app.store.pairs.edit(pair.id, messages, tokens.count_messages(messages))

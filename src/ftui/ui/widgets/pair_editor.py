@@ -10,13 +10,17 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ftui import paths
 from ftui.errors import InputError
+from ftui.store.pairs import content
+from ftui.ui.text import plain
+from ftui.ui.widgets.pair_messages import calls
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]
 
-_ROLES = ("system", "developer", "user", "assistant", "tool")
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _HEAD = """\
 # Change the texts below the lines with a role, save and leave the editor.
 # An empty file, or one that was not changed, changes nothing.
@@ -24,15 +28,28 @@ _HEAD = """\
 
 
 def to_text(messages: Sequence[Message]) -> str:
-    """Messages below lines such as `=== user`; the sign is longer where a text has such a line itself."""
+    """Messages below lines such as `=== user`; the sign is longer where a text has such a line itself.
+
+    What else a message holds, such as tool calls, is named behind its role and stays as it is.
+    """
     sign = "==="
-    while any(re.search(rf"^{sign} \w+$", message["content"], re.MULTILINE) for message in messages):
+    while any(re.search(rf"^{sign} \w+", content(message), re.MULTILINE) for message in messages):
         sign += "="
-    return _HEAD + "".join(f"{sign} {message['role']}\n{message['content']}\n" for message in messages)
+    return _HEAD + "".join(f"{sign} {message['role']}{_rest(message)}\n{content(message)}\n" for message in messages)
 
 
-def from_text(text: str) -> list[dict[str, str]]:
+def _rest(message: Message) -> str:
+    """What the person need not change: `  (tool call price, stays as it is)`."""
+    names = ", ".join(plain(name, 40) for name, _ in calls(message))
+    return f"  (calls {names}, which stays as it is)" if names else ""
+
+
+def from_text(text: str, before: Sequence[Message] = ()) -> list[dict[str, Any]]:
     """The messages that a text of `to_text`'s form holds; [] for an empty one.
+
+    Args:
+        before: the messages that the text was made of; what they hold beside their text is kept for the
+            next message of the same role, and so is a text that was not changed.
 
     Raises:
         InputError: with the line, where it has not that form.
@@ -47,23 +64,37 @@ def from_text(text: str) -> list[dict[str, str]]:
         raise InputError(
             "The text of the pair cannot be read", "its first line is not `=== ` and a role", "Edit it again"
         )
-    messages: list[dict[str, str]] = []
+    messages: list[dict[str, Any]] = []
     bodies: list[list[str]] = []
     for line in lines:
-        mark, _, role = line.partition(" ")
+        mark, _, head = line.partition(" ")
         if mark != sign:
             bodies[-1].append(line)
             continue
-        if role.strip() not in _ROLES:
+        role = head.partition("  (calls ")[0].strip()
+        if role not in _ROLES:
             raise InputError(
                 "The text of the pair cannot be read", f"{line!r} does not name a role", f"Use {', '.join(_ROLES)}"
             )
-        messages.append({"role": role.strip()})
+        messages.append({"role": role})
         bodies.append([])
     for message, body in zip(messages, bodies, strict=True):
         message["content"] = "\n".join(body)
     messages[-1]["content"] = messages[-1]["content"].removesuffix("\n")
-    return messages
+    return _joined(messages, before)
+
+
+def _joined(messages: list[dict[str, Any]], before: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages with what those before held beside their texts."""
+    left = list(before)
+    found = []
+    for message in messages:
+        place = next((at for at, old in enumerate(left) if old["role"] == message["role"]), None)
+        old = {} if place is None else left.pop(place)
+        text = message["content"]
+        same = old and content(old) == text
+        found.append({**old, **message, "content": old.get("content") if same else text})
+    return found
 
 
 def editor() -> list[str]:
@@ -83,7 +114,7 @@ def editor() -> list[str]:
     return command
 
 
-def edit(messages: Sequence[Message]) -> list[dict[str, str]] | None:
+def edit(messages: Sequence[Message]) -> list[dict[str, Any]] | None:
     """Let the person edit messages in their own editor; None when nothing was changed.
 
     The terminal must be the editor's while this runs. A text that cannot be read
@@ -103,7 +134,7 @@ def edit(messages: Sequence[Message]) -> list[dict[str, str]] | None:
         after = path.read_bytes().decode("utf-8")
         if code:
             raise InputError("The editor failed", f"{command[0]} ended with code {code}", "The pair is as it was")
-        edited = from_text(after) if after != before else []
+        edited = from_text(after, messages) if after != before else []
     except UnicodeDecodeError as error:
         raise InputError("The text of the pair cannot be read", "it is not UTF-8", f"It is kept in {path}") from error
     except InputError as error:

@@ -27,10 +27,12 @@ _UNSEEN = (
 )
 # What joins or varies the characters around it: terminals do not agree how wide the whole is, but on its parts they do.
 _JOINING = (0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400), *range(0xE0100, 0xE01F0))
+_FLAGS = {0x1F1E6 + number: chr(ord("A") + number) for number in range(26)}
 _CONTROL |= dict.fromkeys(_UNSEEN, 0xFFFD)
-_HARMLESS: dict[int, int | str] = _CONTROL | dict.fromkeys(_JOINING, "")
+_HARMLESS: dict[int, int | str] = _CONTROL | _FLAGS | dict.fromkeys(_JOINING, "")
 _ONE_LINE = _HARMLESS | {ord("\t"): " ", ord("\r"): ""} | dict.fromkeys((ord("\n"), 0x2028, 0x2029), " ")
 _MANY_LINES = _HARMLESS | {ord("\t"): "    ", ord("\r"): ""} | dict.fromkeys((ord("\n"), 0x2028, 0x2029), "\n")
+_EDITED = _CONTROL | {ord("\t"): "\t", ord("\n"): "\n", 0x2028: "\u2424", 0x2029: "\u2424"}
 
 
 class Span(NamedTuple):
@@ -63,6 +65,11 @@ def plain(text: str, width: int | None = None) -> str:
 def block(text: str) -> str:
     """Text of unknown origin over several lines, harmless."""
     return text.translate(_MANY_LINES)
+
+
+def editable(text: str) -> str:
+    """Text of unknown origin for a field to edit it in: harmless, one character for each."""
+    return text.translate(_EDITED)
 
 
 def cut(text: str, width: int) -> str:

@@ -15,15 +15,13 @@ from ftui.errors import FtuiError, InputError
 from ftui.store.pairs import check_messages, content
 from ftui.ui.flow import flow
 from ftui.ui.screens.ask import AskScreen
-from ftui.ui.text import Row, Span, plain
-from ftui.ui.widgets.pair_diff import nearby, word_diff
+from ftui.ui.text import Row, Span, editable, plain
+from ftui.ui.widgets.pair_diff import carried, nearby, word_diff
 from ftui.ui.widgets.pair_messages import calls
 from ftui.ui.widgets.rows import Lines
 
 Message = Mapping[str, Any]
 
-_CONTROL = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"} | {0x7F: 0x2421}
-_CONTROL |= dict.fromkeys((*range(128, 160), *range(0xD800, 0xE000)), 65533)
 _LINES = {"system": 4, "developer": 4, "user": 5}
 _MOST = 20_000
 """Characters that a field takes; what stands behind them stays as it is."""
@@ -55,9 +53,8 @@ class _Field(Vertical):
         self._new = new
         self._text = content(message)
         self.rest = self._text[_MOST:]
-        # A control character is shown as its picture; an untouched text keeps its own.
-        shown = self._text[:_MOST].translate(_CONTROL)
-        self.area = TextArea(shown, soft_wrap=True, show_line_numbers=False)
+        # A control character is shown as its picture; what is not touched keeps its own.
+        self.area = TextArea(editable(self._text[:_MOST]), soft_wrap=True, show_line_numbers=False)
         self.area.styles.max_height = _LINES.get(message["role"], 12) + 2
         self._before = self.area.text
 
@@ -85,7 +82,7 @@ class _Field(Vertical):
         """The message as it is in the field now; None for one that was emptied, or stayed empty."""
         if not self.changed and not self._new:
             return dict(self._message)
-        text = self.area.text + self.rest
+        text = carried(self._text[:_MOST], self._before, self.area.text) + self.rest
         if not text.strip() and not any(calls(self._message)):
             return None
         return {**self._message, "content": text}

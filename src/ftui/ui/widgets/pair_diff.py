@@ -43,6 +43,25 @@ def _alike(one: str, other: str, *, from_end: bool = False) -> int:
     return same
 
 
+def carried(original: str, shown: str, edited: str) -> str:
+    """An edited text with the characters of the original where it was not touched.
+
+    Args:
+        shown: the original as it was shown to be edited, one character for each.
+    """
+    if len(original) != len(shown):
+        return edited
+    found, at = "", 0
+    for text, tone in word_diff(shown, edited):
+        if tone == "ok":
+            found += text[2:-2]
+            continue
+        stop = at + len(text) - (4 if tone else 0)
+        found += "" if tone else original[at:stop]
+        at = stop
+    return found
+
+
 def _changed(old: list[str], new: list[str]) -> list[Piece]:
     pieces: list[Piece] = []
     if old:

@@ -111,7 +111,7 @@ def _repeated(text: str) -> str:
             seen.add(sentence)
     words = text.lower().split()
     if any(map(eq, words, words[1:])):
-        for one, *others in zip(words, words[1:], words[2:], words[3:], strict=False):
-            if one.isalpha() and others == [one] * 3:
+        for one, two, three, four in zip(words, words[1:], words[2:], words[3:], strict=False):
+            if one == two == three == four and one.isalpha():
                 return f"“{one}” four times in a row"
     return ""

@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +68,19 @@ def _count_message(message: Mapping[str, Any]) -> int:
     content = message.get("content")
     total = _EACH_MESSAGE + _count_role(message["role"])
     if isinstance(content, str):
-        total += count(content)
+        total += _count_system(content) if message["role"] == "system" else count(content)
     elif content is not None:
         total += count(json.dumps(content, ensure_ascii=False))
     if len(message) > 2:
         rest = {key: value for key, value in message.items() if key in _COUNTED}
         total += count(json.dumps(rest, ensure_ascii=False)) if rest else 0
     return total
+
+
+@lru_cache(maxsize=8)
+def _count_system(text: str) -> int:
+    """Of a system message, which is the same in very many rows."""
+    return count(text)
 
 
 @cache

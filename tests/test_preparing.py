@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from ftui.prepare import project
 from ftui.prepare.recipe import Answers, Mixture, Questions, Recipe
 from ftui.runners.preparing import prepare_pairs
 from ftui.store import Store, create_project
+from ftui.store.filters import Filter
 
 FOOT = "Our shop in the harbour street is open from nine to six, and closed on every Sunday of the year."
 
@@ -90,3 +93,40 @@ async def test_a_row_that_the_projects_model_cuts_is_flagged_and_counts_add_up(s
     assert "cut" not in pairs["What is short?"].flags
     [result] = [event.data for event in events if isinstance(event, Result)]
     assert (result["records"], result["with_pairs"], result["dropped"]) == (3, 2, {"no text": 1})
+
+
+async def test_the_report_adds_up_and_every_reason_is_a_filter(store: Store) -> None:
+    source = store.sources.add("site", "crawl", {}).id
+    rows = [
+        page(n, f"# How hot does kettle {n} get?\n\nKettle {n} gets {n + 60} degrees hot. {FOOT}") for n in range(12)
+    ]
+    rows += [page(50 + n, f"# How hot?\n\n{n}") for n in range(3)]
+    rows += [page(60, ""), Record("e", "https://lumora.test/e", "", {"error": "timeout"})]
+    # The same page twice: nothing of the second becomes a pair.
+    rows += [page(70, "# How hot does kettle 3 get?\n\nKettle 3 gets 63 degrees hot.")]
+    store.records.put(source, rows)
+    general = store.sources.add("general", "files", {}, "general").id
+    store.records.put(
+        general, [Record("g", "", "", {"question": "What is red?", "answer": "Blood and roses are red."})]
+    )
+    project.save(store, Recipe(questions=Questions(presentations=2), mixture=Mixture(general=0.1)))
+
+    async def result() -> dict[str, Any]:
+        last = (await prepared(store))[-1]
+        assert isinstance(last, Result)
+        return dict(last.data)
+
+    first = await result()
+    assert first["with_pairs"] + sum(first["dropped"].values()) == first["records"] == len(rows) + 1
+    assert first["made"] == first["new"] == first["pairs"] == store.pairs.counts().total
+    assert first["removed"] == 0
+    told = Counter(first["dropped"]) + Counter(first["parts"])
+    assert dict(store.pairs.dropped()) == dict(told)
+    assert set(first["dropped"]) >= {"too short", "error row", "no text"}
+    for reason, number in told.items():
+        assert len(store.pairs.view_ids(Filter(f'dropped:"{reason}"'))) == number
+    project.save(store, Recipe(questions=Questions(presentations=1), mixture=Mixture(general=0.0)))
+    second = await result()
+    assert (second["new"], second["made"]) == (0, second["pairs"])
+    assert second["removed"] == first["pairs"] - second["pairs"] > 0
+    assert second["with_pairs"] == first["with_pairs"] - 1, "nothing general is mixed in"

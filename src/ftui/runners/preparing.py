@@ -40,7 +40,7 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
                 read[tag] += 1
                 yield record
 
-    pairs, dropped = list[NewPair](), list[NewDropped]()
+    pairs, dropped, new = list[NewPair](), list[NewDropped](), 0
     model = target.of(store)
     limit = Limit(recipe.tokens.most or model.length or 0, model.folder, model.provider.kind != "openai")
     written = project.written(store, recipe).get
@@ -59,18 +59,17 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
             else:
                 pairs.append(_new(item))
             if len(pairs) + len(dropped) >= BATCH:
-                replacing.put(pairs)
+                new += replacing.put(pairs)
                 replacing.drop(dropped)
                 pairs, dropped = [], []
                 yield Progress(sum(read.values()), total, "records", text=f"{tally.pairs:,} pairs")
                 await asyncio.sleep(PAUSE)
-        replacing.put(pairs)
+        new += replacing.put(pairs)
         replacing.drop(dropped)
         removed = replacing.finish()
     yield Progress(total, total, "records", text=f"{tally.pairs:,} pairs")
-    yield Result(
-        {"records": sum(read.values()), **tally.as_dict(), "pairs": store.pairs.counts().total, "removed": removed}
-    )
+    counts = {"records": sum(read.values()), "pairs": store.pairs.counts().total, "new": new, "removed": removed}
+    yield Result(counts | tally.as_dict())
 
 
 def _new(pair: Pair) -> NewPair:

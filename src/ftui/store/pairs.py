@@ -86,6 +86,13 @@ class Pairs:
         """Whether any pair carries a flag."""
         return bool(self._rows("SELECT EXISTS (SELECT 1 FROM pair_flags)")[0][0])
 
+    def by_source(self) -> list[tuple[str, int]]:
+        """The names of the sources that pairs are of, with their counts, most first; looks at all pairs."""
+        return self._rows(
+            "SELECT name, n FROM (SELECT source, count(*) AS n FROM pairs GROUP BY source)"
+            " JOIN sources ON sources.id = source ORDER BY n DESC, name"
+        )
+
     def decided_since(self, moment: float, *, by_hand: bool = False) -> int:
         """Pairs whose decision is from after `moment`, for the pace.
 
@@ -302,6 +309,10 @@ class Pairs:
         return self._rows(
             f"SELECT reason, count(*) AS n FROM dropped WHERE {views.SHOWN} GROUP BY reason ORDER BY n DESC, reason"
         )
+
+    def any_dropped(self) -> bool:
+        """Whether `dropped` gives anything; at once, however much it is."""
+        return bool(self._rows(f"SELECT 1 FROM dropped WHERE {views.SHOWN} LIMIT 1"))
 
     def dropped_page(self, ids: Sequence[int]) -> dict[int, Dropped]:
         """Some dropped rows by id, as a view with `dropped` gives them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from textual import events, getters
@@ -65,6 +66,10 @@ class Place(Vertical):
         The footer leaves out what would be refused.
         """
         return ""
+
+    def words(self) -> Sequence[tuple[str, str, str]]:
+        """What can be typed here besides keys, for the help: (an example, its meaning, the key that opens the line)."""
+        return ()
 
     def can(self, action: str) -> bool:
         """Whether an action can work now; otherwise the bottom line says why."""

@@ -38,6 +38,7 @@ class Session:
         places = memory.get("places")
         self._places: dict[str, Any] = dict(places) if isinstance(places, dict) else {}
         self._stamp = self.store.stamp()
+        self._recipe = self._recipe_stamp()
         self._seat = Seat(self.store.folder)
 
     def sit(self) -> bool:
@@ -88,9 +89,17 @@ class Session:
         self._stamp = (main, bulk, own + self.store.stamp()[2] - before)
 
     def changed(self) -> bool:
-        """Whether anybody has committed anything since the last time this was asked."""
+        """Whether anybody has committed anything, or changed the recipe's file, since the last time this was asked."""
         before, self._stamp = self._stamp, self.store.stamp()
-        return before != self._stamp
+        recipe, self._recipe = self._recipe, self._recipe_stamp()
+        return before != self._stamp or recipe != self._recipe
+
+    def _recipe_stamp(self) -> tuple[int, int]:
+        try:
+            found = self.store.recipe_path.stat()
+        except OSError:
+            return (0, 0)
+        return (found.st_mtime_ns, found.st_size)
 
 
 def write_down(error: BaseException) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from textual import on
@@ -14,6 +15,7 @@ from ftui.ui.reading import Reader
 from ftui.ui.text import Row
 from ftui.ui.widgets.pair_filter import PairFilter
 from ftui.ui.widgets.pair_view import ORDER_WORDS, SHOWN, read_parts
+from ftui.ui.widgets.pair_words import WORDS
 from ftui.ui.widgets.pair_work import empty_rows, no_match_rows
 
 _AT_ONCE = 5_000
@@ -106,7 +108,10 @@ class FilteringPlace(DecidingPlace):
     def _empty(self) -> list[Row]:
         if self._view.filtered:
             return no_match_rows(self._view.where, self._view.words)
-        return empty_rows(self.app.store.records.count(), self.work.working)
+        return empty_rows(self.app.store.records.count(), self.work.working, dropped=self.work.dropped)
+
+    def words(self) -> Sequence[tuple[str, str, str]]:
+        return [(word, meaning, "slash") for word, meaning in WORDS]
 
     # Keys
 

@@ -94,6 +94,7 @@ class PairsPlace(LearningPlace):
         pairs = self.app.store.pairs
         self._mend()
         work = self.work
+        self._recipe.look(self.app.store)
         work.look(self.app.store)
         current = (pairs.counts().total, work.latest and (work.latest.id, work.latest.state))
         self._view.forget()
@@ -102,7 +103,7 @@ class PairsPlace(LearningPlace):
         if current != self._set and not self._lister.busy:
             self._set = current
             self._reload()
-        self.columns.empty(not current[0])
+        self.columns.empty(not current[0] and not self._view.ids)
         self.rows.update(len(self._view.ids), empty=self._empty())
         self._show_title()
         self._show_pair()
@@ -113,7 +114,8 @@ class PairsPlace(LearningPlace):
             words = (f"{self._filter_words()}: {len(self._view.ids):,}", *words)
         if self._view.order != ORDERS[0]:
             words = (ORDER_WORDS[self._view.order], *words)
-        self.columns.title.show(words, column=bool(self._view.ids) and not self.columns.reading)
+        of_pairs = bool(self._view.ids) and not self._view.dropped
+        self.columns.title.show(words, column=of_pairs and not self.columns.reading)
 
     def _show_pair(self) -> None:
         """Bring the source, or the whole text, to the pair under the cursor."""
@@ -173,7 +175,7 @@ class PairsPlace(LearningPlace):
             return "the filter has the keys · enter keeps it, esc shows all"
         if action in ("undo", "redo") and not self._set[0]:
             return "nothing has been decided yet"
-        if action == "filter" and self._view.filtered:
+        if action == "filter" and (self._view.filtered or self.work.dropped):
             return ""
         if action in _ON_PAIRS and self._view.dropped:
             return "these did not become pairs · esc shows the pairs"

@@ -60,7 +60,7 @@ class HelpScreen(ModalScreen[str | None]):
 
     def _row(self, index: int, width: int) -> Row:
         key = self._found[index]
-        return row((fit(f" {key.name}", 16), "key"), fit(key.does, width - 30), (cut(key.where, 12), "dim"))
+        return row((fit(f" {key.name}", 18), "key"), fit(key.does, width - 32), (cut(key.where, 12), "dim"))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         words = event.value.lower().split()
@@ -88,8 +88,11 @@ class HelpScreen(ModalScreen[str | None]):
 def keys_of(screen: Screen[object]) -> list[Key]:
     """What can be pressed on a screen: the place's keys first, each with what it does."""
     found: dict[tuple[str, str], Key] = {}
+    words: list[Key] = []
     for active in screen.active_bindings.values():
         binding, node = active.binding, active.node
+        if isinstance(node, Place) and not words:
+            words = [Key(word, meaning, "filter", key) for word, meaning, key in node.words()]
         if not binding.description or not active.enabled:
             continue
         where = node.title if isinstance(node, Place) else _WHERE.get(type(node).__name__, "everywhere")
@@ -100,8 +103,8 @@ def keys_of(screen: Screen[object]) -> list[Key]:
         said = node.wording(binding.action) if isinstance(node, Wording) else ""
         does = said or _WORDS.get(binding.action, binding.description)
         found[binding.action, binding.description] = Key(name, does, where, binding.key)
-    order = {"list": 1, "everywhere": 2}
-    return sorted(found.values(), key=lambda key: order.get(key.where, 0))
+    order = {"list": 1, "everywhere": 2, "filter": 3}
+    return sorted([*found.values(), *words], key=lambda key: order.get(key.where, 0))
 
 
 _WORDS = {

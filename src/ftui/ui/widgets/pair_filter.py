@@ -11,8 +11,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from ftui.errors import FtuiError
-from ftui.ui.text import Row, Span, plain
+from ftui.ui.reading import Reader
+from ftui.ui.text import Span, plain
 from ftui.ui.widgets.pair_view import SHOWN
+from ftui.ui.widgets.pair_words import Completing, Known, note_rows
 from ftui.ui.widgets.rows import Lines
 
 
@@ -60,10 +62,15 @@ class PairFilter(Vertical):
     where = SHOWN[0]
     _wrong: FtuiError | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._completing = Completing()
+        self._reader = Reader(self, "known")
+
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Lines(classes="prompt")
-            field = _Words(placeholder="words in any message", compact=True)
+            field = _Words(placeholder="words in any message", compact=True, suggester=self._completing)
             # One line has no room for the border that fields have elsewhere.
             field.styles.border = ("none", "transparent")
             field.styles.height, field.styles.width = 1, "1fr"
@@ -80,13 +87,26 @@ class PairFilter(Vertical):
         field.focus()
         self._describe()
         self.blame(None)
+        self._reader.read(Known.of, self._know)
 
-    def blame(self, error: FtuiError | None) -> None:
-        """Say what is wrong with the words, or what they can be."""
+    def _know(self, known: Known) -> None:
+        self._completing.known = known
+        self.blame(self._wrong)
+
+    def blame(self, error: FtuiError | None, *, told: bool = False) -> None:
+        """Say what is wrong with the words, or what they can be.
+
+        Args:
+            told: say what is wrong also where there is something to choose from.
+        """
         self._wrong = error
         note = self.query_one(".note", Lines)
         width = (self.size.width or self.app.size.width) - 4
-        row: Row = (Span(plain(_HELP, width), "dim"),)
+        row = note_rows(self._completing.known, self.query_one(Input).value, width)
+        if row is None:
+            row = (Span(plain(_HELP, width), "dim"),)
+        elif not told:
+            error = None
         if error is not None:
             row = (Span("! ", "warn"), Span(plain(f"{error.what} · {error.do}", width - 2)))
         note.show([row])
@@ -103,6 +123,8 @@ class PairFilter(Vertical):
         event.stop()
         if self._wrong is None:
             self.action_leave(True)
+        else:
+            self.blame(self._wrong, told=True)
 
     def action_cycle(self) -> None:
         self.where = SHOWN[(SHOWN.index(self.where) + 1) % len(SHOWN)]

@@ -5,10 +5,19 @@ from __future__ import annotations
 from ftui.ui import reading_only
 from ftui.ui.place import Place
 from ftui.ui.widgets.pair_work import PairWork
+from ftui.ui.widgets.recipe_watch import RecipeWatch
 
 
 class MakingPlace(Place):
     """A place with a `PairWork` in it. Who inherits binds the keys, and asks `making_refusal`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._recipe = RecipeWatch(self, self._recipe_changed)
+
+    def _recipe_changed(self) -> None:
+        self.work.recipe = self._recipe.problem
+        self.work.look(self.app.store)
 
     @property
     def work(self) -> PairWork:
@@ -21,6 +30,8 @@ class MakingPlace(Place):
         if action == "prepare":
             if work.working:
                 return "pairs are being made already"
+            if (problem := self._recipe.problem) is not None:
+                return f"{problem.what} · R opens it"
             records = self.app.store.records.count()
             return "" if records else "there are no records to make pairs from · 2 collects some"
         if action == "stop" and not work.working:

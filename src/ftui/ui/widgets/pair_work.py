@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from ftui.errors import FtuiError
 from ftui.store import Store
 from ftui.store.tasks import Task
 from ftui.ui import clock
 from ftui.ui.flow import wrap
-from ftui.ui.text import Row, Span, bar, count, plain, plural, rate
+from ftui.ui.text import Row, Span, bar, count, plain, plural, rate, width_of
 from ftui.ui.widgets.rows import Lines
 from ftui.units import dollars, duration
 
@@ -23,6 +25,11 @@ class PairWork(Lines):
     """How far a step over many pairs is, shown above all else."""
     offer: Callable[[int], list[Row]] = staticmethod(lambda width: [])
     """Gives lines below the others, for a width: what else could be done."""
+    recipe: FtuiError | None = None
+    """Why the recipe cannot be followed."""
+    dropped = False
+    """Whether there is anything that did not become a pair."""
+    _seen: tuple[int, str] | None = None
     _dismissed = 0
     _store: Store | None = None
 
@@ -38,13 +45,17 @@ class PairWork(Lines):
         width = self.size.width or self.app.size.width
         task = self.latest = store.tasks.latest("prepare")
         rows: list[Row] = []
+        seen = (task.id, task.state) if task is not None else None
+        if seen != self._seen or self._seen is None:
+            self._seen, self.dropped = seen, store.pairs.any_dropped()
         if task is not None and task.open:
             rows = progress_rows(task, width)
         elif task is not None and task.id != self._dismissed:
             rows = report_rows(task, store.pairs.counts().total, store.pairs.dropped(), width)
             if store.pairs.decided_since(task.finished or 0.0):
                 self._dismissed, rows = task.id, []
-        self.show([*([self.bulk] if self.bulk is not None else []), *rows, *self.offer(width)])
+        above = [recipe_row(self.recipe, width)] if self.recipe is not None else []
+        self.show([*([self.bulk] if self.bulk is not None else []), *above, *rows, *self.offer(width)])
 
     def on_resize(self) -> None:
         if self._store is not None:
@@ -89,6 +100,13 @@ def progress_rows(task: Task, width: int) -> list[Row]:
     return [tuple(spans)]
 
 
+def recipe_row(problem: FtuiError, width: int) -> Row:
+    """A recipe that cannot be followed, with the line and the key that opens it."""
+    key = (Span("   R ", "key"), Span("opens it ", "dim"))
+    said = plain(f"{problem.what}: {problem.why}" if problem.why else problem.what, width - 3 - width_of(key))
+    return (Span(" ! ", "warn"), Span(said), *key)
+
+
 def report_rows(task: Task, pairs: int, dropped: Sequence[tuple[str, int]], width: int) -> list[Row]:
     """What a finished preparation gave: pairs, and what did not become one with the reason."""
     if task.state == "failed":
@@ -104,6 +122,9 @@ def report_rows(task: Task, pairs: int, dropped: Sequence[tuple[str, int]], widt
         return [
             (Span(" ! ", "warn"), Span("making pairs was stopped   "), Span("p ", "key"), Span("start again", "dim"))
         ]
+    result = task.result or {}
+    if "new" in result:
+        return _tally_rows(result, task.finished, pairs, width)
     made = f"{plural(pairs, 'pair')} made"
     if task.finished:
         made = f"{made} at {clock.clock_time(task.finished)}"
@@ -115,10 +136,46 @@ def report_rows(task: Task, pairs: int, dropped: Sequence[tuple[str, int]], widt
         reasons = ", ".join(f"{count(number)} {reason}" for reason, number in dropped)
         text += f" · {count(sum(number for _, number in dropped))} left out: {reasons}"
     lines = wrap(text, width - 4)
-    return [(Span(" ✓ " if index == 0 else "   ", "ok"), Span(line)) for index, line in enumerate(lines)]
+    rows = [(Span(" ✓ " if index == 0 else "   ", "ok"), Span(line)) for index, line in enumerate(lines)]
+    return [*rows, _hint(dropped[0][0])] if dropped else rows
 
 
-def empty_rows(records: int, working: bool) -> list[Row]:
+def _tally_rows(result: Mapping[str, Any], finished: float | None, pairs: int, width: int) -> list[Row]:
+    """Numbers that add up: pairs that are new, were there, went; records with pairs, and left out by reason."""
+    made, new, left, parts = result["made"], result["new"], result["dropped"], result["parts"]
+    text = f"{plural(made, 'pair')} made"
+    if finished:
+        text += f" at {clock.clock_time(finished)}"
+    if made - new:
+        text += f": {count(new)} new, {count(made - new)} there already"
+    if result["removed"]:
+        text += f" · {count(result['removed'])} of before removed"
+    if pairs > made:
+        text += f" · {count(pairs - made)} of before kept"
+    without, records = sum(left.values()), result["with_pairs"] + sum(left.values())
+    of = f"{plural(records, 'record')}: {count(result['with_pairs'])} with pairs"
+    texts = [text, of + (f", {count(without)} left out: {_reasons(left)}" if without else "")]
+    if parts:
+        texts.append(f"also left out, parts of them: {_reasons(parts)}")
+    rows: list[Row] = []
+    for said in texts:
+        rows += [(Span("   " if rows else " ✓ ", "ok"), Span(line)) for line in wrap(said, width - 4)]
+    if without or parts:
+        rows.append(_hint(next(iter(left or parts))))
+    return rows
+
+
+def _hint(reason: str) -> Row:
+    """How to look at what was left out."""
+    some = f'dropped:"{reason}"' if " " in reason else f"dropped:{reason}"
+    return (Span("   "), Span("/ ", "key"), Span(plain(f"dropped shows them, {some} one reason"), "dim"))
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count(number)} {reason}" for reason, number in counts.items())
+
+
+def empty_rows(records: int, working: bool, *, dropped: bool = False) -> list[Row]:
     """What the place says while it has no pairs."""
     rows: list[Row] = [
         (),
@@ -134,6 +191,8 @@ def empty_rows(records: int, working: bool) -> list[Row]:
             (Span("Pairs are made from records, and there are none yet."),),
             (Span("2", "key"), Span(" collects some", "dim")),
         ]
+    if dropped:
+        rows += [(Span("None was made of what is here: ", ""), Span("/ ", "key"), Span("dropped shows why", "dim")), ()]
     return [
         *rows,
         (Span(f"{plural(records, 'record is', 'records are')} here to make them from."),),

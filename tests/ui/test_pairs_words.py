@@ -1,0 +1,278 @@
+"""What can be typed into the filter, what did not become a pair, and a recipe that is mended beside the app."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from ftui.errors import SettingsError
+from ftui.store import Store
+from ftui.store.filters import KEYS, parse
+from ftui.store.pairs import BulkProgress, NewDropped
+from ftui.ui.reading import Reader
+from ftui.ui.text import Row
+from ftui.ui.widgets.pair_bulk import BulkWork
+from ftui.ui.widgets.pair_words import WORDS, Completing, Known, note_rows
+from ui.pair_data import NOON, Review, new_pair, new_store
+from ui.screen import golden
+
+KNOWN = Known([("short", 12), ("personal", 3)], [("support pages", 8)], [("too short", 4), ("exact duplicate", 1)])
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+
+
+@pytest.fixture
+def store(ui_home: Path) -> Iterator[Store]:
+    with new_store() as opened:
+        yield opened
+
+
+def drop(store: Store) -> None:
+    rows = [NewDropped(1, "https://lumora.example/a", "too short", "3 words", "Call us now")] * 4
+    store.pairs.replace_dropped([*rows, NewDropped(2, "https://lumora.example/b", "no heading", "nothing to ask")])
+    result = {"records": 9, "with_pairs": 4, "made": 8, "new": 8, "removed": 2, "pairs": 8}
+    result |= {"dropped": {"too short": 4, "no heading": 1}, "parts": {}}
+    task = store.tasks.add("prepare", "make pairs", {})
+    store.tasks.finish(task, "done", result=result)
+    with store.database.write() as connection:
+        connection.execute("UPDATE tasks SET finished = ? WHERE id = ?", (NOON, task))
+
+
+# While one types
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("flag:", "short 12 · personal 3"),
+        ("kettle flag:PER", "personal 3"),
+        ("-flag:s", "short 12 · personal 3"),
+        ("source:", "support pages 8"),
+        ('source:"support p', "support pages 8"),
+        ("dropped:dup", "exact duplicate 1"),
+        ("is:re", "rejected"),
+        ("flag:nothing", None),
+        ("flag:short kettle", None),
+        ("kettle", None),
+        ("", None),
+    ],
+)
+def test_what_can_follow(text: str, said: str | None) -> None:
+    row = note_rows(KNOWN, text, 70)
+    assert (row and "".join(span.text for span in row)) == said
+
+
+def test_what_can_follow_in_little_room_and_where_there_is_nothing() -> None:
+    row = note_rows(KNOWN, "flag:", 14)
+    assert row is not None
+    assert "".join(span.text for span in row) == "short 12 …"
+    for text, said in (("flag:", "no pair has a flag here"), ("dropped:", "nothing was dropped")):
+        empty = note_rows(Known(), text, 70)
+        assert empty is not None
+        assert empty[0].text == said
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("flag:s", "flag:short"),
+        ("is:p", "is:pending"),
+        ("x dropped:ex", "x dropped:exact"),
+        ('dropped:"exact d', 'dropped:"exact duplicate"'),
+        ("source:su", "source:support"),
+        ("flag:short", None),
+        ("flag:zz", None),
+        ("word", None),
+    ],
+)
+async def test_what_the_right_arrow_completes(text: str, whole: str | None) -> None:
+    completing = Completing()
+    completing.known = KNOWN
+    assert await completing.get_suggestion(text) == whole
+
+
+def test_every_word_of_the_language_is_explained() -> None:
+    examples = [word for word, _ in WORDS]
+    for word in examples:
+        parse(word)
+    keys = {term.key for word in examples for term in parse(word)}
+    assert keys == {"", *KEYS}
+
+
+async def test_flags_that_there_are_show_behind_the_colon(store: Store) -> None:
+    flagged = new_pair("And the lid?", "Glass.")
+    store.pairs.add(type(flagged)(flagged.messages, flagged.digest, flags={"short": "1 word"}, source=1))
+    async with Review() as review:
+        await review.press("slash")
+        await review.press(*"flag", "colon")
+        assert "short 1" in review.screen
+        assert "needs something behind it" not in review.screen
+        await review.press("s", "right")
+        assert review.app.screen.query_one(Input).value == "flag:short"
+        assert "“flag:short”: 1" in review.screen
+        await review.type("source:")
+        assert "support pages 1" in review.screen
+        await review.press("enter")
+        assert "! source: needs something behind it" in review.screen, "enter says why it stays"
+
+
+@SIZES
+async def test_the_help_lists_the_words(store: Store, size: tuple[int, int]) -> None:
+    async with Review(size) as review:
+        await review.press("question_mark")
+        await review.type("filter")
+        assert "dropped" in review.screen
+        assert "did not become a pair" in review.screen
+        await golden(review.app, f"pairs-words-{size[0]}x{size[1]}")
+        await review.type("flag:short")
+        await review.press("enter")
+        assert review.place.columns.filter.has_focus_within
+
+
+# What did not become a pair
+
+
+@SIZES
+async def test_the_report_adds_up_and_names_the_filter(store: Store, size: tuple[int, int]) -> None:
+    drop(store)
+    async with Review(size) as review:
+        await golden(review.app, f"pairs-report-{size[0]}x{size[1]}")
+        assert "9 records: 4 with pairs, 5 left out: 4 too short, 1 no heading" in review.screen
+
+
+async def test_reasons_can_be_looked_at_where_there_is_no_pair(ui_home: Path) -> None:
+    with new_store(pairs=False) as store:
+        drop(store)
+        async with Review() as review:
+            assert "dropped shows why" in review.screen
+            await review.press("slash", *"dropped", "enter")
+            assert "“dropped”: 5" in review.screen
+            assert "nothing to ask" in review.screen
+            assert " tokens " not in review.screen.splitlines()[1]
+            await review.press("slash")
+            await review.type("dropped:heading")
+            await review.press("enter")
+            assert "“dropped:heading”: 1" in review.screen
+            await review.press("a")
+            assert review.bottom.startswith("these did not become pairs")
+            await review.press("escape", "escape")
+            assert "dropped shows why" in review.screen
+
+
+async def test_where_nothing_was_dropped_there_is_nothing_to_filter(ui_home: Path) -> None:
+    with new_store(pairs=False):
+        async with Review() as review:
+            await review.press("slash")
+            assert review.bottom.startswith("there are no pairs yet")
+
+
+# The recipe's file in another program
+
+
+async def test_a_slip_in_the_recipe_is_said_with_its_line_while_the_app_is_open(store: Store) -> None:
+    async with Review((80, 24)) as review:
+        store.recipe_path.write_text("seed = 1\n\nsed = 2\n")
+        await review.until(lambda: "! recipe.toml line 3 cannot be followed" in review.screen)
+        await review.press("p")
+        assert review.bottom.startswith("recipe.toml line 3 cannot be followed · R opens it")
+        await review.press("a")
+        assert review.decisions() == "✓" + "·" * 7, "nothing else stops"
+        await review.press("R")
+        await review.until(lambda: 'there is no setting "sed" here' in review.screen)
+        await review.press("escape")
+        store.recipe_path.write_text("seed = 1\n\nseed = 2\n")
+        await review.until(lambda: "! recipe.toml is not a recipe" in review.screen)
+        store.recipe_path.write_text("seed = 1\n")
+        await review.until(lambda: "recipe.toml" not in review.screen)
+        store.recipe_path.unlink()
+        store.recipe_path.mkdir()
+        await review.until(lambda: "! recipe.toml cannot be read: it is not a file" in review.screen)
+        await review.press("x")
+        assert review.decisions().startswith("✓✗")
+
+
+async def test_a_recipe_that_was_wrong_before_is_told_as_well(store: Store) -> None:
+    store.recipe_path.write_text("sed = 2\n")
+    async with Review() as review:
+        await review.until(lambda: "! recipe.toml line 1 cannot be followed" in review.screen)
+
+
+# Trouble
+
+
+async def test_a_bulk_step_that_cannot_begin_leaves_the_way_free(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Review() as review:
+        shown: list[Row | None] = []
+        bulk = BulkWork(review.place, shown.append)
+        store.folder.rename(store.folder.with_name("away"))
+
+        def steps(_: Store) -> Iterator[BulkProgress]:
+            raise AssertionError("the store cannot be opened")
+
+        def step(_: Store) -> Iterator[BulkProgress]:
+            yield BulkProgress(1, 1, 1)
+
+        bulk.start("accepting", steps, lambda changed, stopped: None)
+        assert bulk.busy
+        await review.until(lambda: not bulk.busy)
+        assert shown == [None]
+        store.folder.with_name("away").rename(store.folder)
+        await review.press()
+        assert "✗ There is no project 'lumora'" in review.screen
+        done: list[int] = []
+        bulk.start("accepting", step, lambda changed, stopped: done.append(changed))
+        await review.until(lambda: done == [1])
+
+
+async def test_the_file_is_locked_by_another_program(store: Store) -> None:
+    async with Review() as review:
+        review.app.store.database.patience = 0.2
+        other = sqlite3.connect(store.folder / "project.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        await review.press("a")
+        assert "✗ The project is busy" in review.screen
+        assert review.current.id == 1
+        await review.press("j", "s", "slash")
+        await review.type("belt")
+        assert "“belt”: 2" in review.screen, "reading goes on"
+        await review.press("escape")
+        other.execute("ROLLBACK")
+        other.close()
+        review.place.rows.cursor = 0
+        await review.press("a")
+        assert review.decisions() == "✓" + "·" * 7
+
+
+async def test_a_disk_that_is_full_at_a_decision(store: Store) -> None:
+    async with Review() as review:
+        connection = review.app.store.database.connection
+        pages = connection.execute("PRAGMA main.page_count").fetchone()[0]
+        connection.execute(f"PRAGMA main.max_page_count = {pages}")
+        long = "It boils. " * 20_000
+        with review.app.trying():
+            review.app.store.pairs.add(new_pair("How?", long))
+        await review.press()
+        assert "✗ The disk is full" in review.screen
+        assert review.decisions() == "·" * 8
+        connection.execute("PRAGMA main.max_page_count = 1000000")
+        await review.press("a")
+        assert review.decisions() == "✓" + "·" * 7
+
+
+def test_reading_that_fails_is_told_to_who_asked(store: Store) -> None:
+    async def run() -> None:
+        async with Review() as review:
+            told: list[Exception] = []
+
+            def fail(_: Store) -> None:
+                raise SettingsError("no")
+
+            Reader(review.place, "some").read(fail, lambda _: None, failed=told.append)
+            await review.until(lambda: bool(told))
+            assert review.app.screen.is_current
+
+    asyncio.run(run())

@@ -1,10 +1,12 @@
-"""An invented project of any number of pairs, and the same rows as files for other programs."""
+"""An invented project of any number of pairs, and the same rows as files for other programs.
+
+They are as preparing makes them: the phrasings of a fact one after the other, and so the facts of a page.
+"""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import os
 import random
 from collections.abc import Iterator
@@ -20,9 +22,9 @@ PROJECT = "bench"
 COMMON, RARE, LAST = "kettle", "zwieback", "quixotic"
 """Words of all pairs, of every 50,000th, and of the last one alone."""
 _BATCH = 2000
-_RECORDS = 2000
 _FACTS = 5
-"""Facts of a record; each is asked for in as many phrasings as it takes to make the number of pairs full."""
+"""Of a record."""
+_PHRASINGS = ("What about {}?", "How is it in {}?", "Tell me of {}", "Why {}?")
 _TEXT = (
     "the lid sensor is wet unplug it leave open for twenty minutes and press reset once then fill water up to mark"
     " never over a litre descale with two spoons of acid every month the belt of motor has ninety teeth warranty"
@@ -41,10 +43,11 @@ def sentence(number: int) -> str:
 def rows(count: int) -> Iterator[tuple[str, str, int, int]]:
     """(question, answer, number of the record, number of the fact) of each pair."""
     for number in range(count):
-        fact = number % (_RECORDS * _FACTS)
+        fact, phrasing = divmod(number, len(_PHRASINGS))
         rare = f" with {RARE}" if number % 50_000 == 49_999 else ""
         last = f" and {LAST}" if number == count - 1 else ""
-        yield f"What about case {number} of the {COMMON}{rare}{last}?", sentence(fact), fact % _RECORDS, fact
+        question = _PHRASINGS[phrasing].format(f"case {number} of the {COMMON}{rare}{last}")
+        yield question, sentence(fact), fact // _FACTS, fact
 
 
 @contextmanager
@@ -66,7 +69,9 @@ def make(home: Path, count: int) -> Path:
         create_project(PROJECT)
         with Store(PROJECT) as store:
             source = store.sources.add("pages", "crawl", {"start": ["https://kettle.test/"]})
-            store.records.put(source.id, [_record(number) for number in range(_RECORDS)])
+            records = -(-count // (_FACTS * len(_PHRASINGS)))
+            for start in range(0, records, _BATCH):
+                store.records.put(source.id, [_record(n) for n in range(start, min(start + _BATCH, records))])
             with store.pairs.replacing() as replacing:
                 batch: list[NewPair] = []
                 for row in rows(count):
@@ -87,7 +92,7 @@ def open_in_pairs() -> None:
 
 
 def _record(number: int) -> Record:
-    text = "\n\n".join(sentence(number + _RECORDS * fact) for fact in range(_FACTS))
+    text = "\n\n".join(sentence(number * _FACTS + fact) for fact in range(_FACTS))
     url = f"https://kettle.test/case/{number}"
     return Record(f"case {number}", url, f"Case {number}", {"title": f"Case {number}", "markdown": text})
 
@@ -105,12 +110,6 @@ def _pair(row: tuple[str, str, int, int], source: int) -> NewPair:
         tokens=20 + fact % 60,
         risk=fact % 1000 / 1000,
     )
-
-
-def write_jsonl(file: Path, count: int) -> None:
-    with file.open("w", encoding="utf-8") as out:
-        for question, answer, record, fact in rows(count):
-            out.write(json.dumps({"question": question, "answer": answer, "record": record, "fact": fact}) + "\n")
 
 
 def write_csv(file: Path, count: int) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from measure import Figure
 
-ROOMS = ("loop", "collect")
+ROOMS = ("loop", "collect", "pairs")
 
 
 class Room(Protocol):

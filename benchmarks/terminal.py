@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyte
 
+DOWN, PAGE_DOWN, REDO = "\x1b[B", "\x1b[6~", "\x12"
 QUIET = 0.05
 """Seconds without a byte after which a key counts as answered."""
 
@@ -141,6 +142,10 @@ class Terminal:
                 raise RuntimeError(f"{wanted!r} was never written:\n{self.text}")
             self.read(0.2)
 
+    def forget(self) -> None:
+        """Take what was written so far as read; the screen goes without it."""
+        self._unread = b""
+
     # Keys
 
     def send(self, keys: str) -> None:
@@ -170,8 +175,5 @@ class Terminal:
         return int(sizes["Rss"]) * 1024, int(sizes["Pss"]) * 1024
 
     def loaded(self, name: str) -> bool:
-        """Whether a file below a folder of that name is mapped or open in the process (extension modules)."""
-        return f"/{name}/" in Path(f"/proc/{self.pid}/maps").read_text()
-
-
-NAMES = {"down": "\x1b[B", "page": "\x1b[6~", "redo": "\x12"}
+        """Whether an extension module of that name, or of a package of that name, is in the process."""
+        return re.search(rf"/{name}[./]", Path(f"/proc/{self.pid}/maps").read_text()) is not None

@@ -15,6 +15,9 @@ with Store(PROJECT) as store:
     for way in sys.argv[1:]:
         began, reports, changed = time.perf_counter(), 0, 0
         if way in ("undo", "redo"):
+            # What somebody decided one by one meanwhile came later, and is taken back first.
+            while way == "undo" and (step := store.pairs.next_step("undo")) is not None and step.size == 1:
+                store.pairs.undo()
             steps = store.pairs.replaying("undo" if way == "undo" else "redo")
         else:
             steps = store.pairs.deciding(store.pairs.ids(), Decision[way.upper()])

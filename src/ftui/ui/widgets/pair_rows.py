@@ -50,7 +50,7 @@ def list_row(pair: Pair, width: int, digits: int, extra: Extra | None = None) ->
     # Neighbours of one tone are one span: every change of tone costs some forty bytes.
     text, tokens = f"{asked}  {answered}", f"{beside}{pair.tokens:{TOKENS},} "
     if pair.decision is Decision.PENDING:
-        return (Span(pair.decision.symbol + number, "dim"), Span(text), Span(tokens, "dim"))
+        return (Span(pair.decision.symbol + number, "dim"), Span(text + tokens))
     symbol = Span(pair.decision.symbol, DECISION_TONES[pair.decision])
     if pair.decision is Decision.REJECTED:
         return (symbol, Span(number + text + tokens, "dim"))

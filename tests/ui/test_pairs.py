@@ -350,10 +350,10 @@ def test_pace_needs_some_decisions_and_forgets_a_break() -> None:
 def test_the_title_says_when_it_will_be_done() -> None:
     assert progress_words(Counts(0, 0, 0, 0), None) == ()
     assert progress_words(Counts(1204, 392, 495, 317), 37.2) == (
-        "812 of 1,204 decided",
-        "61 % accepted",
+        ("812 of 1,204 decided", "812/1,204"),
+        ("61 % accepted", "61 % ✓"),
         "37/min",
-        "done about 12:10",
+        ("done about 12:10", "done 12:10"),
     )
 
 

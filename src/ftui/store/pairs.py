@@ -108,6 +108,14 @@ class Pairs:
             )
         return int(self._rows("SELECT count(*) FROM pairs WHERE decided > ?", moment)[0][0])
 
+    def steps_by_hand(self, moment: float) -> list[tuple[float, int]]:
+        """Steps by hand since a moment, the earliest first: when, and how many pairs were decided on."""
+        return self._rows(
+            f"SELECT time, size FROM journal WHERE time > ? AND {BY_HAND} AND label IN ('accepted', 'rejected')"
+            " ORDER BY id",
+            moment,
+        )
+
     def rejected_by_hand(self) -> int:
         """Pairs that were rejected in steps that count as by hand."""
         return rejected_by_hand(self._database)

@@ -19,6 +19,7 @@ from ftui.store.pairs import Dropped, Pair
 from ftui.ui import clock
 from ftui.ui.places.learning import LearningPlace
 from ftui.ui.text import Row
+from ftui.ui.widgets.pair_aim import Standing
 from ftui.ui.widgets.pair_beside import extra
 from ftui.ui.widgets.pair_columns import PairColumns
 from ftui.ui.widgets.pair_editing import edit_here, edit_outside, not_edited, revert
@@ -75,6 +76,9 @@ class PairsPlace(LearningPlace):
         super().__init__()
         self._set: tuple[int, object] = (0, None)
         self._extra = Extra()
+        self._standing = Standing(self, self._show_title)
+        now = clock.now()
+        self._pace.recall(self.app.store.pairs.steps_by_hand(now - self._pace.WINDOW), now)
         self._pane_timer: Timer | None = None
         self._memory_timer: Timer | None = None
 
@@ -99,6 +103,7 @@ class PairsPlace(LearningPlace):
         current = (pairs.counts().total, work.latest and (work.latest.id, work.latest.state))
         self._view.forget()
         self._extra = extra(self.app.store)
+        self._standing.look(self.app.store)
         # A list that is being read is brought to its end: while pairs are made, others come all the time.
         if current != self._set and not self._lister.busy:
             self._set = current
@@ -109,13 +114,21 @@ class PairsPlace(LearningPlace):
         self._show_pair()
 
     def _show_title(self) -> None:
-        words = progress_words(self.app.store.pairs.counts(), self._pace.per_minute(clock.now()))
+        store, now = self.app.store, clock.now()
+        pace = self._pace.per_minute(now)
+        cost, _ = self._standing.words(store, pace, now)
+        words = progress_words(store.pairs.counts(), pace, self._standing.aim, cost)
         if self._view.filtered:
             words = (f"{self._filter_words()}: {len(self._view.ids):,}", *words)
         if self._view.order != ORDERS[0]:
             words = (ORDER_WORDS[self._view.order], *words)
         of_pairs = bool(self._view.ids) and not self._view.dropped
         self.columns.title.show(words, column=of_pairs and not self.columns.reading)
+
+    def next_step(self) -> str:
+        """How much is left, how long it takes and what training costs, where that is known."""
+        now = clock.now()
+        return self._standing.words(self.app.store, self._pace.per_minute(now), now)[1] or super().next_step()
 
     def _show_pair(self) -> None:
         """Bring the source, or the whole text, to the pair under the cursor."""

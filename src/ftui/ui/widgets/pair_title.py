@@ -16,25 +16,29 @@ from textual.widget import Widget
 from ftui.store.pairs import Counts
 from ftui.ui import clock
 from ftui.ui.text import Row, Span, cut
+from ftui.ui.widgets.pair_aim import Aim, about
 from ftui.ui.widgets.rows import Toned
 
 _LEFT = "╭ "
 
+Words = str | tuple[str, str]
+"""Something to say: as it is, or in a long and in a short form."""
+
 
 class PairTitle(Toned):
-    """`╭ Pairs ─ 812 of 1,204 decided · 61 % accepted · 37/min ───── tokens ─╮`."""
+    """`╭ Pairs ─ 812 of 1,204 decided · 61 % accepted · 37/min ───── tokens ─╮`, in fewer words where it is narrow."""
 
     DEFAULT_CSS = """
     PairTitle { height: 1; width: 1fr; color: $border-blurred; }
     """
     RIGHT: ClassVar[str] = "tokens"
 
-    _words: tuple[str, ...] = ()
+    _words: tuple[Words, ...] = ()
     _said = ""
     _column = True
 
-    def show(self, words: tuple[str, ...], *, column: bool = True) -> None:
-        """Say these, most important first; what does not fit is left out from the end.
+    def show(self, words: tuple[Words, ...], *, column: bool = True) -> None:
+        """Say these, most important first; what does not fit in its short form is left out from the end.
 
         Args:
             column: name the last column of the list.
@@ -59,13 +63,21 @@ class PairTitle(Toned):
 
     def _text(self, width: int) -> str:
         room = width - len(self.RIGHT) - 9
-        text = "Pairs"
-        for word in self._words:
-            longer = f"{text} · {word}"
-            if cell_len(longer) > room:
+        words = [(each, each) if isinstance(each, str) else each for each in self._words]
+        said = ["Pairs"]
+        left = room - len(said[0])
+        for _, short in words:
+            left -= cell_len(short) + 3
+            if left < 0:
+                left += cell_len(short) + 3
                 break
-            text = longer
-        return cut(text, room)
+            said.append(short)
+        for number, (long, short) in enumerate(words[: len(said) - 1], start=1):
+            more = cell_len(long) - cell_len(short)
+            if more > left:
+                break
+            said[number], left = long, left - more
+        return cut(" · ".join(said), room)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -79,18 +91,35 @@ class PairTitle(Toned):
         return self.paint(row, width, self.rich_style)
 
 
-def progress_words(counts: Counts, per_minute: float | None) -> tuple[str, ...]:
-    """How far the review is: decided of all, share accepted, pace, when it will be done."""
+def progress_words(
+    counts: Counts, per_minute: float | None, aim: Aim | None = None, cost: str = ""
+) -> tuple[Words, ...]:
+    """How far the review is: decided of all, share accepted, pace, what is missing and when it will be there, cost."""
     if not counts.total:
         return ()
-    words = [f"{counts.decided:,} of {counts.total:,} decided"]
+    aim = aim or Aim()
+    words: list[Words] = [(f"{counts.decided:,} of {counts.total:,} decided", f"{counts.decided:,}/{counts.total:,}")]
     if counts.decided:
-        words.append(f"{counts.accepted * 100 / counts.decided:.0f} % accepted")
+        share = f"{counts.accepted * 100 / counts.decided:.0f} %"
+        words.append((f"{share} accepted", f"{share} ✓"))
     if per_minute:
         words.append(f"{per_minute:.0f}/min")
-        if counts.pending:
-            done = clock.now() + counts.pending * 60 / per_minute
-            # Far away, the minute is a guess, and one that changes all the time.
-            done -= done % (300 if counts.pending > 30 * per_minute else 60)
-            words.append(f"done about {clock.clock_time(done)}")
+    missing, minutes = aim.missing(counts), aim.minutes(counts, per_minute)
+    if aim.wanted and not missing:
+        words.append((f"target of {aim.wanted:,} reached", "target reached"))
+    elif aim.wanted:
+        long, short = f"{missing:,} more for {aim.wanted:,}", f"{missing:,} more"
+        if minutes is not None:
+            long, short = (
+                f"{long} in {about(minutes)}",
+                f"{short}, {about(minutes).removeprefix('about ').replace('min', 'm')}",
+            )
+        words.append((long, short))
+    elif minutes is not None:
+        done = clock.now() + minutes * 60
+        # Far away, the minute is a guess, and one that changes all the time.
+        done -= done % (300 if minutes > 30 else 60)
+        words.append((f"done about {clock.clock_time(done)}", f"done {clock.clock_time(done)}"))
+    if cost:
+        words.append((f"trains for {cost} {aim.where}", f"trains for {cost}"))
     return tuple(words)

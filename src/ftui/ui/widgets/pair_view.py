@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ftui.store.filters import ORDERS, Filter, Term
 from ftui.store.pairs import Dropped, Pair, Pairs
@@ -176,6 +176,10 @@ class Pace:
         self._made: deque[tuple[float, int]] = deque()
         self._taken = -self.FRESH
         self._figure: float | None = None
+
+    def recall(self, made: Iterable[tuple[float, int]], now: float) -> None:
+        """Go on from the decisions of a run before: (when, how many), the earliest first."""
+        self._made = deque(each for each in made if now - self.WINDOW <= each[0] <= now)
 
     def add(self, now: float, decisions: int) -> None:
         self._made.append((now, decisions))

@@ -116,11 +116,13 @@ def prepare_all(
         return
     names = sources or {}
     with crew.Crew(some, recipe, names, written, limit) as workers:
+        for _ in workers.started():
+            yield Step(0, "starting")
         if cleaner.learns:
             number = 0
             for said in workers.said(read()):
-                cleaner.count(said)
-                number += len(said)
+                cleaner.count(said or ())
+                number += len(said or ())
                 yield Step(number, LEARNING)
             workers.recall(cleaner.learnt())
         packed = _of_crew(workers, read(), cleaner)
@@ -135,9 +137,12 @@ def _packed(records: Records, recipe: Recipe, making: Making, every: int) -> Ite
         yield pack(made, recipe.duplicates.near)
 
 
-def _of_crew(workers: crew.Crew, records: Records, cleaner: Cleaner) -> Iterator[Packed]:
+def _of_crew(workers: crew.Crew, records: Records, cleaner: Cleaner) -> Iterator[Packed | None]:
     broken = list[str]()
     for batch in workers.make(records):
+        if batch is None:
+            yield None
+            continue
         broken += batch.broken
         rendering.check_patience(broken)
         cleaner.note(batch.noted)
@@ -158,7 +163,7 @@ class _Mixing(NamedTuple):
     finished: Callable[[Iterable[Item]], Iterator[Item]]
 
 
-def _settled(packed: Iterable[Packed], mixing: _Mixing) -> Iterator[Item | Step]:
+def _settled(packed: Iterable[Packed | None], mixing: _Mixing) -> Iterator[Item | Step]:
     """What came of the records without duplicates, then the general pairs."""
     seen = Seen()
     total = 0
@@ -204,14 +209,14 @@ def _mixed(total: int, mixing: _Mixing, seen: Seen) -> Iterator[Item]:
             yield replace(why, scope="part")
 
 
-def _without_near(packed: Iterable[Packed], recipe: Recipe) -> Iterator[Made | Step]:
+def _without_near(packed: Iterable[Packed | None], recipe: Recipe) -> Iterator[Made | Step]:
     near = recipe.duplicates.near
     if near:
         yield from without_near(packed, near, numbers=recipe.duplicates.numbers)
         return
     count = 0
     for some in packed:
-        for items in unpack(some):
+        for items in unpack(some) if some is not None else ():
             yield items
             count += 1
         yield Step(count)

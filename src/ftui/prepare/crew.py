@@ -8,8 +8,8 @@ when this process is killed.
 
 A message is a pickled tuple. To a process go ("start", recipe, sources, limit), ("recall", what was
 learnt), the jobs ("said", records), ("make", records) and ("finished", items), and
-("written", what a model wrote) as the answer to ("ask", key of the request). Back come ("done",
-result), in the order of the jobs, and ("failed", error).
+("written", what a model wrote) as the answer to ("ask", key of the request). Back come ("ready",
+None) at first, ("done", result), in the order of the jobs, and ("failed", error).
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ MOST = 4
 _BATCH, _BATCH_BYTES = 200, 2**20
 _AHEAD = 2
 """Jobs that a process has at once: one to do, one to go on with."""
+_SIGN = 0.3
+"""Seconds without a result after which there is a sign of life instead."""
 
 
 class Batch(NamedTuple):
@@ -87,23 +89,33 @@ class Crew:
             connection.close()
         self._leader.wait()
 
-    def said(self, records: Iterable[Mapping[str, Any]]) -> Iterator[list[Said | None]]:
-        """What records say, for a cleaner to count, some of them at a time."""
+    def started(self) -> Iterator[None]:
+        """Signs of life until all processes have started."""
+        missing = list(self._connections)
+        while missing:
+            for connection in wait(missing, _SIGN):
+                assert isinstance(connection, Connection)
+                self._answer(connection)
+                missing.remove(connection)
+            yield None
+
+    def said(self, records: Iterable[Mapping[str, Any]]) -> Iterator[list[Said | None] | None]:
+        """What records say, for a cleaner to count, some of them at a time; None where that takes a while."""
         return self._each("said", _batches(records))
 
     def recall(self, learnt: Any) -> None:
         """Tell what a cleaner has learnt of what was said."""
         self._tell("recall", learnt)
 
-    def make(self, records: Iterable[Mapping[str, Any]]) -> Iterator[Batch]:
-        """What comes of records, some of them at a time."""
+    def make(self, records: Iterable[Mapping[str, Any]]) -> Iterator[Batch | None]:
+        """What comes of records, some of them at a time; None where that takes a while."""
         return self._each("make", _batches(records))
 
     def finished(self, items: Iterable[Item]) -> Iterator[Item]:
         """Pairs cleaned and held against the file rules."""
         source = iter(items)
         for some in self._each("finished", iter(lambda: list(islice(source, _BATCH)), [])):
-            yield from some
+            yield from some or ()
 
     def _start(self, processes: int) -> None:
         theirs = list[Connection]()
@@ -159,24 +171,33 @@ class Crew:
             if given == sent:
                 return
             if given not in results:
-                self._receive(under_way, results)
+                if not self._receive(under_way, results):
+                    yield None
                 continue
             yield results.pop(given)
             given += 1
 
-    def _receive(self, under_way: dict[Connection, list[int]], results: dict[int, Any]) -> None:
-        for connection in wait(self._connections):
+    def _receive(self, under_way: dict[Connection, list[int]], results: dict[int, Any]) -> bool:
+        """Take in what has come back; gives whether anything has."""
+        ready = wait(self._connections, _SIGN)
+        for connection in ready:
             assert isinstance(connection, Connection)
-            try:
-                answer, value = pickle.loads(connection.recv_bytes())
-            except (EOFError, OSError):
-                raise _ended() from None
+            answer, value = self._answer(connection)
             if answer == "ask":
                 self._send(connection, pickle.dumps(("written", self._written(value)), pickle.HIGHEST_PROTOCOL))
             elif answer == "failed":
                 raise FtuiError.from_dict(value)
             else:
                 results[under_way[connection].pop(0)] = value
+        return bool(ready)
+
+    @staticmethod
+    def _answer(connection: Connection) -> tuple[str, Any]:
+        try:
+            answer, value = pickle.loads(connection.recv_bytes())
+        except (EOFError, OSError):
+            raise _ended() from None
+        return answer, value
 
 
 def processes() -> int:

@@ -55,6 +55,7 @@ class _Process:
         """Do what is asked until the connection ends."""
         # Records are very many small objects that are gone in a moment.
         gc.set_threshold(50_000, 20, 50)
+        self._say("ready", None)
         _, recipe, sources, limit = self._jobs.get()
         self._near = recipe.duplicates.near
         with Making(recipe, sources, self._written, limit=limit) as making:

@@ -118,7 +118,7 @@ class Seen:
         self._places = places
 
 
-def without_near(packed: Iterable[Packed], threshold: float, *, numbers: bool) -> Iterator[Made | Step]:
+def without_near(packed: Iterable[Packed | None], threshold: float, *, numbers: bool) -> Iterator[Made | Step]:
     """What came of each record, without the facts that nearly say what a better one says.
 
     Everything is looked at before the first of it is given on; meanwhile it lies in a file
@@ -128,6 +128,7 @@ def without_near(packed: Iterable[Packed], threshold: float, *, numbers: bool) -
     but its wordings are left to `Seen`: it may have some of its own.
 
     Args:
+        packed: None where the next one takes a while.
         threshold: share of three-word runs in common from which on two facts are near, 0 to 1.
             What is packed was packed with the same one.
         numbers: whether facts may be near that hold other numbers.
@@ -135,7 +136,8 @@ def without_near(packed: Iterable[Packed], threshold: float, *, numbers: bool) -
     with tempfile.TemporaryFile() as file, closing(Index(threshold, numbers=numbers)) as index:
         facts = _Facts(file, index)
         for some in packed:
-            facts.add(some)
+            if some is not None:
+                facts.add(some)
             yield Step(facts.records)
         yield from facts.settled()
 

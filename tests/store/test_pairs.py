@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from ftui.errors import InputError
 from ftui.store import Store, create_project
-from ftui.store.pairs import Decision, NewPair, check_messages
+from ftui.store.pairs import Decision, Filter, NewPair, check_messages
+from store.pair_data import filled
 
 
 def make(number: int, fact: str = "") -> NewPair:
@@ -148,3 +149,15 @@ def test_the_phrasings_of_a_fact(store: Store) -> None:
 def test_messages_that_no_provider_takes_are_refused(messages: list[dict[str, str]]) -> None:
     with pytest.raises(InputError):
         check_messages(messages)
+
+
+def test_the_next_pending_pair_is_found_however_far_away_it_is() -> None:
+    with filled(3000) as store:
+        pairs = store.pairs
+        ids = pairs.view_ids(Filter(order="random", seed=3))
+        pairs.decide([pair for pair in ids[:2000] if pair != ids[40]], Decision.ACCEPTED)
+        pairs.decide([pair for pair in ids[2000:] if pair not in (ids[2900], ids[1900])], Decision.REJECTED)
+        for after, expected in ((0, 40), (39, 40), (40, 2900), (1500, 2900), (2899, 2900), (2900, 40), (2999, 40)):
+            assert pairs.next_pending_of(ids, after) == expected
+        pairs.decide([ids[40], ids[2900]], Decision.ACCEPTED)
+        assert pairs.next_pending_of(ids, 7) is None

@@ -61,6 +61,11 @@ _PAIR = (
 )
 
 
+_NEAR = (50, 1_000)
+"""Pairs of a view behind the cursor among which the next pending one mostly is; asked for in two steps."""
+_STRETCH = 20_000
+
+
 class Pairs:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -180,21 +185,24 @@ class Pairs:
         """The index of the first pending pair of a view behind index `after`, from the start again."""
         if not self.counts().pending:
             return None
-        size = 64
-        for start, stop in ((after + 1, len(ids)), (0, min(after + 1, len(ids)))):
-            while start < stop:
-                part = ids[start : min(start + size, stop)]
-                pending = {
-                    row[0]
-                    for row in self._rows(
-                        "SELECT id FROM pairs WHERE id IN (SELECT value FROM json_each(?)) AND +decision = 0",
-                        orjson.dumps(list(part)).decode(),
-                    )
-                }
-                if pending:
-                    return next(index for index, pair in enumerate(part, start) if pair in pending)
-                start, size = start + len(part), min(size * 4, 10_000)
-        return None
+        start = after + 1
+        for near in _NEAR:
+            stop = min(start + near, len(ids))
+            found = _first_of(self._pending_of(ids[start:stop]), ids, start, stop)
+            if found is not None:
+                return found
+            start = stop
+        # They are few and far between: all of them are read sooner than all that is not one of them is asked for.
+        pending = {row[0] for row in self._database.connection.execute("SELECT id FROM pairs WHERE decision = 0")}
+        found = _first_of(pending, ids, start, len(ids))
+        return found if found is not None else _first_of(pending, ids, 0, min(after + 1, len(ids)))
+
+    def _pending_of(self, ids: Sequence[int]) -> set[int]:
+        rows = self._rows(
+            "SELECT id FROM pairs WHERE id IN (SELECT value FROM json_each(?)) AND +decision = 0",
+            orjson.dumps(list(ids)).decode(),
+        )
+        return {row[0] for row in rows}
 
     def accepted(self) -> Iterator[Pair]:
         yield from map(_pair, self._database.connection.execute(f"{_PAIR} WHERE decision = 1 ORDER BY id"))
@@ -333,6 +341,16 @@ class Pairs:
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         return [tuple(row) for row in self._database.connection.execute(query, values)]
+
+
+def _first_of(wanted: set[int], ids: Sequence[int], start: int, stop: int) -> int | None:
+    """The first index in a stretch of `ids` at which one of `wanted` stands."""
+    while start < stop:
+        part = ids[start : min(start + _STRETCH, stop)]
+        if not wanted.isdisjoint(part):
+            return next(index for index, identifier in enumerate(part, start) if identifier in wanted)
+        start += len(part)
+    return None
 
 
 def _last(steps: Iterator[BulkProgress]) -> int:

@@ -81,6 +81,8 @@ async def write(store: Store, task: Task) -> AsyncGenerator[Event, None]:
         for part, count in zip(parts, totals, strict=True):
             if not count:
                 continue
+            paid = None if part.free else (shelf.spent, at_most)
+            yield _reaching(part, done, total, paid)
             async with await providers.client(part.provider, timeout=_SECONDS) as client:
                 steps = generate(
                     part.asks(),
@@ -116,6 +118,13 @@ async def _learn(store: Store, cleaner: Cleaner) -> AsyncIterator[Progress]:
         if number % _EVERY == 0:
             yield Progress(number, total, "records", text="looking for what a site repeats")
             await asyncio.sleep(0)
+
+
+def _reaching(part: Part, done: int, total: int, paid: tuple[float, float] | None) -> Progress:
+    """Before the first answer: a model on this machine may have to be loaded for it."""
+    cost, at_most = paid or (None, None)
+    text = f"waiting for {part.name}"
+    return Progress(done, total, "requests", text=text, cost=cost, cost_at_most=at_most)
 
 
 def _count(part: Part, shelf: Shelf) -> int:

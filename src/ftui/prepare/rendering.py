@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import jinja2
 import orjson
@@ -24,6 +25,18 @@ MEMORY = 512 * 2**20
 PATIENCE = 3
 """Records on which a template may run into a limit before it is given up as a whole."""
 _KEPT = ("PATH", "HOME", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
+
+
+_running: WeakSet[subprocess.Popen[bytes]] = WeakSet()
+
+
+def give_up() -> None:
+    """End at once what templates of this program are rendered in, whichever thread waits for it.
+
+    The record that is being rendered fails; the next one begins a new process.
+    """
+    for process in list(_running):
+        process.kill()
 
 
 class NotRendered(Exception):
@@ -121,6 +134,7 @@ class Own:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
+        _running.add(self._process)
         answer = self._exchange({"texts": self._texts, "seconds": SECONDS, "memory": MEMORY})
         if answer is None:
             answer = {"refused": self._end(), "line": 0}

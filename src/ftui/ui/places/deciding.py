@@ -196,7 +196,7 @@ class DecidingPlace(MakingPlace):
             self._show_pair()
             self.app.say(MENDED)
 
-        if not self._bulk.busy and self.app.store.pairs.cut_off:
+        if self.app.refused is None and not self._bulk.busy and self.app.store.pairs.cut_off:
             self._bulk.start("mending", lambda store: store.pairs.recovering(), done)
 
     def action_stop(self) -> None:

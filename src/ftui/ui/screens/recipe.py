@@ -111,7 +111,7 @@ class RecipeScreen(ModalScreen[bool]):
         self.set_interval(_FILE_EVERY, self._look_at_file)
 
     def on_unmount(self) -> None:
-        self._asked += 1
+        self._quiet()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._look)
@@ -181,8 +181,11 @@ class RecipeScreen(ModalScreen[bool]):
         self._say(self._wrong(), self._said if self.text == self._own_change else "")
 
     def _quiet(self) -> None:
-        """No preview until the text changes."""
+        """No preview until the text changes; a template that is still at work is ended."""
+        from ftui.prepare import rendering
+
         self._asked += 1
+        rendering.give_up()
         if self._timer is not None:
             self._timer.stop()
 
@@ -206,7 +209,7 @@ class RecipeScreen(ModalScreen[bool]):
         if (wrong := self._wrong()) is not None:
             self._say(wrong)
             return
-        self._asked += 1
+        self._quiet()
         asked, text, turn, trial = self._asked, self.text, self._turn, self._trial
         width = max(self.query_one("#recipe-preview").size.width - 4, 30)
 

@@ -123,12 +123,16 @@ async def test_undo_and_redo_go_back_to_the_row(store: Store) -> None:
         assert "there is nothing to undo" in review.bottom
 
 
-async def test_undo_outlives_the_program(store: Store) -> None:
+async def test_undo_and_redo_outlive_the_program(store: Store) -> None:
     async with Review() as review:
         await review.press("a", "x")
     async with Review() as review:
         await review.press("u")
         assert review.decisions() == "✓·······"
+    async with Review() as review:
+        await review.press("ctrl+r")
+        assert review.decisions() == "✓✗······"
+        assert review.bottom.startswith("done again: rejected 002 · u undo")
 
 
 async def test_all_phrasings_of_a_fact(store: Store) -> None:

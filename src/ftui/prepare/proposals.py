@@ -58,7 +58,7 @@ class Looked:
 
 
 def propose(store: Store) -> Looked:
-    """Look for a rule in what was decided by hand. Takes a second at most, whatever the number of decisions."""
+    """Look for a rule in what was decided by hand last: as quick for 200,000 decisions as for 10,000."""
     rejected = store.pairs.rejected_by_hand()
     if rejected < LEAST:
         return Looked(rejected, None)

@@ -36,7 +36,7 @@ _SAME = 0.9
 _WORDS = 300
 _FIRST, _SECOND = 60, 60
 _BREATH = 16
-"""Pairs after which the thread of the screen gets its turn."""
+"""Pairs after which the thread of the screen gets its turn, which `sleep(0)` gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,7 @@ class _Search:
         listed = list(terms)
         found = []
         for term in listed:
+            time.sleep(0)
             matcher = Matcher((term,))
             bad = self.mask(matcher, self._bad)
             if bad.bit_count() >= self._least:

@@ -173,6 +173,7 @@ class _Facts:
 
     def settled(self) -> Iterator[Made | Step]:
         order = array("I", sorted(range(len(self._ranks)), key=self._ranks.__getitem__))
+        yield Step(self.records, "looking for near-duplicates")
         self._ranks = array("Q")
         count = array("I", bytes(4 * len(order)))
         named = dict[int, list[Near]]()

@@ -126,6 +126,7 @@ class Index:
         rank = array("I", bytes(4 * self._count))
         for place, number in enumerate(order):
             rank[number] = place
+        yield None
         stays = array("i", b"\xff" * 4 * self._count)  # of the worse ones: which stays for it
         edges = array("Q")
         for some in self._edges(rank):

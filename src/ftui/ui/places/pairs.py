@@ -145,7 +145,7 @@ class PairsPlace(LearningPlace):
         if self._pane_timer is not None:
             self._pane_timer.stop()
             self._pane_timer = None
-        if self.columns.pane_shown:
+        if self.columns.pane_shown and not self.columns.shows(self.current):
             self._pane_timer = self.set_timer(_REST, self._show_pair)
         # One that runs begins anew, which costs less than another one.
         if self._memory_timer is not None:

@@ -133,6 +133,10 @@ class PairColumns(Horizontal):
         if self._pane_seen:
             entitle(self._source, seen_title(self._sides.target(store)))
 
+    def shows(self, pair: Pair | None) -> bool:
+        """Whether the panes were brought to just this pair last."""
+        return pair is not None and self._pair is not None and self._pair[0] is pair
+
     def _show_again(self) -> None:
         if self._pair is not None and self.is_attached:
             self.show_pair(*self._pair)

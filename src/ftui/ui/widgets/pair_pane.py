@@ -61,6 +61,11 @@ class _Part(Lines):
 
     DEFAULT_CSS = "_Part { height: 1fr; }"
 
+    @property
+    def room(self) -> int:
+        """Cells of a line of text. The last one stays free: a line that ends at the border costs ten bytes more."""
+        return max(self.size.width - 1, 8)
+
     def fill(self, rows: Sequence[Row]) -> None:
         height = self.size.height
         shown = list(rows[:height])
@@ -95,7 +100,7 @@ class SourcePane(Vertical, can_focus=True):
     def show_pair(self, pair: Pair | Dropped | None, beside: Beside, digits: int) -> None:
         """Show a pair and its source; `digits` as in `list_row`."""
         text, source = self.query_one("#pair-text", _Part), self.query_one("#pair-from", _Part)
-        width, most = text.size.width, text.size.height + 1
+        width, most = text.room, text.size.height + 1
         if pair is None:
             text.fill(NO_PAIR)
             source.fill(())
@@ -108,12 +113,12 @@ class SourcePane(Vertical, can_focus=True):
         others = stand_in_rows(pair, beside.stand_ins, width)
         text.fill([heading(pair, digits, beside.cost), *flag_rows(pair, width), *messages, *others])
         most = source.size.height + 1
-        source.fill([_FROM, *source_rows(pair, beside.record, beside.fact_size, source.size.width, most)])
+        source.fill([_FROM, *source_rows(pair, beside.record, beside.fact_size, source.room, most)])
 
     def show_seen(self, fill: Fill) -> None:
         """Show what the model will see."""
         part = self.query_one("#pair-seen", _Part)
-        part.fill(fill(part.size.width, part.size.height + 1))
+        part.fill(fill(part.room, part.size.height + 1))
 
 
 class PairReader(VerticalScroll, can_focus=True):

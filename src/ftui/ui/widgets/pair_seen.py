@@ -12,7 +12,8 @@ from ftui.ui.text import Row, Span, Tone, cut, plain, plural
 TRAINED, READ, LOST = "▌ ", "│ ", "╎ "
 """Left of a line that is trained on, that is only read, that is cut off."""
 _END = "↵"
-_TONES: dict[str, Tone] = {TRAINED: "accent", READ: "dim", LOST: "warn"}
+# That of the text behind it, most of the time: a change of tone in every line costs as much as the line.
+_TONES: dict[str, Tone] = {TRAINED: "", READ: "dim", LOST: "dim"}
 
 
 def seen_rows(seen: Seen, target: Target, width: int, most: int | None = None) -> list[Row]:
@@ -51,7 +52,7 @@ def _head(seen: Seen, target: Target, width: int) -> list[Row]:
     words.append(target.model or target.provider.title)
     rows: list[Row] = [
         (Span(cut(" · ".join(words), width), "dim"),),
-        (Span(TRAINED, "accent"), Span("trained   ", "dim"), Span(READ, "dim"), Span("only read", "dim")),
+        (Span(TRAINED), Span("trained   ", "dim"), Span(READ, "dim"), Span("only read", "dim")),
     ]
     if not any(low < seen.end for low, _ in seen.trained):
         rows.append((Span("! ", "warn"), Span(cut("nothing of this row is trained", width - 2))))

@@ -71,17 +71,18 @@ def _record_rows(data: Any, passage: str, width: int, most: int | None) -> list[
         rows += [(Span(line, "dim"),) for line in wrap(words, width)]
     # Only the last lines are shown, so that only the last characters are looked at.
     ahead = wrap(before[-width * _AHEAD * 2 :], width - 2)[-_AHEAD:] if before else []
-    rows += [(Span("  "), Span(line, "dim")) for line in ahead]
+    rows += [(Span(f"  {line}", "dim"),) for line in ahead]
     rows += _marked(mark, used, width, most)
     return rows + _beside(after.strip("\n"), width, most)
 
 
 def _marked(mark: str, passage: str, width: int, most: int | None) -> list[Row]:
-    return [(Span(mark, "accent"), Span(line)) for line in wrap(passage, width - 2, most)] if passage else []
+    # One tone for both: a change of tone in every line costs as much as the line.
+    return [(Span(mark + line, "accent"),) for line in wrap(passage, width - 2, most)] if passage else []
 
 
 def _beside(text: str, width: int, most: int | None) -> list[Row]:
-    return [(Span("  "), Span(line, "dim")) for line in wrap(text, width - 2, most)] if text else []
+    return [(Span(f"  {line}", "dim"),) for line in wrap(text, width - 2, most)] if text else []
 
 
 def _text_of(data: Any) -> str:

@@ -97,14 +97,24 @@ class Lines(Toned):
     rows: tuple[Row, ...] = ()
 
     def show(self, rows: Sequence[Row]) -> None:
-        """Replace the lines; only those that differ are painted again."""
+        """Replace the lines; only those that differ are painted again, as far as there is something in them."""
         old, self.rows = self.rows, tuple(rows)
         if len(old) != len(self.rows):
             self.refresh(layout=True)
             return
+        regions: list[Region] = []
         for y, (before, after) in enumerate(zip(old, self.rows, strict=True)):
-            if before != after:
-                self.refresh(Region(0, y, self.size.width, 1))
+            if before == after:
+                continue
+            width = min(max(width_of(before), width_of(after)), self.size.width)
+            if regions and regions[-1].bottom == y:
+                # Neighbours are one region: each costs Textual as much as a line.
+                last = regions.pop()
+                regions.append(Region(0, last.y, max(last.width, width), last.height + 1))
+            else:
+                regions.append(Region(0, y, width, 1))
+        if regions:
+            self.refresh(*regions)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self.rows)

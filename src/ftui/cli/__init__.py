@@ -40,6 +40,7 @@ VERBS = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line; gives the exit code and never shows a traceback."""
+    arguments = _written_out(arguments)
     parser = _parser(_verb(arguments))
     options = parser.parse_args(arguments)
     try:
@@ -72,6 +73,16 @@ def _fail(error: FtuiError, cause: BaseException) -> int:
 
         print(credentials.hide("".join(traceback.format_exception(cause)), credentials.known()), file=sys.stderr)
     return error.exit_code
+
+
+def _written_out(arguments: Sequence[str]) -> list[str]:
+    """`connect user@host` is short for `connect ssh user@host`."""
+    words = list(arguments)
+    if _verb(words) == "connect":
+        after = words.index("connect") + 1
+        if after < len(words) and ("@" in words[after] or words[after].startswith("ssh://")):
+            words.insert(after, "ssh")
+    return words
 
 
 def _verb(arguments: Sequence[str]) -> str | None:

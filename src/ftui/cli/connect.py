@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import shlex
 import sys
 
 from ftui import credentials
@@ -24,6 +25,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     forget = actions.add_parser("forget", help="remove a saved key")
     forget.add_argument("service")
     forget.set_defaults(run=_forget)
+    ssh = actions.add_parser("ssh", help="use the engine of another machine; also written: ftui connect user@host")
+    ssh.add_argument("machine", metavar="USER@HOST", help="as ssh takes it; its key must work without a question")
+    ssh.add_argument("--name", help="what it is called here (default: the host's name)")
+    ssh.add_argument("--ssh", default="ssh", metavar="COMMAND", help="the command that connects, with its options")
+    ssh.add_argument("--ftui", default="ftui", metavar="COMMAND", help="the command that is ftui over there")
+    ssh.set_defaults(run=_ssh)
     add = actions.add_parser("add", help="add a service with OpenAI's fine-tuning API")
     add.add_argument("name")
     add.add_argument("url", help="its base URL, for example https://host/v1")
@@ -46,7 +53,7 @@ def _list(options: argparse.Namespace) -> int:
                 "service": provider.name,
                 "title": provider.title,
                 "address": provider.base_url,
-                "key": found.masked if found else ("not needed" if provider.kind == "engine" else "none yet"),
+                "key": found.masked if found else ("not needed" if provider.is_engine else "none yet"),
                 "from": found.origin if found else "",
                 "notices": list(provider.notices),
             }
@@ -97,6 +104,17 @@ def _forget(options: argparse.Namespace) -> int:
 def _add(options: argparse.Namespace) -> int:
     provider = providers.add(options.name, options.url, base_models=tuple(options.model))
     print(f"added {provider.name} at {provider.base_url}; next: ftui connect key {provider.name}")
+    return 0
+
+
+def _ssh(options: argparse.Namespace) -> int:
+    from ftui.connect import over_ssh
+
+    added = over_ssh.add(
+        options.machine, options.name, shlex.split(options.ssh), options.ftui, interactive=interactive()
+    )
+    print(f"added {added.name}: {', '.join(added.base_models)}")
+    print(f"next: ftui train --provider {added.name}")
     return 0
 
 

@@ -6,10 +6,12 @@ import argparse
 import asyncio
 import os
 import sys
+from urllib.parse import urlsplit
 
 from ftui import paths
 from ftui.cli.common import ProgressLine, confirm, print_json
 from ftui.engine import install, local
+from ftui.engine.address import instance
 from ftui.errors import EngineError
 from ftui.events import Note, Progress
 
@@ -25,6 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--port", type=int, default=0, help="default: a free one")
     serve.add_argument("--token-file", metavar="FILE", help="use the token in this file")
     serve.set_defaults(run=_serve)
+    start = actions.add_parser("start", help="run the server in the background, until it is idle for long")
+    start.add_argument("--json", action="store_true", help="print its port and token, as `ftui connect` needs them")
+    start.set_defaults(run=_start)
     status = actions.add_parser("status", help="whether it is installed and runs")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(run=_status)
@@ -60,6 +65,18 @@ def _serve(options: argparse.Namespace) -> int:
         raise EngineError("The engine is not installed", "it has an environment of its own", "ftui engine install")
     command = local.serve_command(home, host=options.host, port=options.port, token_file=options.token_file)
     os.execve(command.arguments[0], command.arguments, command.environment)
+
+
+def _start(options: argparse.Namespace) -> int:
+    address = local.ensure(paths.engine_home())
+    if options.json:
+        # The only place that shows the token: for the ssh connection of its owner.
+        parts = urlsplit(address.base_url)
+        name = instance(parts.hostname or "", parts.port or 0)
+        print_json({"port": parts.port, "token": address.token, "instance": name})
+        return 0
+    print(f"the engine answers at {address.base_url}")
+    return 0
 
 
 def _status(options: argparse.Namespace) -> int:

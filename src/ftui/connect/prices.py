@@ -47,7 +47,7 @@ FREE = Price(0.0, 0.0)
 
 def chat(provider: Provider, model: str) -> Price | None:
     """What a chat with a model costs; None when the price is not known."""
-    if provider.kind == "engine":
+    if provider.is_engine:
         return FREE
     own = _own(model, "input"), _own(model, "output")
     if own[0] is not None and own[1] is not None:
@@ -58,7 +58,7 @@ def chat(provider: Provider, model: str) -> Price | None:
 
 def training(provider: Provider, base_model: str, tokens: int) -> float | None:
     """Dollars for training on `tokens` (already times the epochs); None when the price is not known."""
-    if provider.kind == "engine":
+    if provider.is_engine:
         return 0.0
     rate = _own(base_model, "train")
     if rate is None and provider.kind == "openai":

@@ -8,6 +8,12 @@ API is a section of config.toml:
     base_url = "https://api.tokenfactory.nebius.com/v1"
     base_models = ["meta-llama/Llama-3.1-8B-Instruct"]
     hyperparameters = "top"        # or "method", where the provider wants them
+
+An engine on another machine is reached through ssh, and needs no key:
+
+    [providers.gpu-box]
+    ssh = "me@gpu-box"
+    base_models = ["smollm2-135m-instruct"]
 """
 
 from __future__ import annotations
@@ -15,12 +21,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from ftui import credentials, paths, settings
 from ftui.credentials import Credential
-from ftui.errors import CredentialError, EngineError, InputError, SettingsError
+from ftui.engine.remote import Remote
+from ftui.errors import CredentialError, InputError, SettingsError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -46,7 +54,7 @@ class Provider:
 
     Attributes:
         name: the key in config.toml and in the store.
-        kind: "engine" (this machine), "openai" or "custom".
+        kind: "engine" (this machine), "remote" (an engine over SSH), "openai" or "custom".
         base_models: what can be tuned, the default first; empty when nobody knows.
         notices: what a person should know before choosing it.
         hyperparameters: "method" sends them as `method.supervised.hyperparameters`,
@@ -55,11 +63,17 @@ class Provider:
 
     name: str
     title: str
-    kind: Literal["engine", "openai", "custom"]
+    kind: Literal["engine", "remote", "openai", "custom"]
     base_url: str
     base_models: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     hyperparameters: Literal["method", "top"] = "method"
+    ssh: Remote | None = None
+
+    @property
+    def is_engine(self) -> bool:
+        """Whether it is ftui's own engine: no key, no price."""
+        return self.kind in ("engine", "remote")
 
 
 def all_providers() -> list[Provider]:
@@ -76,11 +90,25 @@ def get(name: str) -> Provider:
     raise InputError(f"There is no provider {name!r}", f"known are: {names}", "Add it: ftui connect add NAME URL")
 
 
+def add_remote(name: str, remote: Remote, base_models: tuple[str, ...] = ()) -> Provider:
+    """Add the engine of another machine, or change how it is reached."""
+    _check_name(name)
+    section: dict[str, Any] = {"ssh": remote.destination, "base_models": list(base_models)}
+    plain = Remote(remote.destination)
+    section |= {"ssh_command": list(remote.ssh)} if remote.ssh != plain.ssh else {}
+    section |= {"ftui": remote.ftui} if remote.ftui != plain.ftui else {}
+    _save(name, section)
+    return _custom(name, section)
+
+
+def tunnel_file(provider: Provider) -> Path:
+    """What is known of the tunnel to a remote engine: its port and the engine's token, for the owner's eyes only."""
+    return paths.private_dir(paths.data_dir() / "tunnels") / f"{provider.name}.json"
+
+
 def add(name: str, base_url: str, title: str = "", base_models: tuple[str, ...] = ()) -> Provider:
     """Add a service with OpenAI's API, or change its address."""
-    paths.check_project_name(name)
-    if name in (ENGINE, "openai", "brightdata"):
-        raise InputError(f"{name!r} is built in", "its address cannot be changed here", "Choose another name")
+    _check_name(name)
     parts = urlsplit(base_url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(
@@ -92,16 +120,31 @@ def add(name: str, base_url: str, title: str = "", base_models: tuple[str, ...] 
         raise InputError(
             "The address holds a password", "keys are kept apart from addresses", "Leave it out and save the key"
         )
-    config = settings.config()
     section = {"title": title or name, "base_url": base_url.strip().rstrip("/"), "base_models": list(base_models)}
-    config.setdefault("providers", {})[name] = section
-    settings.save_config(config)
+    _save(name, section)
     return _custom(name, section)
 
 
-def remove(name: str) -> None:
-    """Forget a custom provider and its key."""
+def _check_name(name: str) -> None:
+    paths.check_project_name(name)
+    if name in (ENGINE, "openai", "brightdata"):
+        raise InputError(f"{name!r} is built in", "its address cannot be changed here", "Choose another name")
+
+
+def _save(name: str, section: dict[str, Any]) -> None:
     config = settings.config()
+    config.setdefault("providers", {})[name] = section
+    settings.save_config(config)
+
+
+def remove(name: str) -> None:
+    """Forget an added provider, its key, and the tunnel to it."""
+    config = settings.config()
+    provider = next((one for one in all_providers() if one.name == name and one.kind == "remote"), None)
+    if provider is not None:
+        from ftui.engine import remote
+
+        remote.close(tunnel_file(provider))
     if config.get("providers", {}).pop(name, None) is None:
         raise InputError(f"{name!r} cannot be removed", "it is built in or not there")
     settings.save_config(config)
@@ -113,7 +156,7 @@ def credential(provider: Provider) -> Credential | None:
 
     The engine's own token is no business of a person: it is in its address file.
     """
-    if provider.kind == "engine":
+    if provider.is_engine:
         return None
     default = provider.base_url if provider.kind == "openai" else ""
     return credentials.find(provider.name, provider.base_url, default)
@@ -130,22 +173,14 @@ async def client(provider: Provider, key: str | None = None, *, timeout: float =
         CredentialError: no key is known for this address.
         EngineError: the engine is not installed, or does not start.
     """
-    import asyncio
-
     from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
 
-    base_url = provider.base_url
-    if provider.kind == "engine":
-        from ftui.engine import install, local
+    base_url, auth = provider.base_url, None
+    if provider.is_engine:
+        from ftui.connect.engines import EngineAuth
 
-        home = paths.engine_home()
-        if not install.installed(home):
-            raise EngineError(
-                "The engine is not installed on this machine",
-                "it is what trains and chats here",
-                "Run: ftui engine install",
-            )
-        address = await asyncio.to_thread(local.ensure, home)
+        auth = EngineAuth(provider)
+        address = await auth.address()
         base_url, key = address.base_url, address.token
     elif key is None:
         found = credential(provider)
@@ -161,7 +196,7 @@ async def client(provider: Provider, key: str | None = None, *, timeout: float =
         base_url=base_url,
         timeout=timeout,
         # A proxy of the environment must never see calls to this machine.
-        http_client=DefaultAsyncHttpx2Client(trust_env=not is_loopback(base_url)),
+        http_client=DefaultAsyncHttpx2Client(auth=auth, trust_env=not is_loopback(base_url)),
     )
 
 
@@ -193,6 +228,8 @@ def _openai() -> Provider:
 
 def _custom(name: str, section: Mapping[str, Any]) -> Provider:
     base_url, models = section.get("base_url"), section.get("base_models", [])
+    if "ssh" in section:
+        return _remote(name, section)
     if not isinstance(base_url, str) or not isinstance(models, list):
         why = "it needs a `base_url`, and `base_models` is a list"
         raise SettingsError(f"[providers.{name}] in config.toml cannot be used", why, "Mend it in an editor")
@@ -203,4 +240,22 @@ def _custom(name: str, section: Mapping[str, Any]) -> Provider:
         base_url.rstrip("/"),
         tuple(str(model) for model in models),
         hyperparameters="top" if section.get("hyperparameters") == "top" else "method",
+    )
+
+
+def _remote(name: str, section: Mapping[str, Any]) -> Provider:
+    destination, command, ftui = section["ssh"], section.get("ssh_command", ["ssh"]), section.get("ftui", "ftui")
+    models = section.get("base_models", [])
+    texts = [destination, ftui, *(command if isinstance(command, list) and command else [None])]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(models, list):
+        why = "`ssh` is a machine as ssh takes it, `ssh_command` and `base_models` are lists, `ftui` is a command"
+        raise SettingsError(f"[providers.{name}] in config.toml cannot be used", why, "Mend it in an editor")
+    return Provider(
+        name,
+        str(section.get("title") or name),
+        "remote",
+        # The port of the tunnel changes from start to start.
+        f"engine://{destination.rpartition('@')[2]}",
+        tuple(str(model) for model in models) or (DEFAULT_ENGINE_MODEL,),
+        ssh=Remote(destination, tuple(command), ftui),
     )

@@ -7,16 +7,14 @@ block (at most `START_SECONDS`): call them in a thread from asynchronous code.
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ftui.engine.address import Address, instance
 from ftui.engine.install import installed
 from ftui.engine.layout import Home, Lock, is_locked, read_json
 from ftui.errors import BusyError, EngineError
@@ -25,24 +23,6 @@ START_SECONDS = 60.0
 IDLE_SECONDS = 900
 # Kept so that a server that ends while its starter lives on leaves no zombie behind.
 _started: list[subprocess.Popen[bytes]] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where an engine answers.
-
-    Attributes:
-        base_url: for an OpenAI client, ends in `/v1`.
-        token: the bearer token; never shown, logged or stored.
-        pid: the server's process.
-    """
-
-    base_url: str
-    token: str
-    pid: int
-
-    def __repr__(self) -> str:
-        return f"Address({self.base_url!r}, pid={self.pid})"
 
 
 class Command(NamedTuple):
@@ -84,13 +64,13 @@ def find(home: Path) -> Address | None:
         return None
     try:
         host, port, pid = str(data["host"]), int(data["port"]), int(data["pid"])
-        token, instance = str(data["token"]), str(data["instance"])
+        token, name = str(data["token"]), str(data["instance"])
     except (KeyError, TypeError, ValueError):
         return None
     # A server that listens everywhere is called on this machine's own address.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     # Another program may have the port by now: only our own server knows this word.
-    if _instance(host, port) != instance:
+    if instance(host, port) != name:
         return None
     shown = f"[{host}]" if ":" in host else host
     return Address(f"http://{shown}:{port}/v1", token, pid)
@@ -183,17 +163,3 @@ def _start(place: Home, idle_seconds: int) -> Address:
             lines = output.read().decode("utf-8", "replace").strip().splitlines()
         why = lines[-1] if lines else f"it ended with exit code {code}"
     raise EngineError("The engine does not start", why, "The file engine.log in its folder has the details")
-
-
-def _instance(host: str, port: int) -> str:
-    """What `/health` of that address calls itself; "" where nothing answers. No proxy is asked."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
-    try:
-        connection.request("GET", "/health")
-        answer = connection.getresponse()
-        data = json.loads(answer.read(4096))
-        return str(data.get("instance", "")) if isinstance(data, dict) else ""
-    except (OSError, http.client.HTTPException, ValueError):
-        return ""
-    finally:
-        connection.close()

@@ -57,7 +57,7 @@ class Caller:
         self._wait = wait
         self._not_before = 0.0
         # The engine takes the wish for a form and does not heed it.
-        self._structured = provider.kind != "engine"
+        self._structured = not provider.is_engine
         self._proven = False
 
     async def ask(self, ask: Ask) -> Written:
@@ -139,7 +139,7 @@ class Caller:
         if structured:
             form = {"name": ask.kind, "strict": True, "schema": ask.schema}
             request["response_format"] = {"type": "json_schema", "json_schema": form}
-        if self._provider.kind == "engine":
+        if self._provider.is_engine:
             request["temperature"] = 0.3
         return request
 

@@ -89,7 +89,7 @@ def plan(
 
         if not install.installed(paths.engine_home()):
             problems.append("The engine is not installed yet (1, then e; or: ftui engine install)")
-    else:
+    elif not provider.is_engine:
         try:
             if providers.credential(provider) is None:
                 problems.append(f"No key for {provider.title} yet (1; or: ftui connect key {provider.name})")

@@ -204,7 +204,7 @@ class ComparePlace(Place):
         """Queue the comparison; where answers cost money, ask first."""
         store = self.app.store
         provider = providers.get(model.provider)
-        if provider.kind == "engine":
+        if provider.is_engine:
             self._start(model)
             return
         job = store.jobs.get(model.job) if model.job is not None else None

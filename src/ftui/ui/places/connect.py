@@ -138,6 +138,8 @@ class ConnectPlace(Place):
             return
         elif service.provider.kind == "engine":
             self._install()
+        elif service.provider.is_engine:
+            self.app.say("an engine over SSH needs no key · r tests it, d removes it")
         else:
             keys.ask_key(self.app, service.provider, self._saved)
 
@@ -197,8 +199,8 @@ class ConnectPlace(Place):
         if not self.can("delete"):
             return
         service = self._service
-        custom = service.provider is not None and service.provider.kind == "custom"
-        what = f"Remove {service.title} and its key?" if custom else f"Forget the saved key of {service.title}?"
+        custom = service.provider is not None and service.provider.kind in ("custom", "remote")
+        what = f"Remove {service.title}?" if custom else f"Forget the saved key of {service.title}?"
         detail = (
             "Jobs and models that are there stay listed." if custom else "The key is not kept anywhere else by ftui."
         )

@@ -47,6 +47,9 @@ def ask_provider(app: FtuiApp, saved: Saved) -> None:
     """Ask for a service with OpenAI's API; it is kept when its key is."""
 
     async def save(values: Values) -> None:
+        if "@" in values["base_url"] and "/" not in values["base_url"]:
+            await _add_over_ssh(values["name"], values["base_url"], saved)
+            return
         models = tuple(model.strip() for model in values["models"].split(",") if model.strip())
         known = {provider.name for provider in providers.all_providers()}
         provider = providers.add(values["name"], values["base_url"], base_models=models)
@@ -59,11 +62,18 @@ def ask_provider(app: FtuiApp, saved: Saved) -> None:
 
     fields = [
         Field("name", "Name", hint="nebius"),
-        Field("base_url", "Base URL", hint="https://host/v1"),
-        _key_field("Key"),
+        Field("base_url", "Base URL, or user@host for ftui's engine over SSH", hint="https://host/v1"),
+        _key_field("Key (none over SSH)"),
         Field("models", "Models that can be tuned, with commas between them (may be empty)"),
     ]
     _push(app, "New provider", fields, save, [row("Any service with OpenAI's API: a base URL and a key."), ()])
+
+
+async def _add_over_ssh(name: str, machine: str, saved: Saved) -> None:
+    from ftui.connect import over_ssh
+
+    provider = await asyncio.to_thread(over_ssh.add, machine, name)
+    saved(provider.name, provider.title, await checks.check(provider))
 
 
 def _key_field(label: str) -> Field:

@@ -51,6 +51,8 @@ def services(
     rows = [
         _engine(store, provider, seen, testing, installed)
         if provider.kind == "engine"
+        else _over_ssh(provider, seen, testing)
+        if provider.is_engine
         else _remote(provider, seen, testing)
         for provider in providers.all_providers()
     ]
@@ -81,6 +83,14 @@ def _engine(
         state, symbol = "testing …", ("▸", "accent")
     return Service(
         provider.name, provider.title, provider, "local engine", state, *symbol, address=str(paths.engine_home())
+    )
+
+
+def _over_ssh(provider: Provider, seen: Mapping[str, Check], testing: AbstractSet[str]) -> Service:
+    symbol, state = _look(provider.name, True, seen, testing)
+    machine = provider.ssh.destination if provider.ssh else ""
+    return Service(
+        provider.name, provider.title, provider, "engine over SSH", state, *symbol, address=machine, removable=True
     )
 
 
@@ -142,6 +152,9 @@ _ABOUT = {
 }
 
 
+_OVER_SSH = "ftui's engine on another machine. Your ssh carries all of it; no account, no key, no open port."
+
+
 def details(service: Service, check: Check | None, width: int) -> list[Row]:
     """The lines about a service, wrapped to `width`: its key, what is wrong, what is closing, its models."""
     provider = service.provider
@@ -150,6 +163,9 @@ def details(service: Service, check: Check | None, width: int) -> list[Row]:
         return [*lines, (), row(("2 ", "key"), ("then ", "dim"), ("n ", "key"), ("collects a website", "dim"))]
     if service.name == "engine":
         lines += [(), _labelled("Folder", service.address, width)]
+    elif provider is not None and provider.is_engine:
+        lines += [row(line) for line in wrapped(_OVER_SSH, width)]
+        lines += [(), _labelled("Machine", service.address, width)]
     else:
         origin = f"   from {service.origin}" if service.origin else ""
         lines.append(row(("Key      ", "dim"), service.key or "none yet", (origin, "dim")))

@@ -3,6 +3,15 @@
 import math
 
 
+def size(number: float) -> str:
+    """`512 B`, `3.4 KB`, `271 MB`, `1.5 GB`; thousands, as disks are sold."""
+    for unit in ("B", "KB", "MB"):
+        if number < 999.5:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:,.0f} GB" if number >= 10 else f"{number:.1f} GB"
+
+
 def duration(seconds: float) -> str:
     """`9 s`, `2 m 10 s`, `3 h 05 m`, `2 d 4 h`; less than nothing is `0 s`."""
     whole = max(round(seconds), 0)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import sys
+import time
+from collections import Counter, deque
 from urllib.parse import urlsplit
 
 from ftui import paths
-from ftui.cli.common import ProgressLine, confirm, print_json
-from ftui.engine import install, local
+from ftui.cli.common import ProgressLine, confirm, one_line, print_json, print_table
+from ftui.engine import disk, install, local
 from ftui.engine.address import instance
 from ftui.errors import EngineError
 from ftui.events import Note, Progress
+from ftui.units import duration, size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +37,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     status = actions.add_parser("status", help="whether it is installed and runs")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(run=_status)
+    log = actions.add_parser("log", help="the last lines of the server's log, or of a job's")
+    log.add_argument("job", nargs="?", help="a job's id at the engine (ftjob-…)")
+    log.add_argument("-n", type=int, default=40, metavar="LINES", help="how many (default: 40)")
+    log.add_argument("-f", "--follow", action="store_true", help="go on as lines come, until ctrl+c")
+    log.set_defaults(run=_log)
+    clean = actions.add_parser("clean", help="remove old uploads and checkpoints; tuned models stay")
+    clean.add_argument("--days", type=float, default=30.0, help="what was used within so many days stays (default: 30)")
+    clean.add_argument("--yes", action="store_true", help="do not ask")
+    clean.set_defaults(run=_clean)
     actions.add_parser("stop", help="end the server; a job that trains goes on").set_defaults(run=_stop)
 
 
@@ -82,13 +95,45 @@ def _start(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     home = paths.engine_home()
     installed, address = install.installed(home), local.find(home)
+    counted, used = Counter(disk.jobs(home)), disk.usage(home)
     if options.json:
         server = {"base_url": address.base_url, "pid": address.pid} if address else None
-        print_json({"installed": installed, "server": server, "folder": str(home)})
+        where = {"folder": str(home), "bytes": dict(used)}
+        print_json({"installed": installed, "server": server, "jobs": counted, **where})
         return 0
     print(f"installed  {'yes' if installed else 'no (ftui engine install)'}")
     print(f"server     {f'{address.base_url}, process {address.pid}' if address else 'not running'}")
+    said = ", ".join(f"{number} {state}" for state, number in counted.most_common())
+    print(f"jobs       {said or 'none'}")
     print(f"folder     {home}")
+    print_table([["", size(number), what] for what, number in used if number], right=(1,))
+    print(f"disk       {size(shutil.disk_usage(home).free)} free")
+    return 0
+
+
+def _log(options: argparse.Namespace) -> int:
+    file = disk.log_file(paths.engine_home(), options.job)
+    with file.open("rb") as lines:
+        for line in deque(lines, maxlen=max(options.n, 0)):
+            print(one_line(line.decode("utf-8", "replace")))
+        while options.follow:
+            if line := lines.readline():
+                print(one_line(line.decode("utf-8", "replace")), flush=True)
+            else:
+                time.sleep(0.3)
+    return 0
+
+
+def _clean(options: argparse.Namespace) -> int:
+    found = disk.leftovers(paths.engine_home(), options.days)
+    if not found:
+        print("nothing can go")
+        return 0
+    print_table([[size(each.size), duration(each.age), each.what, each.path.name] for each in found], right=(0,))
+    confirm(f"Remove these, {size(sum(each.size for each in found))}?", yes=options.yes)
+    for each in found:
+        disk.remove(each)
+    print(f"removed {size(sum(each.size for each in found))}")
     return 0
 
 

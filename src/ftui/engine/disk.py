@@ -45,6 +45,7 @@ def usage(home: Path) -> list[tuple[str, int]]:
         "models": place.models,
         "jobs and checkpoints": place.jobs,
         "uploaded files": place.files,
+        "exports": place.exports,
         "cache": place.cache,
         "logs": place.logs,
     }
@@ -83,7 +84,8 @@ def leftovers(home: Path, days: float = 30.0) -> list[Leftover]:
     known = [(folder, read_json(folder / "job.json") or {}) for folder in _folders(place.jobs)]
     still = [job for _, job in known if job.get("status") in _OPEN]
     used = {str(job.get(key)) for job in still for key in ("training_file", "validation_file")}
-    found = [*_uploads(place.files, used), *_checkpoints(known), *_cut_off(place)]
+    exports = [_leftover("export, which can be made again", folder) for folder in _folders(place.exports)]
+    found = [*_uploads(place.files, used), *_checkpoints(known), *exports, *_cut_off(place)]
     kept = [each for each in found if each.age >= days * DAY or each.what == _CUT]
     return sorted(kept, key=lambda each: each.size, reverse=True)
 

@@ -6,6 +6,7 @@
          cache/         what can be fetched again
          models/NAME/   base models and the adapters trained on them
          files/ID/      uploaded files
+         exports/ID/    a model in a form that other programs take
          jobs/ID/       one fine-tuning job: job.json, events.jsonl, checkpoints
          run/           locks, the token and the address of the running server
          logs/          engine.log
@@ -77,6 +78,10 @@ class Home:
         return self.path / "jobs"
 
     @property
+    def exports(self) -> Path:
+        return self.path / "exports"
+
+    @property
     def run(self) -> Path:
         return self.path / "run"
 
@@ -90,9 +95,9 @@ class Home:
 
     def make(self) -> None:
         """Make the folders that are missing, readable by their owner only."""
-        for folder in (self.path, self.installed, self.cache, self.models, self.files, self.jobs, self.run):
+        made = (self.installed, self.cache, self.models, self.files, self.exports, self.jobs, self.run, self.logs)
+        for folder in (self.path, *made):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.logs.mkdir(mode=0o700, exist_ok=True)
 
     def link_code(self) -> None:
         """Point `code/ftui` at the ftui that runs now.

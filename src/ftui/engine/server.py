@@ -31,7 +31,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ftui import __version__
-from ftui.engine import chat, files, job_routes, models
+from ftui.engine import chat, exports, files, job_routes, models
 from ftui.engine.jobs import Jobs
 from ftui.engine.layout import Home, Lock, read_json, write_json
 from ftui.engine.scheduler import Scheduler
@@ -93,6 +93,7 @@ class Engine:
         self._clock = Clock()
         self._files = files.Files(home.files)
         self._models = models.Models(home.models, home.jobs)
+        self._exports = exports.Exports(home.exports, home.logs / "export.log")
         self._jobs = Jobs(home.jobs)
         self._scheduler = Scheduler(self._jobs, self._files)
         self._chat = chat.ChatProcess(home.logs / "chat.log")
@@ -102,6 +103,7 @@ class Engine:
                 Route("/health", self._health),
                 *files.routes(self._files),
                 *job_routes.routes(self._jobs, self._files, self._models, self._scheduler),
+                *exports.routes(self._exports, self._models),
                 *models.routes(self._models),
                 *chat.routes(self._models, self._chat),
             ],

@@ -1,0 +1,169 @@
+"""Write a model in a form that other programs take: `python -m ftui.engine.export EXPORT`.
+
+EXPORT is a folder with `export.json`, which says what is wanted; the files come into
+`files/` below it, whole or not at all, and `export.json` says how it ended. A process
+of its own, because a model in memory and the server do not belong together.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ftui.engine.layout import Lock, read_json, sync_folder, write_json
+
+FORMATS = ("adapter", "merged", "gguf-f16", "gguf-q8_0")
+LOCK = "lock"
+STATE = "export.json"
+
+
+class Refused(Exception):
+    """This model cannot be written in that form; the message says why, and what can be done."""
+
+
+def write(base: Path, adapter: Path | None, form: str, folder: Path, name: str) -> None:
+    """Write the model into the new `folder`.
+
+    Args:
+        adapter: None for a base model itself.
+        form: one of `FORMATS`.
+        name: the model's id, for what a person reads.
+
+    Raises:
+        Refused: it cannot be done.
+    """
+    folder.mkdir()
+    if form == "adapter":
+        if adapter is None:
+            raise Refused("A base model has no adapter; take another format")
+        for file in adapter.iterdir():
+            if file.is_file() and file.name != "model.json":
+                shutil.copyfile(file, folder / file.name)
+        _point_at_hub(folder, base)
+        (folder / "vllm.sh").write_text(_VLLM_LORA.format(base=base.name, name=_short(name)), "utf-8")
+        return
+    if form == "merged":
+        model, tokenizer = _merge(base, adapter)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        (folder / "vllm.sh").write_text(_VLLM.format(name=_short(name)), "utf-8")
+        return
+    _gguf(base, adapter, form.removeprefix("gguf-"), folder, name)
+
+
+def _merge(base: Path, adapter: Path | None) -> tuple[Any, Any]:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    # Added up in float32 and rounded once: the sum of two bf16 numbers would be rounded at every layer's merge.
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    if adapter is not None:
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    return model.to(torch.bfloat16), AutoTokenizer.from_pretrained(base)
+
+
+def _gguf(base: Path, adapter: Path | None, kind: str, folder: Path, name: str) -> None:
+    from transformers import AutoConfig
+
+    from ftui.engine import gguf_file
+
+    file = folder / f"{_short(name)}-{kind}.gguf"
+    model, tokenizer = _merge(base, adapter)
+    if gguf_file.can_write(AutoConfig.from_pretrained(base)):
+        gguf_file.write(model, tokenizer, file, kind, name)
+    else:
+        _with_llama_cpp(model, tokenizer, file, kind)
+    (folder / "Modelfile").write_text(_modelfile(tokenizer, file.name), "utf-8")
+
+
+def _with_llama_cpp(model: Any, tokenizer: Any, file: Path, kind: str) -> None:
+    """llama.cpp's converter knows every architecture; it comes with llama.cpp and not with this engine."""
+    converter = next(
+        (found for name in ("convert_hf_to_gguf.py", "convert-hf-to-gguf") if (found := shutil.which(name))), None
+    )
+    if converter is None:
+        raise Refused(
+            f"This engine writes no GGUF of {model.config.model_type} models by itself, and llama.cpp's"
+            " convert_hf_to_gguf.py is not on its PATH; export `merged` and convert that"
+        )
+    merged = file.parent / ".merged"
+    model.save_pretrained(merged)
+    tokenizer.save_pretrained(merged)
+    del model
+    started = [sys.executable, converter] if converter.endswith(".py") else [converter]
+    done = subprocess.run(
+        [*started, str(merged), "--outtype", kind, "--outfile", str(file)], capture_output=True, text=True
+    )
+    shutil.rmtree(merged)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise Refused(f"llama.cpp's converter failed: {lines[-1][:300] if lines else done.returncode}")
+
+
+def _modelfile(tokenizer: Any, file: str) -> str:
+    """Ollama's recipe for the model. Its template language is not Jinja, so the one of ChatML is written out."""
+    if "<|im_start|>" not in (tokenizer.chat_template or ""):
+        # Ollama takes the chat template of the GGUF where it knows it.
+        return f"FROM ./{file}\n"
+    stop = "\n".join(f'PARAMETER stop "{word}"' for word in ("<|im_end|>", "<|im_start|>"))
+    return f'FROM ./{file}\nTEMPLATE """{_CHATML}"""\n{stop}\n'
+
+
+_CHATML = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
+_VLLM = """#!/bin/sh
+# On a machine with a GPU and vLLM (https://docs.vllm.ai): serves this folder with OpenAI's API on port 8000.
+exec vllm serve "$(dirname "$0")" --served-model-name {name} "$@"
+"""
+_VLLM_LORA = """#!/bin/sh
+# On a machine with a GPU and vLLM: one base model serves many adapters. BASE is its folder or id.
+exec vllm serve "${{BASE:-{base}}}" --enable-lora --lora-modules {name}="$(dirname "$0")" "$@"
+"""
+
+
+def _short(name: str) -> str:
+    """A model's id as part of a file's name."""
+    return "".join(character if character.isalnum() or character in "-._" else "-" for character in name)[:100]
+
+
+def _point_at_hub(folder: Path, base: Path) -> None:
+    """A folder of this machine means nothing elsewhere: the adapter names its base by its own name."""
+    settings = read_json(folder / "adapter_config.json") or {}
+    write_json(folder / "adapter_config.json", settings | {"base_model_name_or_path": base.name})
+
+
+def main(export: Path) -> int:
+    wanted = read_json(export / STATE)
+    lock = Lock(export / LOCK)
+    if wanted is None or not lock.try_acquire():
+        return 1
+    fresh = export / ".files"
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        adapter = Path(wanted["adapter"]) if wanted["adapter"] else None
+        write(Path(wanted["base"]), adapter, wanted["format"], fresh, wanted["model"])
+        for file in fresh.iterdir():
+            file.chmod(0o600)
+        sync_folder(fresh)
+        os.replace(fresh, export / "files")
+        wanted |= {"status": "succeeded"}
+    except Refused as refused:
+        wanted |= {"status": "failed", "error": {"code": "format_not_available", "message": str(refused)}}
+    except Exception as error:
+        traceback.print_exc()
+        full = isinstance(error, OSError) and error.errno == 28
+        what = "The disk is full" if full else f"The export failed: {type(error).__name__}"
+        wanted |= {"status": "failed", "error": {"code": "disk_full" if full else "server_error", "message": what}}
+    if export.is_dir():
+        shutil.rmtree(fresh, ignore_errors=True)
+        write_json(export / STATE, wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,130 @@
+"""`/v1/models/{id}/exports`: take a model away in a form that other programs run.
+
+An extension of the API, in its manner: an export is made once, asked after until it
+has succeeded, and its files are fetched one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from ftui.engine.export import FORMATS, LOCK, STATE
+from ftui.engine.layout import is_locked, read_json, write_json
+from ftui.engine.models import Model, Models
+from ftui.engine.wire import ApiError, not_found, read_body
+
+_ID = re.compile(r"export-[0-9a-f]{24}")
+
+
+class Exports:
+    """The exports below one folder; the folders are the truth."""
+
+    def __init__(self, folder: Path, log: Path) -> None:
+        self._folder = folder
+        self._log = log
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def make(self, model: Model, form: str) -> dict[str, Any]:
+        """The export of a model in a form: the one that is there or being made, else a new one."""
+        # A model of the same name that was trained anew is another one.
+        stamp = f"{model.id} {model.created} {form}"
+        identity = f"export-{hashlib.sha256(stamp.encode()).hexdigest()[:24]}"
+        folder = self._folder / identity
+        known = self._state(identity)
+        if known is not None and known["status"] != "failed":
+            return self._show(known)
+        state = {
+            "id": identity,
+            "created_at": int(time.time()),
+            "model": model.id,
+            "base": str(model.base),
+            "adapter": str(model.adapter) if model.adapter else None,
+            "format": form,
+            "status": "running",
+            "error": None,
+        }
+        folder.mkdir(mode=0o700, exist_ok=True)
+        shutil.rmtree(folder / "files", ignore_errors=True)
+        write_json(folder / STATE, state)
+        with self._log.open("ab") as log:
+            self._running[identity] = subprocess.Popen(
+                [sys.executable, "-m", "ftui.engine.export", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self._show(state)
+
+    def get(self, identity: str) -> dict[str, Any]:
+        state = self._state(identity) if _ID.fullmatch(identity) else None
+        if state is None:
+            raise not_found("export", identity)
+        return self._show(state)
+
+    def file(self, identity: str, name: str) -> Path:
+        """A file of an export. The name is looked for among those that are there, never made a path of."""
+        if name not in {file["filename"] for file in self.get(identity)["files"]}:
+            raise not_found("export file", name)
+        return self._folder / identity / "files" / name
+
+    def _state(self, identity: str) -> dict[str, Any] | None:
+        """What is known of an export; one whose process is gone without a word has failed."""
+        folder = self._folder / identity
+        started = self._running.get(identity)
+        alive = (started is not None and started.poll() is None) or is_locked(folder / LOCK)
+        state = read_json(folder / STATE)
+        if not alive:
+            self._running.pop(identity, None)
+        if state is not None and state["status"] == "running" and not alive:
+            error = {"code": "server_error", "message": "The export was cut off; ask for it again"}
+            # It may have ended between the two looks.
+            return state | {"status": "failed", "error": error} if read_json(folder / STATE) == state else None
+        return state
+
+    def _show(self, state: dict[str, Any]) -> dict[str, Any]:
+        folder = self._folder / state["id"] / "files"
+        files = sorted(folder.iterdir()) if state["status"] == "succeeded" and folder.is_dir() else []
+        shown = ("id", "created_at", "model", "format", "status", "error")
+        return {name: state[name] for name in shown} | {
+            "object": "model.export",
+            "files": [{"filename": file.name, "bytes": file.stat().st_size} for file in files],
+        }
+
+
+def routes(exports: Exports, models: Models) -> list[Route]:
+    async def create(request: Request) -> Response:
+        model = models.get(request.path_params["id"])
+        body = await read_body(request)
+        body.only(("format",))
+        form = body.needed("format")
+        if form not in FORMATS:
+            names = ", ".join(FORMATS)
+            raise ApiError(
+                400, f"Invalid 'format': expected one of {names}.", param="format", code="format_not_available"
+            )
+        return JSONResponse(exports.make(model, form))
+
+    async def retrieve(request: Request) -> Response:
+        return JSONResponse(exports.get(request.path_params["id"]))
+
+    async def content(request: Request) -> Response:
+        path = exports.file(request.path_params["id"], request.path_params["name"])
+        return FileResponse(path, media_type="application/octet-stream")
+
+    return [
+        Route("/v1/models/{id:path}/exports", create, methods=["POST"]),
+        Route("/v1/exports/{id}", retrieve, methods=["GET"]),
+        Route("/v1/exports/{id}/files/{name}", content, methods=["GET"]),
+    ]

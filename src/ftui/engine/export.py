@@ -41,9 +41,9 @@ def write(base: Path, adapter: Path | None, form: str, folder: Path, name: str) 
     if form == "adapter":
         if adapter is None:
             raise Refused("A base model has no adapter; take another format")
-        for file in adapter.iterdir():
-            if file.is_file() and file.name != "model.json":
-                shutil.copyfile(file, folder / file.name)
+        # Not the card that the library writes beside it: it names a folder of this machine and nothing else.
+        for file in adapter.glob("adapter_*"):
+            shutil.copyfile(file, folder / file.name)
         _point_at_hub(folder, base)
         (folder / "vllm.sh").write_text(_VLLM_LORA.format(base=base.name, name=_short(name)), "utf-8")
         return

@@ -1,7 +1,7 @@
 """`/v1/models/{id}/exports`: take a model away in a form that other programs run.
 
-An extension of the API, in its manner: an export is made once, asked after until it
-has succeeded, and its files are fetched one by one.
+An extension of the API, in its manner: an export is made once and asked after until it
+has succeeded; its files are files of the API, so that any client can fetch them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ftui.engine.export import FORMATS, LOCK, STATE
+from ftui.engine.files import Files
 from ftui.engine.layout import is_locked, read_json, write_json
 from ftui.engine.models import Model, Models
 from ftui.engine.wire import ApiError, not_found, read_body
@@ -30,8 +31,9 @@ _ID = re.compile(r"export-[0-9a-f]{24}")
 class Exports:
     """The exports below one folder; the folders are the truth."""
 
-    def __init__(self, folder: Path, log: Path) -> None:
+    def __init__(self, folder: Path, files: Files, log: Path) -> None:
         self._folder = folder
+        self._files = files
         self._log = log
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -73,12 +75,6 @@ class Exports:
             raise not_found("export", identity)
         return self._show(state)
 
-    def file(self, identity: str, name: str) -> Path:
-        """A file of an export. The name is looked for among those that are there, never made a path of."""
-        if name not in {file["filename"] for file in self.get(identity)["files"]}:
-            raise not_found("export file", name)
-        return self._folder / identity / "files" / name
-
     def _state(self, identity: str) -> dict[str, Any] | None:
         """What is known of an export; one whose process is gone without a word has failed."""
         folder = self._folder / identity
@@ -94,13 +90,17 @@ class Exports:
         return state
 
     def _show(self, state: dict[str, Any]) -> dict[str, Any]:
-        folder = self._folder / state["id"] / "files"
-        files = sorted(folder.iterdir()) if state["status"] == "succeeded" and folder.is_dir() else []
         shown = ("id", "created_at", "model", "format", "status", "error")
-        return {name: state[name] for name in shown} | {
-            "object": "model.export",
-            "files": [{"filename": file.name, "bytes": file.stat().st_size} for file in files],
-        }
+        files = self._list(state["id"]) if state["status"] == "succeeded" else []
+        return {name: state[name] for name in shown} | {"object": "model.export", "files": files}
+
+    def _list(self, identity: str) -> list[dict[str, Any]]:
+        """The files of a finished export, as the API's files."""
+        found = []
+        for number, path in enumerate(sorted((self._folder / identity / "files").iterdir())):
+            name = f"file-{identity.removeprefix('export-')}{number:03}"
+            found.append(self._files.link(path, path.name, "fine-tune-results", name))
+        return found
 
 
 def routes(exports: Exports, models: Models) -> list[Route]:
@@ -119,12 +119,7 @@ def routes(exports: Exports, models: Models) -> list[Route]:
     async def retrieve(request: Request) -> Response:
         return JSONResponse(exports.get(request.path_params["id"]))
 
-    async def content(request: Request) -> Response:
-        path = exports.file(request.path_params["id"], request.path_params["name"])
-        return FileResponse(path, media_type="application/octet-stream")
-
     return [
         Route("/v1/models/{id:path}/exports", create, methods=["POST"]),
         Route("/v1/exports/{id}", retrieve, methods=["GET"]),
-        Route("/v1/exports/{id}/files/{name}", content, methods=["GET"]),
     ]

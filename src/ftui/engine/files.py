@@ -49,22 +49,25 @@ class Files:
                 size = target.tell()
             if size > MAX_FILE_BYTES:
                 raise too_large()
-            data = {
-                "id": identity,
-                "object": "file",
-                "bytes": size,
-                "created_at": int(time.time()),
-                "expires_at": None,
-                "filename": filename,
-                "purpose": purpose,
-                "status": "processed",
-                "status_details": None,
-            }
+            data = _described(identity, size, filename, purpose)
             write_json(fresh / "file.json", data)
             os.replace(fresh, self._folder / identity)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
+        return data
+
+    def link(self, path: Path, filename: str, purpose: str, name: str) -> dict[str, Any]:
+        """Show a file of the engine's own as the file `name`, without a copy and whatever its size."""
+        if known := read_json(self._folder / name / "file.json"):
+            return known
+        fresh = self._folder / f".{name}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        (fresh / "content").hardlink_to(path)
+        data = _described(name, path.stat().st_size, filename, purpose)
+        write_json(fresh / "file.json", data)
+        os.replace(fresh, self._folder / name)
         return data
 
     def get(self, identity: str) -> dict[str, Any]:
@@ -88,6 +91,20 @@ class Files:
         trash = self._folder / f".{identity}"
         os.replace(self._folder / identity, trash)
         shutil.rmtree(trash, ignore_errors=True)
+
+
+def _described(identity: str, size: int, filename: str, purpose: str) -> dict[str, Any]:
+    return {
+        "id": identity,
+        "object": "file",
+        "bytes": size,
+        "created_at": int(time.time()),
+        "expires_at": None,
+        "filename": filename,
+        "purpose": purpose,
+        "status": "processed",
+        "status_details": None,
+    }
 
 
 def too_large() -> ApiError:

@@ -93,7 +93,7 @@ class Engine:
         self._clock = Clock()
         self._files = files.Files(home.files)
         self._models = models.Models(home.models, home.jobs)
-        self._exports = exports.Exports(home.exports, home.logs / "export.log")
+        self._exports = exports.Exports(home.exports, self._files, home.logs / "export.log")
         self._jobs = Jobs(home.jobs)
         self._scheduler = Scheduler(self._jobs, self._files)
         self._chat = chat.ChatProcess(home.logs / "chat.log")

@@ -9,15 +9,19 @@ import shutil
 import sys
 import time
 from collections import Counter, deque
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from ftui import paths
-from ftui.cli.common import ProgressLine, confirm, one_line, print_json, print_table
-from ftui.engine import disk, install, local
+from ftui.cli.common import ProgressLine, confirm, one_line, open_store, print_json, print_table
+from ftui.connect import providers
+from ftui.engine import bundle, disk, install, local
 from ftui.engine.address import instance
-from ftui.errors import EngineError
+from ftui.errors import EngineError, InputError
 from ftui.events import Note, Progress
 from ftui.units import duration, size
+
+_MOVING = ("validating_files", "queued", "running")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +41,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     status = actions.add_parser("status", help="whether it is installed and runs")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(run=_status)
+    pack = actions.add_parser("bundle", help="write a job as a folder that trains on another machine or a cluster")
+    pack.add_argument("job", help="its name in the project, or its id at the engine (ftjob-…)")
+    pack.add_argument("--to", metavar="FOLDER", help="a new folder (default: named after the job)")
+    pack.set_defaults(run=_bundle)
+    back = actions.add_parser("bring-back", help="bring what was trained in a bundle back into its job")
+    back.add_argument("folder")
+    back.set_defaults(run=_bring_back)
     log = actions.add_parser("log", help="the last lines of the server's log, or of a job's")
     log.add_argument("job", nargs="?", help="a job's id at the engine (ftjob-…)")
     log.add_argument("-n", type=int, default=40, metavar="LINES", help="how many (default: 40)")
@@ -108,6 +119,45 @@ def _status(options: argparse.Namespace) -> int:
     print(f"folder     {home}")
     print_table([["", size(number), what] for what, number in used if number], right=(1,))
     print(f"disk       {size(shutil.disk_usage(home).free)} free")
+    return 0
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    name = str(options.job)
+    if not name.startswith("ftjob-"):
+        with open_store(options) as store:
+            name = store.jobs.find(name).remote or ""
+        if not name:
+            raise InputError(f"{options.job} is not at the engine yet", "it has no id there", "See: ftui status")
+    asyncio.run(_pause(name))
+    folder = Path(options.to or f"bundle-{options.job}").resolve()
+    receipt = bundle.write(paths.engine_home(), name, folder)
+    print(f"wrote {folder}: {receipt['fine_tuned_model']}, {len(receipt['sha256'])} files of pairs")
+    print("there: ./run.sh   or: sbatch job.sbatch   or: sky launch sky.yaml")
+    print(f"then:  ftui engine bring-back {folder}")
+    return 0
+
+
+async def _pause(job: str) -> None:
+    """Let a job rest that waits or trains here; it keeps its last checkpoint."""
+    import openai
+
+    from ftui.connect.explain import explain
+
+    engine = providers.get(providers.ENGINE)
+    async with await providers.client(engine) as client:
+        try:
+            while (state := (await client.fine_tuning.jobs.retrieve(job)).status) in _MOVING:
+                if state in ("queued", "running"):
+                    await client.fine_tuning.jobs.pause(job)
+                await asyncio.sleep(0.2)
+        except openai.OpenAIError as error:
+            raise explain(error, engine) from error
+
+
+def _bring_back(options: argparse.Namespace) -> int:
+    state = bundle.bring_back(paths.engine_home(), Path(options.folder).resolve())
+    print(f"brought back: the job is {state} there")
     return 0
 
 

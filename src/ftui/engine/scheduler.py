@@ -66,10 +66,18 @@ class Scheduler:
             await self._validate(job)
         elif job["status"] == "running":
             self._follow(job)
+        elif job["status"] == "paused":
+            self._look_elsewhere(job)
         elif job["status"] == "queued" and not any(j["status"] == "running" for j in self._jobs.all()):
             self._jobs.save(job, status="running", attempt=job["attempt"] + 1, wish=None)
             self._jobs.say(job, "Fine-tuning job started")
             self._launch(job)
+
+    def _look_elsewhere(self, job: Job) -> None:
+        """A paused job may have been trained as a bundle; what came back of it says how it ended."""
+        state = self._of_attempt(job, STATE)
+        if state is not None and state.get("state") in ENDED and not is_locked(self._jobs.folder(job) / LOCK):
+            self._ended(job, state, None)
 
     async def _validate(self, job: Job) -> None:
         folder = self._jobs.folder(job)

@@ -56,6 +56,8 @@ def train(job: Path, report: Report) -> None:
     spec = read_json(job / "spec.json")
     if spec is None:
         raise Stop("server_error", "The job's specification cannot be read")
+    # In a bundle the base is named from the job's folder.
+    spec["base"] = str((job / spec["base"]).resolve())
     # Everything heavy comes after the signal handler is in place.
     from ftui.engine.learning import Run
 

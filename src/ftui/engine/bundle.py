@@ -1,0 +1,181 @@
+"""Train a job of this engine elsewhere: a folder that runs on any machine or cluster, and its way back.
+
+The folder is an engine's home in small: the job, its base model, ftui's engine code,
+and scripts that start the same trainer by torchrun, Slurm or SkyPilot. What the trainer
+writes there is brought back into the same job, while it trains or at its end.
+
+Runs in ftui's own interpreter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import ftui
+from ftui.engine.install import CONSTRAINTS, LIBRARIES
+from ftui.engine.layout import Home, Lock, read_json, sync_folder, write_json
+from ftui.errors import BusyError, InputError
+
+SCRIPTS = Path(__file__).with_name("bundled")
+RECEIPT = "receipt.json"
+_CODE = ("__init__.py", "chatfile.py", "errors.py", "events.py")
+_ENDED = ("succeeded", "failed", "cancelled")
+_BACK = ("events.jsonl", "trainer.json", "result.csv")
+"""What the trainer writes about a job, in the order in which it is brought back: its end last."""
+
+
+def write(home: Path, job_id: str, folder: Path) -> dict[str, Any]:
+    """Write a job as a bundle into the new `folder`; gives its receipt.
+
+    The job must not be training: pause it first. It goes on elsewhere from its last
+    checkpoint, or starts there.
+
+    Raises:
+        InputError: there is no such job, it cannot be trained any more, or `folder` is there already.
+        BusyError: it trains here.
+    """
+    place = Home(home)
+    job = _job(place, job_id)
+    source = place.jobs / job_id
+    spec = read_json(source / "spec.json")
+    if spec is None or job["status"] not in ("paused", "failed"):
+        why = f"it is {job['status']}; only one that is paused or has failed can go elsewhere"
+        raise InputError(f"{job_id} cannot be bundled", why, "Pause it first")
+    if folder.exists():
+        raise InputError(f"{folder} is there already", "a bundle is a new folder", "Choose another")
+    lock = Lock(source / "lock")
+    try:
+        if not lock.try_acquire():
+            raise BusyError(f"{job_id} is being trained here", "two trainers would spoil each other", "Pause it first")
+        fresh = folder.with_name(f".{folder.name}")
+        shutil.rmtree(fresh, ignore_errors=True)
+        receipt = _fill(place, job, spec, source, fresh)
+    finally:
+        lock.close()
+    sync_folder(fresh)
+    os.replace(fresh, folder)
+    return receipt
+
+
+def bring_back(home: Path, folder: Path) -> str:
+    """Bring what was trained elsewhere back into its job; gives the job's state over there.
+
+    Can be called again and again while it trains, where both sides see the folder or a copy of it.
+
+    Raises:
+        InputError: this is no bundle of this engine, or the job is at its end here already.
+        BusyError: it trains here.
+    """
+    place, receipt = Home(home), read_json(folder / RECEIPT)
+    if receipt is None or not isinstance(receipt.get("job"), str):
+        raise InputError(f"{folder} is no bundle", f"it has no {RECEIPT}", "Name the folder that was written")
+    job = _job(place, receipt["job"])
+    away, here = folder / "jobs" / job["id"], place.jobs / job["id"]
+    state = read_json(away / "trainer.json") or {}
+    if job["status"] in _ENDED and job["status"] != "failed":
+        raise InputError(f"{job['id']} is at its end already", f"it has {job['status']} here", "Nothing was changed")
+    lock = Lock(here / "lock")
+    try:
+        if not lock.try_acquire():
+            raise BusyError(f"{job['id']} is being trained here", "its own events would be lost", "Pause it first")
+        spec = read_json(here / "spec.json") or {}
+        if state.get("state") == "succeeded":
+            _copy_model(folder / "models" / spec["folder"], place.models / spec["folder"])
+        for name in _BACK:
+            if name == "trainer.json" and state:
+                # Here it is the attempt that was given away.
+                write_json(here / name, state | {"attempt": job["attempt"]})
+            elif (away / name).exists():
+                _copy(away / name, here / name)
+    finally:
+        lock.close()
+    return str(state.get("state", "waiting"))
+
+
+def _fill(place: Home, job: dict[str, Any], spec: dict[str, Any], source: Path, fresh: Path) -> dict[str, Any]:
+    target = fresh / "jobs" / source.name
+    target.mkdir(parents=True)
+    for name in ("train.jsonl", "validation.jsonl", *_BACK):
+        if (source / name).exists():
+            _copy(source / name, target / name)
+    if (source / "checkpoints").is_dir():
+        shutil.copytree(source / "checkpoints", target / "checkpoints")
+    (fresh / "models").mkdir()
+    moved = dict(spec)
+    for key in ("base", "adapter"):
+        path = Path(spec[key]) if spec.get(key) else None
+        if path is not None:
+            # A path from the job's folder: it is the same on every machine.
+            moved[key] = f"../../models/{path.name}"
+            if path.is_dir():
+                shutil.copytree(path, fresh / "models" / path.name)
+    moved.pop("launch", None)
+    write_json(target / "spec.json", moved)
+    _add_code(fresh / "code" / "ftui")
+    shutil.copyfile(CONSTRAINTS, fresh / "constraints.txt")
+    (fresh / "requirements.txt").write_text("\n".join(LIBRARIES) + "\n", "utf-8")
+    words = {"@JOB@": source.name, "@ATTEMPT@": str(job["attempt"] + 1), "@SHORT@": source.name[-8:]}
+    for script in SCRIPTS.iterdir():
+        text = script.read_text("utf-8")
+        for word, value in words.items():
+            text = text.replace(word, value)
+        (fresh / script.name).write_text(text, "utf-8")
+    (fresh / "run.sh").chmod(0o755)
+    receipt = {
+        "job": source.name,
+        "model": job["model"],
+        "fine_tuned_model": spec["model_id"],
+        "hyperparameters": spec["hyperparameters"],
+        "seed": spec["seed"],
+        "ftui": ftui.__version__,
+        "made": int(time.time()),
+        "sha256": {file.name: _digest(file) for file in sorted(target.glob("*.jsonl")) if file.name != "events.jsonl"},
+    }
+    (fresh / RECEIPT).write_text(json.dumps(receipt, indent=1) + "\n", "utf-8")
+    return receipt
+
+
+def _add_code(folder: Path) -> None:
+    """ftui's engine, and of the rest only what it imports."""
+    package = Path(ftui.__file__).parent
+    folder.mkdir(parents=True)
+    for name in _CODE:
+        shutil.copyfile(package / name, folder / name)
+    shutil.copytree(package / "engine", folder / "engine", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _job(place: Home, job_id: str) -> dict[str, Any]:
+    known = [path.name for path in place.jobs.iterdir()] if place.jobs.is_dir() else []
+    job = read_json(place.jobs / job_id / "job.json") if job_id in known else None
+    if job is None:
+        raise InputError(
+            f"There is no job {job_id[:80]!r} at this engine", f"{len(known)} are there", "See: ftui status"
+        )
+    return job
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A copy that is there whole or not at all."""
+    fresh = target.with_name(f".{target.name}")
+    shutil.copyfile(source, fresh)
+    os.replace(fresh, target)
+
+
+def _copy_model(source: Path, target: Path) -> None:
+    fresh = target.with_name(f".{target.name}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(source, fresh)
+    sync_folder(fresh)
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(fresh, target)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,0 +1,157 @@
+"""A job that is trained elsewhere: the folder, the scripts in it run for real, and the way back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+import yaml
+
+from engine.conftest import BASE, chats, connect, ended, upload, wait_for
+from ftui.engine import bundle
+from ftui.engine.layout import Home
+from ftui.errors import BusyError, InputError
+
+
+@pytest.fixture(scope="module")
+def home(new_home: Callable[[], Path]) -> Path:
+    return new_home()
+
+
+@pytest.fixture(scope="module")
+def there(home: Path) -> openai.OpenAI:
+    return connect(home)
+
+
+def paused(client: openai.OpenAI) -> str:
+    """A job that was paused before it began."""
+    first = client.fine_tuning.jobs.create(
+        model=BASE,
+        training_file=upload(client, chats(10)),
+        seed=1,
+        suffix="far",
+        method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2, "batch_size": 5}}},
+    )
+    wait_for(lambda: client.fine_tuning.jobs.retrieve(first.id).status in ("queued", "running"))
+    client.fine_tuning.jobs.pause(first.id)
+    assert ended(client, first.id).status == "paused"
+    return str(first.id)
+
+
+def run(folder: Path, home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A script of a bundle with the engine's own Python, so that nothing is installed."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHON": str(Home(home).python), "READY": "1"}
+    return subprocess.run(
+        words, cwd=folder, env=environment | more, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_a_job_goes_away_and_comes_back_as_a_model(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:
+    job = paused(there)
+    words = ["engine", "bundle", job, "--to", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-m", "ftui", *words],
+        env=os.environ | {"FTUI_ENGINE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # Another machine: another path, and nothing of this home in it.
+    folder = tmp_path / "elsewhere" / "box"
+    folder.parent.mkdir()
+    (tmp_path / "out").rename(folder)
+    for file in folder.rglob("*"):
+        if file.is_file() and file.suffix != ".safetensors":
+            assert str(home) not in file.read_text("utf-8", "replace"), file
+    receipt = json.loads((folder / "receipt.json").read_text())
+    assert receipt["job"] == job
+    assert set(receipt["sha256"]) == {"train.jsonl"}
+
+    trained = run(folder, home, "sh", "run.sh", PROCESSES="1")
+    assert trained.returncode == 0, trained.stderr[-2000:]
+    assert there.fine_tuning.jobs.retrieve(job).status == "paused", "nothing has come back yet"
+    assert bundle.bring_back(home, folder) == "succeeded"
+    back = wait_for(lambda: (found := ended(there, job)).status == "succeeded" and found)
+    assert back.fine_tuned_model == receipt["fine_tuned_model"]
+    steps = [event.data for event in there.fine_tuning.jobs.list_events(job) if event.type == "metrics"]
+    assert {data["step"] for data in steps} == {1, 2, 3, 4}
+    assert there.files.content(back.result_files[0]).text.count("\n") == 5
+    answer = there.chat.completions.create(
+        model=back.fine_tuned_model, messages=[{"role": "user", "content": "Hi"}], max_tokens=3
+    )
+    assert answer.choices[0].message.content is not None
+    with pytest.raises(InputError, match="at its end already"):
+        bundle.bring_back(home, folder)
+
+
+def test_slurm_starts_it_on_every_node(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:
+    """Slurm's own programs are played by two scripts; what they start is real: two processes that train together."""
+    job = paused(there)
+    folder = tmp_path / "box"
+    bundle.write(home, job, folder)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "scontrol").write_text("#!/bin/sh\necho 127.0.0.1\necho 127.0.0.1\n")
+    (tools / "srun").write_text('#!/bin/sh\nSLURM_NODEID=0 "$@" & first=$!\nSLURM_NODEID=1 "$@"\nwait $first\n')
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    path = f"{tools}:{os.environ['PATH']}"
+    done = run(
+        folder, home, "sh", "job.sbatch", PATH=path, SLURM_SUBMIT_DIR=str(folder), SLURM_JOB_NODELIST="a,b",
+        SLURM_JOB_NUM_NODES="2", PROCESSES="1", GLOO_SOCKET_IFNAME="lo", MASTER_PORT="29657",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert bundle.bring_back(home, folder) == "succeeded"
+    wait_for(lambda: there.fine_tuning.jobs.retrieve(job).status == "succeeded")
+
+
+def test_the_files_for_clusters_are_well_formed(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:
+    folder = tmp_path / "box"
+    job = paused(there)
+    bundle.write(home, job, folder)
+    sky: dict[str, Any] = yaml.safe_load((folder / "sky.yaml").read_text())
+    assert set(sky) == {"name", "workdir", "num_nodes", "resources", "setup", "run"}
+    for script in ("run.sh", "job.sbatch"):
+        text = (folder / script).read_text()
+        assert "@" not in text.replace('"$@"', ""), "every word was filled in"
+        assert subprocess.run(["sh", "-n", str(folder / script)], check=False).returncode == 0
+    assert os.access(folder / "run.sh", os.X_OK)
+    assert "torch==" in (folder / "constraints.txt").read_text()
+    # What has begun shows here too, as often as one likes, before it has ended.
+    away = folder / "jobs" / job
+    (away / "trainer.json").write_text(json.dumps({"state": "running", "attempt": 1}))
+    with (away / "events.jsonl").open("a") as events:
+        events.write(json.dumps({"id": "ftevent-x", "type": "message", "message": "hello from there"}) + "\n")
+    for _ in range(2):
+        assert bundle.bring_back(home, folder) == "running"
+    assert there.fine_tuning.jobs.retrieve(job).status == "paused"
+    assert "hello from there" in (home / "jobs" / job / "events.jsonl").read_text()
+
+
+def test_what_cannot_be_bundled_is_refused(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no job"):
+        bundle.write(home, "../../etc", tmp_path / "box")
+    with pytest.raises(InputError, match="is no bundle"):
+        bundle.bring_back(home, tmp_path)
+    job = paused(there)
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(InputError, match="is there already"):
+        bundle.write(home, job, tmp_path / "taken")
+    there.fine_tuning.jobs.resume(job)
+    wait_for(lambda: there.fine_tuning.jobs.retrieve(job).status == "running")
+    with pytest.raises((InputError, BusyError), match=r"running|trained here"):
+        bundle.write(home, job, tmp_path / "box")
+    there.fine_tuning.jobs.cancel(job)
+    assert ended(there, job).status == "cancelled"
+    assert not (tmp_path / "box").exists()
+    shutil.rmtree(tmp_path / "taken")

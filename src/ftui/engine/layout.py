@@ -6,6 +6,7 @@
          cache/         what can be fetched again
          models/NAME/   base models and the adapters trained on them
          files/ID/      uploaded files
+         uploads/ID/    files that still come, part by part
          jobs/ID/       one fine-tuning job: job.json, events.jsonl, checkpoints
          run/           locks, the token and the address of the running server
          logs/          engine.log
@@ -73,6 +74,10 @@ class Home:
         return self.path / "files"
 
     @property
+    def uploads(self) -> Path:
+        return self.path / "uploads"
+
+    @property
     def jobs(self) -> Path:
         return self.path / "jobs"
 
@@ -90,9 +95,10 @@ class Home:
 
     def make(self) -> None:
         """Make the folders that are missing, readable by their owner only."""
-        for folder in (self.path, self.installed, self.cache, self.models, self.files, self.jobs, self.run):
+        for folder in (self.path, self.installed, self.cache, self.models, self.jobs, self.run):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.logs.mkdir(mode=0o700, exist_ok=True)
+        for folder in (self.files, self.uploads, self.logs):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def link_code(self) -> None:
         """Point `code/ftui` at the ftui that runs now.

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from ftui.engine.endpoints import Endpoint
 from ftui.engine.layout import read_json
 from ftui.engine.wire import ApiError
 
@@ -62,7 +62,7 @@ class Models:
                 adapter = job / "epochs" / f"step-{int(parts[2])}"
                 if adapter.is_dir():
                     return Model(name, Path(spec["base"]), adapter, int(adapter.stat().st_mtime))
-        raise ApiError(404, f"The model {name[:200]!r} does not exist", code="model_not_found", param="model")
+        raise ApiError(404, f"The model '{name[:200]}' does not exist", code="model_not_found", param="model")
 
     def delete(self, name: str) -> None:
         """Delete a tuned model; base models stay."""
@@ -79,7 +79,7 @@ def describe(model: Model) -> dict[str, Any]:
     return {"id": model.id, "object": "model", "created": model.created, "owned_by": owner}
 
 
-def routes(models: Models) -> list[Route]:
+def endpoints(models: Models) -> list[Endpoint]:
     async def listing(request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [describe(model) for model in models.all()]})
 
@@ -90,8 +90,9 @@ def routes(models: Models) -> list[Route]:
         models.delete(request.path_params["id"])
         return JSONResponse({"id": request.path_params["id"], "object": "model", "deleted": True})
 
+    path, one = "/v1/models", "/v1/models/{id:path}"
     return [
-        Route("/v1/models", listing, methods=["GET"]),
-        Route("/v1/models/{id:path}", retrieve, methods=["GET"]),
-        Route("/v1/models/{id:path}", delete, methods=["DELETE"]),
+        Endpoint("GET", path, listing, "List the models.", "ModelList"),
+        Endpoint("GET", one, retrieve, "Tell about a model.", "Model"),
+        Endpoint("DELETE", one, delete, "Delete a fine-tuned model.", "ModelDeleted"),
     ]

@@ -123,6 +123,9 @@ class Engine:
             lifespan=self._live,
         )
 
+        # A client follows no redirect with its body; a wrong path is a wrong path.
+        self.app.router.redirect_slashes = False
+
     async def _health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok", "version": __version__, "instance": self.instance})
 

@@ -196,7 +196,6 @@ class Chat:
                 return
             self._waiting.popleft()
             try:
-                torch.set_num_threads(self._threads.choose(time.monotonic()))
                 if talk is None or talk.kind != kind:
                     self._talk = None
                     self._talk = talk = Talk(self._models, kind)
@@ -213,11 +212,11 @@ class Chat:
         try:
             start = time.monotonic()
             torch.set_num_threads(self._threads.choose(start))
-            begin, many = time.monotonic(), len(talk.answers)
+            begin = time.monotonic()
             talk.step()
             now = time.monotonic()
-            # A step for more rows takes about as long as one: the steps are compared, not the tokens.
-            self._threads.note(now, 1 if many else 0, now - begin)
+            # A step for many rows takes little longer than one for one: steps are compared, not tokens.
+            self._threads.note(now, 1, now - begin)
         except Exception as error:
             self._fail([answer.id for answer in talk.answers], error)
             self._talk = None
@@ -248,6 +247,8 @@ def _probe(number: int, limit: float) -> float:
     start = time.perf_counter()
     for _ in range(10):
         left @ right
+        if time.perf_counter() - start > limit:
+            break
     return time.perf_counter() - start
 
 

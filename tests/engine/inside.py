@@ -42,10 +42,12 @@ def decoded(model: Any, tokenizer: Any) -> dict[str, Any]:
                 scores = batch.step([found[row][-1] for row in rows])
                 for row, one in zip(rows, scores, strict=True):
                     found[row].append(choice.take(one))
-            if step in (0, 3, 4):
-                row = (0, 3, 4).index(step)
-                found[row].append(choice.take(batch.join(prompts[row])))
-                rows.append(row)
+            # The first comes alone, the others together, one of them shorter and one longer than it.
+            fresh = {0: [0], 3: [1, 2]}.get(step, [])
+            if fresh:
+                for row, one in zip(fresh, batch.join([prompts[row] for row in fresh]), strict=True):
+                    found[row].append(choice.take(one))
+                rows += fresh
             if step in (6, 8):
                 # First the longest prompt goes, then the row that came first.
                 gone = 1 if step == 6 else 0

@@ -9,6 +9,8 @@ from typing import Any
 from tokenizers.decoders import DecodeStream
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
+from ftui.engine.decode import Choice, Told
+
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _LETTERS = {letter: byte for byte, letter in bytes_to_unicode().items()}
 Say = Callable[[dict[str, Any]], None]
@@ -18,14 +20,19 @@ class Answer:
     """Says what is new of one answer and knows when it is over.
 
     Attributes:
+        prompt: the tokens that it answers.
+        choice: how its tokens are chosen.
         token: the last one; the model's next step begins with it.
         finish: "stop" or "length" once it is over.
         cancelled: nobody waits for it any more.
     """
 
-    def __init__(self, request: dict[str, Any], prompt: list[int], room: int, tokenizer: Any, say: Say) -> None:
+    def __init__(
+        self, request: dict[str, Any], prompt: list[int], room: int, tokenizer: Any, choice: Choice, say: Say
+    ) -> None:
         self.id = str(request["id"])
         self.prompt = prompt
+        self.choice = choice
         self.token = prompt[-1]
         self.finish: str | None = None
         self.cancelled = False
@@ -39,7 +46,7 @@ class Answer:
         self._held = ""
         self._probable: list[dict[str, Any]] = []
 
-    def take(self, token: int, ends: set[int], told: tuple[float, list[tuple[int, float]]] | None) -> None:
+    def take(self, token: int, ends: set[int], told: Told | None) -> None:
         """Add the next token; `finish` is set once nothing more is wanted."""
         self.token = token
         self._count += 1
@@ -83,7 +90,7 @@ class Answer:
                 return len(text) - length
         return len(text)
 
-    def _entry(self, token: int, told: tuple[float, list[tuple[int, float]]]) -> dict[str, Any]:
+    def _entry(self, token: int, told: Told) -> dict[str, Any]:
         own, best = told
         return self._named(token, own) | {"top_logprobs": [self._named(*pair) for pair in best]}
 

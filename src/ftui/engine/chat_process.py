@@ -31,6 +31,8 @@ from ftui.engine.plan import Threads
 from ftui.engine.rows import plain, render
 
 TOGETHER = 16
+# Prompts are read together up to so many tokens: then those that are answered already get their next word.
+PROMPT_TOKENS = 1024
 KEPT_ADAPTERS = 4
 Request = dict[str, Any]
 
@@ -93,10 +95,9 @@ class Talk:
         self._batch = Batch(model)
         self.most = TOGETHER if Batch.joinable(model) else 1
         self.answers: list[Answer] = []
-        self._choices: list[Choice] = []
 
-    def join(self, request: Request) -> None:
-        """Begin an answer.
+    def read(self, request: Request) -> Answer:
+        """The answer to a request, still empty.
 
         Raises:
             Refused: the messages are longer than the model's context, or its template has no place for them.
@@ -110,27 +111,27 @@ class Talk:
         if len(prompt) + 1 > self._room:
             message = f"The model's context is {self._room:,} tokens; the messages have {len(prompt):,}"
             raise Refused("context_length_exceeded", message)
-        answer = Answer(request, prompt, self._room, self._tokenizer, say)
         choice = Choice(request["temperature"], request["top_p"], request["seed"], request["top"])
-        scores = self._batch.join(prompt)
-        self.answers.append(answer)
-        self._choices.append(choice)
-        self._take(answer, choice, scores)
-        self._drop()
+        return Answer(request, prompt, self._room, self._tokenizer, choice, say)
+
+    def join(self, answers: list[Answer]) -> None:
+        """Begin these answers."""
+        scores = self._batch.join([answer.prompt for answer in answers])
+        self.answers += answers
+        self._take(answers, scores)
 
     def step(self) -> None:
         """One more token for every answer."""
         self._drop()
         if not self.answers:
             return
-        scores = self._batch.step([answer.token for answer in self.answers])
-        for answer, choice, row in zip(self.answers, self._choices, scores, strict=True):
-            self._take(answer, choice, row)
-        self._drop()
+        self._take(self.answers, self._batch.step([answer.token for answer in self.answers]))
 
-    def _take(self, answer: Answer, choice: Choice, scores: torch.Tensor) -> None:
-        token = choice.take(scores)
-        answer.take(token, self._ends, choice.told(scores, token))
+    def _take(self, answers: list[Answer], scores: torch.Tensor) -> None:
+        for answer, row in zip(answers, scores, strict=True):
+            token = answer.choice.take(row)
+            answer.take(token, self._ends, answer.choice.told(row, token))
+        self._drop()
 
     def _drop(self) -> None:
         """Let answers go that are over."""
@@ -140,7 +141,6 @@ class Talk:
         kept = [n for n, answer in enumerate(self.answers) if answer.finish is None and not answer.cancelled]
         self._batch.keep(kept)
         self.answers = [self.answers[n] for n in kept]
-        self._choices = [self._choices[n] for n in kept]
 
 
 class Chat:
@@ -188,22 +188,36 @@ class Chat:
 
     def _begin(self) -> None:
         """Let those that wait join, in their order; one that wants another model waits until all are done."""
+        fresh: list[Answer] = []
         while self._waiting and not self._closed:
             request = self._waiting[0]
             kind = (request["base"], request["adapter"])
             talk = self._talk
-            if talk is not None and talk.answers and (talk.kind != kind or len(talk.answers) >= talk.most):
-                return
+            many = len(fresh) + len(talk.answers) if talk else 0
+            if talk is not None and many and (talk.kind != kind or many >= talk.most):
+                break
             self._waiting.popleft()
             try:
                 if talk is None or talk.kind != kind:
                     self._talk = None
                     self._talk = talk = Talk(self._models, kind)
-                talk.join(request)
+                answer = talk.read(request)
             except Refused as refused:
                 say({"id": request["id"], "error": str(refused), "code": refused.code})
+                continue
             except Exception as error:
                 self._fail([request["id"]], error)
+                continue
+            width = max(len(one.prompt) for one in (*fresh, answer))
+            if fresh and width * (len(fresh) + 1) > PROMPT_TOKENS:
+                self._waiting.appendleft(request)
+                break
+            fresh.append(answer)
+        if fresh and self._talk is not None:
+            try:
+                self._talk.join(fresh)
+            except Exception as error:
+                self._fail([answer.id for answer in fresh], error)
 
     def _go_on(self) -> None:
         talk = self._talk

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from transformers import DynamicCache, TopPLogitsWarper
 
+Told = tuple[float, list[tuple[int, float]]]
+"""The log-probability of a token, and the most likely tokens with theirs."""
 _KINDS = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
@@ -51,7 +53,7 @@ class Choice:
             scores = self._warp(None, scores)
         return int(torch.multinomial(scores.softmax(-1), 1, generator=self._generator))
 
-    def told(self, scores: torch.Tensor, token: int) -> tuple[float, list[tuple[int, float]]] | None:
+    def told(self, scores: torch.Tensor, token: int) -> Told | None:
         """The log-probability of `token` and of the most likely ones; None where nobody wants them."""
         if self.top is None:
             return None
@@ -83,29 +85,35 @@ class Batch:
         config = model.config.get_text_config()
         return set(getattr(config, "layer_types", None) or _KINDS) <= _KINDS
 
-    def join(self, ids: Sequence[int]) -> torch.Tensor:
-        """Add a row with a prompt; returns the scores of its first token."""
+    def join(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Add a row for each prompt; returns the scores of their first tokens, (prompts, vocabulary)."""
         # A cache told of the model's sliding windows would drop what other rows still need.
         cache = DynamicCache() if self.joinable(self._model) else DynamicCache(config=self._model.config)
-        given = torch.tensor([list(ids)], device=self._model.device)
-        scores = self._model(input_ids=given, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[0, -1]
-        mask = torch.ones_like(given)
+        longest = max(map(len, prompts))
+        gaps = [longest - len(prompt) for prompt in prompts]
+        given = torch.tensor([[0] * gap + list(prompt) for gap, prompt in zip(gaps, prompts, strict=True)])
+        mask = torch.tensor([[0] * gap + [1] * len(prompt) for gap, prompt in zip(gaps, prompts, strict=True)])
+        given, mask = given.to(self._model.device), mask.to(self._model.device)
+        padded: dict[str, Any] = {}
+        if any(gaps):
+            padded = {"attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
+        found = self._model(input_ids=given, past_key_values=cache, use_cache=True, logits_to_keep=1, **padded)
         if not len(self):
             self._cache, self._mask = cache, mask
-            return scores
-        width = max(self._mask.shape[1], mask.shape[1])
+            return found.logits[:, -1]
+        width = max(self._mask.shape[1], longest)
         for mine, other in zip(self._cache.layers, cache.layers, strict=True):
             mine.keys = torch.cat([_widen(mine.keys, width), _widen(other.keys, width)])
             mine.values = torch.cat([_widen(mine.values, width), _widen(other.values, width)])
         self._mask = torch.cat([_widen(self._mask[..., None], width), _widen(mask[..., None], width)])[..., 0]
-        return scores
+        return found.logits[:, -1]
 
-    def step(self, tokens: Sequence[int], **also: Any) -> torch.Tensor:
+    def step(self, tokens: Sequence[int]) -> torch.Tensor:
         """Add one token to each row; returns the scores of the next ones, (rows, vocabulary)."""
         given = torch.tensor(tokens, device=self._model.device)[:, None]
         self._mask = torch.cat([self._mask, torch.ones_like(given)], dim=1)
         places = self._mask.sum(1, keepdim=True) - 1
-        # Without padding the mask says nothing, and attention is quicker without it.
+        # One row has no padding: the mask says nothing, and attention is quicker without it.
         mask = self._mask if len(self) > 1 else None
         found = self._model(
             input_ids=given,
@@ -114,7 +122,6 @@ class Batch:
             past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=1,
-            **also,
         )
         return found.logits[:, -1]
 

@@ -32,10 +32,10 @@ def endpoints(jobs: Jobs, files: Files, models: Models, scheduler: Scheduler) ->
 
     async def create(request: Request) -> Response:
         asked = read_request(await read_body(request))
-        model = models.get(asked["model"])
+        model = models.trainable(asked["model"])
         training, validation = file(asked, "training_file"), file(asked, "validation_file")
         assert training is not None
-        job = jobs.add({**asked, "base": str(model.base)}, training, validation, model.adapter)
+        job = jobs.add({**asked, "base": str(model.base), "hub": model.hub}, training, validation, model.adapter)
         scheduler.wake()
         return JSONResponse(jobs.show(job))
 

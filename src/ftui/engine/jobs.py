@@ -113,6 +113,7 @@ class Jobs:
         slug = re.sub(r"[^a-z0-9]+", "-", (job["suffix"] or "").lower()).strip("-")
         spec = {
             "base": str(base),
+            "hub": job.get("hub"),
             "adapter": str(start) if start.is_dir() else None,
             "method": job.get("method", "supervised"),
             "hyperparameters": hyper,

@@ -65,10 +65,11 @@ def test_a_wrong_expiry_is_named(client: openai.OpenAI, expires: Any, param: str
 
 
 def test_files_are_listed_by_purpose_and_in_both_orders(client: openai.OpenAI) -> None:
-    made = [client.files.create(file=(f"{n}.txt", b"x"), purpose="user_data").id for n in range(5)]
-    assert [file.id for file in client.files.list(purpose="user_data")] == made[::-1]
-    assert [file.id for file in client.files.list(purpose="user_data", order="asc", limit=2)] == made
-    page = client.files.list(purpose="user_data", order="asc", limit=2, after=made[1])
+    # No other test has files of this purpose.
+    made = [client.files.create(file=(f"{n}.txt", b"x"), purpose="vision").id for n in range(5)]
+    assert [file.id for file in client.files.list(purpose="vision")] == made[::-1]
+    assert [file.id for file in client.files.list(purpose="vision", order="asc", limit=2)] == made
+    page = client.files.list(purpose="vision", order="asc", limit=2, after=made[1])
     assert [file.id for file in page.data] == made[2:4]
     assert page.has_more
     for query in ("order=up", "limit=0", "limit=-1", "limit=x", "limit=٣", "after=file-none"):

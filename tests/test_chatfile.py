@@ -113,3 +113,64 @@ def test_any_bytes_give_a_report(lines: list[bytes]) -> None:
     report = chatfile.check(lines)
     assert report.rows == sum(1 for line in lines if line.strip())
     assert not report.ok or report.rows >= chatfile.MIN_ROWS
+
+
+def preference(asked: object = None, good: object = None, bad: object = None, **extra: Any) -> bytes:
+    fields = {
+        "input": {"messages": [USER]} if asked is None else asked,
+        "preferred_output": [ANSWER] if good is None else good,
+        "non_preferred_output": [{**ANSWER, "content": "No idea."}] if bad is None else bad,
+    }
+    return json.dumps(fields | extra).encode()
+
+
+def test_good_preferences_pass() -> None:
+    asked = {"messages": [{"role": "system", "content": "Be brief."}, USER, ANSWER, USER]}
+    rows = [preference(), preference(asked | {"tools": [], "parallel_tool_calls": True})] * 5
+    assert chatfile.check(rows, "preference").ok
+    assert not chatfile.check(rows).ok
+    assert not chatfile.check([GOOD] * 10, "preference").ok
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        (preference(score=1), 'contains an extra "score"'),
+        (preference(5), 'has no object "input"'),
+        (preference({}), '"input" has no list of "messages"'),
+        (preference({"messages": [USER], "x": 1}), '"input" contains an extra "x"'),
+        (preference({"messages": [USER], "tools": "all"}), '"tools" that are not a list of objects'),
+        (preference({"messages": [USER, ANSWER]}), '"input" ends with a message of the assistant'),
+        (preference({"messages": [{"role": []}]}), 'message 1 has no "role"'),
+        (preference(good=[]), 'no list "preferred_output" with one message'),
+        (preference(bad=[ANSWER, ANSWER]), 'no list "non_preferred_output" with one message'),
+        (preference(bad=[{"role": []}]), '"non_preferred_output" message 1 has no "role"'),
+        (preference(good=[USER]), '"preferred_output" is not a message of the assistant'),
+        (preference(good=[{"role": "assistant", "content": "<|im_end|>"}]), '"preferred_output" message 1 contains'),
+        (preference(good=[None]), '"preferred_output" message 1 is not a JSON object'),
+    ],
+)
+def test_bad_preferences(line: bytes, part: str) -> None:
+    report = chatfile.check([preference()] * 9 + [line], "preference")
+    assert any(part in problem.message for problem in report.problems)
+    assert all(problem.message.startswith("Example 10") for problem in report.problems)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=9) | st.sampled_from(["assistant", "user"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["input", "messages", "role", "content", "tools", "preferred_output", "type", "name"]),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_any_row_gives_a_report(row: Any) -> None:
+    line = json.dumps(row).encode()
+    for kind in ("chat", "preference"):
+        assert chatfile.check([line], kind).rows == 1

@@ -1,9 +1,11 @@
 """The rules of a chat training file, row by row.
 
-A training file is JSONL: UTF-8, one JSON object a line, each with `messages`
-and at most the keys named in `ROW_KEYS`. The codes and the wording of the
-messages follow what providers of the fine-tuning API answer, so that a file
-refused here would have been refused there, for the same reason.
+A training file is JSONL: UTF-8, one JSON object a line. For supervised
+fine-tuning each has `messages` and at most the keys named in `ROW_KEYS`; for
+preferences (DPO) it has an `input` with messages that end with a question, and
+two answers to it, `preferred_output` and `non_preferred_output`. The codes and
+the wording of the messages follow what providers of the fine-tuning API answer,
+so that a file refused here would have been refused there, for the same reason.
 
 `prepare` checks what it exports with this, the engine what it receives.
 """
@@ -19,6 +21,7 @@ from typing import Any, Literal
 from ftui.errors import InputError
 
 Code = Literal["invalid_file_format", "invalid_n_examples", "file_too_large"]
+Kind = Literal["chat", "preference"]
 
 MIN_ROWS = 10
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -26,6 +29,8 @@ MAX_ROW_BYTES = 8 * 1024 * 1024
 MAX_PROBLEMS = 100
 
 ROW_KEYS = frozenset({"messages", "tools", "parallel_tool_calls", "functions"})
+PREFERENCE_KEYS = frozenset({"input", "preferred_output", "non_preferred_output"})
+INPUT_KEYS = frozenset({"messages", "tools", "parallel_tool_calls"})
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 MESSAGE_KEYS = {
     "assistant": frozenset({"role", "content", "name", "weight", "tool_calls", "function_call", "refusal", "audio"}),
@@ -83,12 +88,17 @@ class Report:
             raise InputError(f"{where} cannot be trained on", why, "Correct the file, then try again")
 
 
-def check(lines: Iterable[bytes]) -> Report:
+def check(lines: Iterable[bytes], kind: Kind = "chat", *, most_bytes: int | None = None) -> Report:
     """Check a training file given as its lines (an open binary file will do).
 
     Nothing is kept but the problems, so a file of any size can be checked.
     Blank lines are ignored, as providers do.
+
+    Args:
+        kind: "chat" for supervised fine-tuning, "preference" for DPO.
+        most_bytes: how large the file may be; `MAX_FILE_BYTES` where nothing is said.
     """
+    most_bytes = MAX_FILE_BYTES if most_bytes is None else most_bytes
     problems: list[Problem] = []
     rows = more = size = 0
 
@@ -104,16 +114,16 @@ def check(lines: Iterable[bytes]) -> Report:
         if not line.strip():
             continue
         rows += 1
-        for message in _row_problems(line):
+        for message in _row_problems(line, kind):
             note(number, "invalid_file_format", f"Example {rows}{message}")
-    if size > MAX_FILE_BYTES:
-        note(0, "file_too_large", f"The file has {size:,} bytes, but may have at most {MAX_FILE_BYTES:,}")
+    if size > most_bytes:
+        note(0, "file_too_large", f"The file has {size:,} bytes, but may have at most {most_bytes:,}")
     if rows < MIN_ROWS:
         note(0, "invalid_n_examples", f"The file has {rows} example(s), but must have at least {MIN_ROWS}")
     return Report(rows, problems, size, more)
 
 
-def _row_problems(line: bytes) -> Iterator[str]:
+def _row_problems(line: bytes, kind: Kind = "chat") -> Iterator[str]:
     """What is wrong with one line, as the end of a sentence that begins with "Example N"."""
     if len(line) > MAX_ROW_BYTES:
         yield f" has {len(line):,} bytes, but may have at most {MAX_ROW_BYTES:,}"
@@ -129,7 +139,7 @@ def _row_problems(line: bytes) -> Iterator[str]:
     if not isinstance(row, dict):
         yield " is not a JSON object"
         return
-    yield from _object_problems(row)
+    yield from _object_problems(row) if kind == "chat" else _preference_problems(row)
 
 
 def row_problem(row: Mapping[str, Any]) -> str:
@@ -152,8 +162,8 @@ def _is_long(message: Mapping[str, Any]) -> bool:
 
 
 def _object_problems(row: Mapping[str, Any]) -> Iterator[str]:
-    for key in sorted(row.keys() - ROW_KEYS):
-        yield f" contains an extra {json.dumps(key)}"
+    yield from _extra(row, ROW_KEYS)
+    yield from _tool_problems(row)
     messages = row.get("messages")
     if not isinstance(messages, list):
         yield ' has no list of "messages"'
@@ -161,14 +171,62 @@ def _object_problems(row: Mapping[str, Any]) -> Iterator[str]:
     if not messages:
         yield " has no messages"
         return
-    for position, message in enumerate(messages, start=1):
-        for problem in _message_problems(message):
-            yield f", message {position} {problem}"
+    yield from _all_messages(messages, "message")
     answers = [m for m in messages if isinstance(m, dict) and m.get("role") == "assistant"]
     if not answers or answers[-1] is not messages[-1]:
         yield " does not end with a message of the assistant"
     elif all(answer.get("weight") == 0 for answer in answers):
         yield ' has nothing to learn: every message of the assistant has "weight" 0'
+
+
+def _preference_problems(row: Mapping[str, Any]) -> Iterator[str]:
+    yield from _extra(row, PREFERENCE_KEYS)
+    asked = row.get("input")
+    if not isinstance(asked, dict):
+        yield ' has no object "input"'
+    else:
+        for problem in (*_extra(asked, INPUT_KEYS), *_tool_problems(asked)):
+            yield f', "input"{problem}'
+        messages = asked.get("messages")
+        if not isinstance(messages, list) or not messages:
+            yield ', "input" has no list of "messages"'
+        else:
+            yield from _all_messages(messages, "message")
+            last = messages[-1]
+            if isinstance(last, dict) and last.get("role") == "assistant":
+                yield ', "input" ends with a message of the assistant'
+    for name in ("preferred_output", "non_preferred_output"):
+        answers = row.get(name)
+        if not isinstance(answers, list) or len(answers) != 1:
+            yield f' has no list "{name}" with one message'
+            continue
+        yield from _all_messages(answers, f'"{name}" message')
+        role = answers[0].get("role") if isinstance(answers[0], dict) else None
+        if isinstance(role, str) and role in ROLES - {"assistant"}:
+            yield f', "{name}" is not a message of the assistant'
+
+
+def _extra(row: Mapping[str, Any], known: frozenset[str]) -> Iterator[str]:
+    for key in sorted(row.keys() - known):
+        yield f" contains an extra {json.dumps(key)}"
+
+
+def _tool_problems(row: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("tools", "functions"):
+        if row.get(name) is not None and not _is_objects(row[name]):
+            yield f' has "{name}" that are not a list of objects'
+    if row.get("parallel_tool_calls") is not None and not isinstance(row["parallel_tool_calls"], bool):
+        yield ' has a "parallel_tool_calls" that is neither true nor false'
+
+
+def _is_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _all_messages(messages: list[Any], called: str) -> Iterator[str]:
+    for position, message in enumerate(messages, start=1):
+        for problem in _message_problems(message):
+            yield f", {called} {position} {problem}"
 
 
 def _message_problems(message: Any) -> Iterator[str]:
@@ -186,6 +244,11 @@ def _message_problems(message: Any) -> Iterator[str]:
         yield f"contains an extra {json.dumps(key)}"
     if "weight" in message and role == "assistant" and not _is_weight(message["weight"]):
         yield 'has a "weight" that is neither 0 nor 1'
+    if message.get("tool_calls") is not None and not _is_objects(message["tool_calls"]):
+        yield 'has "tool_calls" that are not a list of objects'
+    for name in ("name", "tool_call_id"):
+        if message.get(name) is not None and not isinstance(message[name], str):
+            yield f'has a "{name}" that is not text'
     yield from _content_problems(role, message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -65,3 +66,34 @@ def ended(client: openai.OpenAI, job: str) -> Any:
         return found if found.status in ("succeeded", "failed", "cancelled", "paused") else None
 
     return wait_for(check)
+
+
+def ask(
+    client: openai.OpenAI,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    *,
+    chunked: bool = False,
+) -> tuple[int, bytes]:
+    """One request as it stands, with the client's token: nothing in `path` is put right on the way."""
+    url = client.base_url
+    connection = http.client.HTTPConnection(url.host, url.port, timeout=120)
+    sent = {"Authorization": f"Bearer {client.api_key}", **(headers or {})}
+    try:
+        # The server may say no before all is sent.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request(method, path, body, sent, encode_chunked=chunked)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def server_status(home: Path, name: str) -> int:
+    """A figure of the server's process in kB, such as `VmHWM`."""
+    address = local.find(home)
+    assert address is not None
+    lines = Path(f"/proc/{address.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

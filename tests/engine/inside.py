@@ -10,8 +10,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from ftui.engine.answers import token_bytes
+from ftui.engine.decode import Batch, Choice
 from ftui.engine.learning import answer_loss
-from ftui.engine.rows import IGNORED, encode
+from ftui.engine.rows import IGNORED, encode, render
 
 ROW = {
     "messages": [
@@ -24,6 +26,55 @@ ROW = {
         {"role": "assistant", "content": "Third answer."},
     ]
 }
+
+
+def decoded(model: Any, tokenizer: Any) -> dict[str, Any]:
+    """Greedy answers of rows that join and leave a batch at different times, and those of `generate`."""
+    questions = ["What is red?", "Tell me, please, in a few words, what the capital of France is.", "Hi"]
+    texts = [render(tokenizer, [{"role": "user", "content": question}], ask=True) for question in questions]
+    prompts = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    choice = Choice(0.0, 1.0, None, 2)
+    found: list[list[int]] = [[], [], []]
+    with torch.inference_mode():
+        batch, rows = Batch(model), []
+        for step in range(12):
+            if rows:
+                scores = batch.step([found[row][-1] for row in rows])
+                for row, one in zip(rows, scores, strict=True):
+                    found[row].append(choice.take(one))
+            # The first comes alone, the others together, one of them shorter and one longer than it.
+            fresh = {0: [0], 3: [1, 2]}.get(step, [])
+            if fresh:
+                for row, one in zip(fresh, batch.join([prompts[row] for row in fresh]), strict=True):
+                    found[row].append(choice.take(one))
+                rows += fresh
+            if step in (6, 8):
+                # First the longest prompt goes, then the row that came first.
+                gone = 1 if step == 6 else 0
+                batch.keep([place for place, row in enumerate(rows) if row != gone])
+                rows.remove(gone)
+        alone = [
+            model.generate(
+                torch.tensor([prompt]), max_new_tokens=len(tokens), min_new_tokens=len(tokens), do_sample=False
+            )
+            for prompt, tokens in zip(prompts, found, strict=True)
+        ]
+        scores = torch.tensor([0.0, 3.0, 1.0, 2.0])
+        told = choice.told(scores, 2)
+        drawn = [
+            [Choice(1.0, 1.0, seed, None).take(scores) for seed in range(40)],
+            [Choice(1.0, 0.7, seed, None).take(scores) for seed in range(40)],
+        ]
+    return {
+        "grown": found,
+        "generated": [row[0, len(prompt) :].tolist() for row, prompt in zip(alone, prompts, strict=True)],
+        "told": told,
+        "drawn": [sorted(set(tokens)) for tokens in drawn],
+        "bytes": [
+            b"".join(token_bytes(tokenizer, token) for token in tokenizer(text)["input_ids"]).decode()
+            for text in ("größer ☃ 价格 🙂\n  x", "")
+        ],
+    }
 
 
 def main(base: str) -> dict[str, Any]:
@@ -56,6 +107,7 @@ def main(base: str) -> dict[str, Any]:
         "alone": sum(loss.item() * n for loss, _, n in alone) / count,
         "plain": sum(loss * n for loss, (_, _, n) in zip(plain, alone, strict=True)) / count,
         "right": [right, sum(hits for _, hits, _ in alone)],
+        "decoded": decoded(model, tokenizer),
         "labelled": [count, sum(1 for row in rows for label in row.labels if label != IGNORED)],
     }
 

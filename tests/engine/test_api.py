@@ -85,7 +85,15 @@ def test_a_bad_validation_file_fails_the_job(client: openai.OpenAI) -> None:
         ({"hyperparameters": {"n_epochs": 0}}, "hyperparameters.n_epochs"),
         ({"hyperparameters": {"n_epochs": "many"}}, "hyperparameters.n_epochs"),
         ({"hyperparameters": {"rank": 4}}, "hyperparameters.rank"),
-        ({"method": {"type": "dpo"}}, "method.type"),
+        ({"method": {"type": "reinforcement"}}, "method.type"),
+        ({"method": {"supervised": {}}}, "method.type"),
+        ({"method": {"type": "dpo", "supervised": {}}}, "method.supervised"),
+        ({"method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": 2.5}}}}, "method.dpo.hyperparameters.beta"),
+        ({"hyperparameters": {"beta": 0.1}}, "hyperparameters.beta"),
+        ({"hyperparameters": {"lora_r": 8, "lora_rank": 8}}, "hyperparameters.lora_rank"),
+        ({"hyperparameters": {"lora_dropout": 1}}, "hyperparameters.lora_dropout"),
+        ({"hyperparameters": {"packing": 1}}, "hyperparameters.packing"),
+        ({"hyperparameters": {"lora": False}}, "hyperparameters.lora"),
         (
             {"method": {"type": "supervised", "supervised": {"hyperparameters": {"batch_size": 0.5}}}},
             "method.supervised.hyperparameters.batch_size",
@@ -93,8 +101,9 @@ def test_a_bad_validation_file_fails_the_job(client: openai.OpenAI) -> None:
         ({"metadata": {"k": "v" * 513}}, "metadata"),
         ({"extra_body": {"surprise": 1}}, "surprise"),
         ({"model": "gpt-4o"}, "model"),
-        ({"training_file": "file-none"}, "id"),
-        ({"training_file": "../../installed"}, "id"),
+        ({"training_file": "file-none"}, "training_file"),
+        ({"training_file": "../../installed"}, "training_file"),
+        ({"validation_file": "file-none"}, "validation_file"),
     ],
 )
 def test_a_wrong_field_is_named(client: openai.OpenAI, fields: dict[str, Any], param: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -44,3 +45,24 @@ def test_rows_trained_together_do_not_see_each_other(found: dict[str, Any]) -> N
     assert found["together"] == pytest.approx(found["plain"], rel=1e-4)
     assert found["right"][0] == found["right"][1]
     assert found["labelled"][0] == found["labelled"][1]
+
+
+def test_answers_that_grow_together_are_those_that_grow_alone(found: dict[str, Any]) -> None:
+    grown = found["decoded"]["grown"]
+    assert [len(tokens) for tokens in grown] == [9, 4, 9]
+    assert grown == found["decoded"]["generated"]
+
+
+def test_probabilities_and_draws(found: dict[str, Any]) -> None:
+    own, best = found["decoded"]["told"]
+    total = 1 + math.exp(1) + math.exp(2) + math.exp(3)
+    assert own == pytest.approx(1 - math.log(total), rel=1e-5)
+    assert [token for token, _ in best] == [1, 3]
+    assert best[0][1] == pytest.approx(3 - math.log(total), rel=1e-5)
+    # Of the likely ones alone, where only so much of the probability is wanted.
+    assert found["decoded"]["drawn"][1] == [1, 3]
+    assert set(found["decoded"]["drawn"][0]) > {1, 3}
+
+
+def test_a_token_s_bytes(found: dict[str, Any]) -> None:
+    assert found["decoded"]["bytes"] == ["größer ☃ 价格 🙂\n  x", ""]

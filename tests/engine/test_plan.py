@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.engine import plan
-from ftui.engine.layout import append_line, read_lines
+from ftui.engine.checkpoints import ADAPTER_FILES
+from ftui.engine.job_request import read_request
+from ftui.engine.jobs import Jobs
+from ftui.engine.layout import append_line, read_json, read_lines
+from ftui.engine.models import Models
 from ftui.engine.report import EVENTS, event, result_csv
+from ftui.engine.wire import ApiError, Fields
 
 
 def test_auto_presents_about_six_hundred_rows() -> None:
@@ -82,3 +88,50 @@ def test_the_result_has_each_step_once(tmp_path: Path) -> None:
     append_line(tmp_path / EVENTS, event("only words"))
     append_line(tmp_path / EVENTS, event("x", data={"step": 2, "train_loss": 1.0, "valid_loss": 1.5}))
     assert result_csv(tmp_path).splitlines()[1:] == ["1,2.0,0.5,,", "2,1.0,,1.5,"]
+
+
+def test_what_a_job_tells_its_trainer(tmp_path: Path) -> None:
+    for name in ("models", "jobs", "adapter"):
+        (tmp_path / name).mkdir()
+    for name in ADAPTER_FILES:
+        (tmp_path / "adapter" / name).write_text(name)
+    (tmp_path / "file").write_text("{}")
+    asked = read_request(
+        Fields(
+            {
+                "model": "some-lab/Model-1B",
+                "training_file": "file-1",
+                "suffix": "My Lamps",
+                "method": {
+                    "type": "dpo",
+                    "dpo": {"hyperparameters": {"beta": 0.3, "n_epochs": 2.0, "lora_r": 8, "packing": True}},
+                },
+                "hyperparameters": {"batch_size": "auto", "early_stopping_patience": 3, "context_length": 512},
+            }
+        )
+    )
+    model = Models(tmp_path / "models", tmp_path / "jobs").trainable(asked["model"])
+    jobs = Jobs(tmp_path / "jobs")
+    fields = {**asked, "base": str(model.base), "hub": model.hub}
+    job = jobs.add(fields, tmp_path / "file", None, tmp_path / "adapter")
+    # The tuned model that a job goes on from may go meanwhile.
+    shutil.rmtree(tmp_path / "adapter")
+    jobs.prepare(job, 50)
+    spec = read_json(jobs.folder(job) / "spec.json")
+    assert spec is not None
+    assert (spec["hub"], Path(spec["base"]).name) == ("some-lab/Model-1B", "some-lab--Model-1B")
+    assert spec["model_id"].startswith("ft:some-lab--model-1b:ftui:my-lamps:")
+    assert {path.name for path in Path(spec["adapter"]).iterdir()} == set(ADAPTER_FILES)
+    assert spec["method"] == "dpo"
+    hyper = spec["hyperparameters"]
+    assert {"beta": 0.3, "n_epochs": 2, "lora_rank": 8, "packing": True}.items() <= hyper.items()
+    assert {"early_stop": 3, "context_length": 512}.items() <= hyper.items()
+    assert isinstance(hyper["batch_size"], int)
+    shown = jobs.show(job)
+    assert shown["method"] == {"type": "dpo", "dpo": {"hyperparameters": hyper}}
+    # A server that starts anew knows it all.
+    again = Jobs(tmp_path / "jobs")
+    assert again.show(again.get(job["id"])) == shown
+    for name in ("gpt-4o", "../x", "a/b/c", "-a/b", "a/ü"):
+        with pytest.raises(ApiError):
+            Models(tmp_path / "models", tmp_path / "jobs").trainable(name)

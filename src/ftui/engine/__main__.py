@@ -27,12 +27,20 @@ def main() -> int:
         metavar="SECONDS",
         help="end after so long without work; 0 for never",
     )
+    serve.add_argument(
+        "--unload",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="free the memory of the chat's model after so long without a question",
+    )
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     from ftui.engine.server import serve as run
 
+    home = Home(args.home.resolve())
     try:
-        asyncio.run(run(Home(args.home.resolve()), args.host, args.port, args.token_file, args.idle_exit))
+        asyncio.run(run(home, args.host, args.port, args.token_file, args.idle_exit, args.unload))
     except (FtuiError, OSError) as error:
         shown = describe(error)
         print(shown, file=sys.stderr)

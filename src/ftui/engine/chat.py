@@ -9,28 +9,30 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
-from ftui.chatfile import ROLES
+from ftui.engine.chat_request import read_request
+from ftui.engine.endpoints import Endpoint
 from ftui.engine.layout import new_id
 from ftui.engine.models import Models
-from ftui.engine.wire import ApiError, Fields, read_body
+from ftui.engine.wire import ApiError, read_body
 
-MAX_TOKENS = 1024
 UNLOAD_SECONDS = 300.0
-# They would change the answer, and this engine cannot do them.
-_UNSUPPORTED = ("tools", "functions", "logprobs", "top_logprobs", "logit_bias", "audio", "modalities")
+"""The model's memory is freed after so long without a question."""
+
+
+Found = TypeVar("Found")
 
 
 class ChatProcess:
     """The child, started with the first question and ended when it was idle long enough."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, unload_seconds: float = UNLOAD_SECONDS) -> None:
         self._log = log
+        self._unload_seconds = unload_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._answers: dict[str, asyncio.Queue[dict[str, Any]]] = {}
@@ -42,6 +44,7 @@ class ChatProcess:
         identity = new_id("chatcmpl")
         lines: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         over = False
+        self._used = time.monotonic()
         try:
             await self._ready()
             self._answers[identity] = lines
@@ -60,7 +63,7 @@ class ChatProcess:
     async def unload_when_idle(self) -> None:
         """End the child when nobody asked anything for a while."""
         idle = time.monotonic() - self._used
-        if self._process is not None and not self._answers and idle > UNLOAD_SECONDS:
+        if self._process is not None and not self._answers and idle > self._unload_seconds:
             await self.close()
 
     async def close(self) -> None:
@@ -97,7 +100,8 @@ class ChatProcess:
                 waiting.put_nowait(line)
         code = await process.wait()
         error = {"error": f"The chat process ended (exit code {code})", "code": "server_error"}
-        for waiting in self._answers.values():
+        # A new child that took this one's place answers those that ask it.
+        for waiting in self._answers.values() if self._process in (None, process) else ():
             waiting.put_nowait(error)
 
     async def _send(self, line: dict[str, Any]) -> None:
@@ -112,119 +116,94 @@ class ChatProcess:
 
 
 def _failed(message: str, code: str) -> ApiError:
-    if code == "context_length_exceeded":
+    if code in ("context_length_exceeded", "invalid_value"):
         return ApiError(400, message, code=code, param="messages")
     return ApiError(500, message, code=code, kind="server_error")
 
 
-def read_request(body: Fields, models: Models) -> dict[str, Any]:
-    """The fields of a chat request that the child needs, checked."""
-    for name in _UNSUPPORTED:
-        if body.data.get(name):
-            message = f"Unsupported parameter: '{name}' is not supported by this engine."
-            raise ApiError(400, message, code="unsupported_parameter", param=name)
-    body.whole("n", 1, 1)
-    model = models.get(body.needed("model"))
-    temperature, top_p = body.number("temperature", 0, 2), body.number("top_p", 0, 1)
-    limit = body.whole("max_completion_tokens", 1, 1 << 20) or body.whole("max_tokens", 1, 1 << 20)
-    return {
-        "base": str(model.base),
-        "adapter": str(model.adapter) if model.adapter else None,
-        "messages": _messages(body),
-        "max_tokens": limit or MAX_TOKENS,
-        "temperature": 1.0 if temperature is None else temperature,
-        "top_p": top_p or 1.0,
-        "stop": body.texts("stop", most=4),
-        "seed": body.whole("seed", -(2**63), 2**63 - 1),
-    }
-
-
-def _messages(body: Fields) -> list[dict[str, Any]]:
-    messages = body.data.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise body.wrong("messages", "a list with at least one message")
-    for position, message in enumerate(messages):
-        name = f"messages[{position}]"
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
-            raise body.wrong(name, f"an object with a role, one of {', '.join(sorted(ROLES))}")
-        content = message.get("content")
-        if isinstance(content, list):
-            good = all(
-                isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str) for p in content
-            )
-        else:
-            good = isinstance(content, str) or (content is None and message["role"] == "assistant")
-        if not good:
-            raise body.wrong(f"{name}.content", "text or a list of text parts")
-    return messages
-
-
-def routes(models: Models, chat: ChatProcess) -> list[Route]:
+def endpoints(models: Models, chat: ChatProcess) -> list[Endpoint]:
     async def create(request: Request) -> Response:
         body = await read_body(request)
         asked = read_request(body, models)
-        usage = body.part("stream_options").flag("include_usage")
-        lines = chat.ask(asked)
+        stream, usage = body.flag("stream"), body.part("stream_options").flag("include_usage")
         frame = {"id": new_id("chatcmpl"), "created": int(time.time()), "model": body.needed("model")}
-        if body.flag("stream"):
-            return StreamingResponse(_stream(lines, frame, usage), media_type="text/event-stream")
-        return await _whole(request, lines, frame)
+        lines = _good(chat.ask(asked))
+        if not stream:
+            work = asyncio.create_task(_whole(lines, frame, asked["top"] is not None))
+            return await _unless_left(request, work) or Response(status_code=499)
+        # A question that is refused is refused with a status, so the answer waits for its first word.
+        first = await _unless_left(request, asyncio.create_task(anext(lines)))
+        if first is None:
+            await lines.aclose()
+            return Response(status_code=499)
+        return StreamingResponse(_stream(first, lines, frame, usage), media_type="text/event-stream")
 
-    return [Route("/v1/chat/completions", create, methods=["POST"])]
+    path = "/v1/chat/completions"
+    return [Endpoint("POST", path, create, "Answer a chat.", "Chat", "CreateChat", streamed="ChatChunk")]
 
 
-async def _stream(lines: AsyncGenerator[dict[str, Any]], frame: dict[str, Any], usage: bool) -> AsyncIterator[str]:
-    frame = frame | {"object": "chat.completion.chunk"}
+async def _unless_left(request: Request, work: asyncio.Task[Found]) -> Found | None:
+    """What `work` finds; None, and an end of it, when the client has gone."""
+    try:
+        while not work.done():
+            await asyncio.wait({work}, timeout=0.5)
+            if not work.done() and await request.is_disconnected():
+                return None
+        return work.result()
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
 
-    def chunk(delta: dict[str, str], finish: str | None = None) -> str:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+
+async def _good(lines: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:
+    """The child's lines; one that is an error is raised."""
+    async with contextlib.aclosing(lines) as answer:
+        async for line in answer:
+            if "error" in line:
+                raise _failed(line["error"], line["code"])
+            yield line
+
+
+async def _stream(
+    first: dict[str, Any], lines: AsyncGenerator[dict[str, Any]], frame: dict[str, Any], usage: bool
+) -> AsyncIterator[str]:
+    # Who asks for the usage gets the field in every chunk, as null until the last.
+    frame = frame | {"object": "chat.completion.chunk"} | ({"usage": None} if usage else {})
+
+    def chunk(delta: dict[str, str], finish: str | None = None, probable: Any = None) -> str:
+        logprobs = {"content": probable, "refusal": None} if probable else None
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
         return _event(frame | {"choices": [choice]})
 
     yield chunk({"role": "assistant", "content": ""})
     try:
         async with contextlib.aclosing(lines) as answer:
-            async for line in answer:
-                if "text" in line:
-                    yield chunk({"content": line["text"]})
-                elif "error" in line:
-                    raise _failed(line["error"], line["code"])
-                else:
-                    yield chunk({}, line["done"])
-                    if usage:
-                        yield _event(frame | {"choices": [], "usage": _usage(line)})
+            line = first
+            while "done" not in line:
+                yield chunk({"content": line["text"]}, probable=line.get("logprobs"))
+                line = await anext(answer)
+            yield chunk({}, line["done"])
+            if usage:
+                yield _event(frame | {"choices": [], "usage": _usage(line)})
     except ApiError as error:
         # The status has been sent already: the body of the error is the last event.
         yield _event(error.body)
     yield "data: [DONE]\n\n"
 
 
-async def _whole(request: Request, lines: AsyncGenerator[dict[str, Any]], frame: dict[str, Any]) -> Response:
+async def _whole(lines: AsyncGenerator[dict[str, Any]], frame: dict[str, Any], told: bool) -> Response:
     text: list[str] = []
-
-    async def collect() -> dict[str, Any]:
-        async with contextlib.aclosing(lines) as answer:
-            async for line in answer:
-                if "text" in line:
-                    text.append(line["text"])
-                elif "error" in line:
-                    raise _failed(line["error"], line["code"])
-                else:
-                    return line
-        raise _failed("The answer was cut off", "server_error")
-
-    work = asyncio.create_task(collect())
-    try:
-        while not work.done():
-            await asyncio.wait({work}, timeout=0.5)
-            if not work.done() and await request.is_disconnected():
-                return Response(status_code=499)
-        end = work.result()
-    finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+    probable: list[dict[str, Any]] = []
+    async with contextlib.aclosing(lines) as answer:
+        line = await anext(answer)
+        while "done" not in line:
+            text.append(line["text"])
+            probable += line.get("logprobs", [])
+            line = await anext(answer)
     message = {"role": "assistant", "content": "".join(text), "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": end["done"]}
-    return JSONResponse(frame | {"object": "chat.completion", "choices": [choice], "usage": _usage(end)})
+    logprobs = {"content": probable, "refusal": None} if told else None
+    choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": line["done"]}
+    return JSONResponse(frame | {"object": "chat.completion", "choices": [choice], "usage": _usage(line)})
 
 
 def _usage(line: dict[str, Any]) -> dict[str, int]:

@@ -1,13 +1,13 @@
 """The chat child: holds the model and answers, one JSON line in, JSON lines out.
 
     in   {"id", "op": "chat", "base", "adapter", "messages", "max_tokens", "temperature",
-          "top_p", "stop", "seed"}      or {"id", "op": "cancel"}
-    out  {"id", "text"} as the answer grows, then
+          "top_p", "stop", "seed", "top"}      or {"id", "op": "cancel"}
+    out  {"id", "text"} (with "logprobs" where "top" is a number) as the answer grows, then
          {"id", "done": "stop" | "length", "prompt_tokens", "completion_tokens"} or {"id", "error", "code"}
 
 The server stays small because the model lives here, and a crash here is only a
-failed answer there. Requests that wait are answered together where they want
-the same model and the same sampling: eight at once take little longer than one.
+failed answer there. A question that comes while others are answered joins them
+at the next token, whatever its sampling, where it wants the same model.
 """
 
 from __future__ import annotations
@@ -16,17 +16,23 @@ import json
 import queue
 import sys
 import threading
+import time
 from collections import deque
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteria, StoppingCriteriaList
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from ftui.engine.answers import Answer
+from ftui.engine.decode import Batch, Choice
+from ftui.engine.plan import Threads
 from ftui.engine.rows import plain, render
 
-TOGETHER = 12
+TOGETHER = 16
+# Prompts are read together up to so many tokens: then those that are answered already get their next word.
+PROMPT_TOKENS = 1024
 KEPT_ADAPTERS = 4
 Request = dict[str, Any]
 
@@ -37,74 +43,6 @@ class Refused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-class Answer:
-    """One answer while it grows; says what is new of it and knows when it is over."""
-
-    def __init__(self, request: Request, prompt_tokens: int, tokenizer: Any) -> None:
-        self.id = str(request["id"])
-        self.prompt_tokens = prompt_tokens
-        self.cancelled = False
-        self.finish: str | None = None
-        self._limit = int(request["max_tokens"])
-        self._stop: list[str] = request["stop"]
-        self._tokenizer = tokenizer
-        self._tokens: list[int] = []
-        self._said = 0
-
-    def take(self, token: int, ends: set[int]) -> bool:
-        """Add the next token; True once nothing more is wanted."""
-        if self.finish is not None or self.cancelled:
-            return True
-        self._tokens.append(token)
-        if token in ends:
-            self.finish = "stop"
-        text = self._tokenizer.decode(self._tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        found = [position for position in (text.find(stop) for stop in self._stop) if position >= 0]
-        if found:
-            text, self.finish = text[: min(found)], "stop"
-        elif self.finish is None and len(self._tokens) >= self._limit:
-            self.finish = "length"
-        shown = len(text) if self.finish else self._certain(text)
-        if shown > self._said:
-            say({"id": self.id, "text": text[self._said : shown]})
-            self._said = shown
-        return self.finish is not None
-
-    def close(self) -> None:
-        say(
-            {
-                "id": self.id,
-                "done": self.finish or "stop",
-                "prompt_tokens": self.prompt_tokens,
-                "completion_tokens": len(self._tokens),
-            }
-        )
-
-    def _certain(self, text: str) -> int:
-        """How much of `text` cannot change any more: half a character or half a stop word may follow."""
-        if text.endswith("\ufffd"):
-            return self._said
-        for length in range(min(len(text), max(map(len, self._stop), default=0)), 0, -1):
-            if any(stop.startswith(text[-length:]) for stop in self._stop):
-                return len(text) - length
-        return len(text)
-
-
-class Follow(StoppingCriteria):  # type: ignore[misc]
-    """Sees each new token of a batch: hands it to its answer, and stops the answers that are over."""
-
-    def __init__(self, answers: list[Answer], ends: set[int], listen: Any) -> None:
-        self._answers = answers
-        self._ends = ends
-        self._listen = listen
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        self._listen()
-        tokens = input_ids[:, -1].tolist()
-        over = [answer.take(token, self._ends) for answer, token in zip(self._answers, tokens, strict=True)]
-        return torch.tensor(over, device=input_ids.device)
 
 
 class Models:
@@ -122,7 +60,6 @@ class Models:
             self._model, self._base = None, None
             self._adapters.clear()
             self.tokenizer = AutoTokenizer.from_pretrained(base)
-            self.tokenizer.padding_side = "left"
             device = "cuda" if torch.cuda.is_available() else "cpu"
             self._model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).to(device).eval()
             self._base = base
@@ -146,30 +83,93 @@ class Models:
         return self._model
 
 
-class Chat:
-    """Takes requests in turn and answers them."""
+class Talk:
+    """The answers that grow together, all of one model."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: Models, kind: tuple[str, str | None]) -> None:
+        model = models.use(*kind)
+        self.kind = kind
+        self._tokenizer = models.tokenizer
+        self._room = int(model.config.get_text_config().max_position_embeddings)
+        self._ends = _ends(model, self._tokenizer)
+        self._batch = Batch(model)
+        self.most = TOGETHER if Batch.joinable(model) else 1
+        self.answers: list[Answer] = []
+
+    def read(self, request: Request) -> Answer:
+        """The answer to a request, still empty.
+
+        Raises:
+            Refused: the messages are longer than the model's context, or its template has no place for them.
+        """
+        try:
+            text = render(self._tokenizer, plain(request["messages"]), ask=True)
+        except Exception as error:
+            # A chat template may refuse what it likes, with errors of its own.
+            raise Refused("invalid_value", f"The model's chat template refuses these messages: {error}") from error
+        prompt = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        if len(prompt) + 1 > self._room:
+            message = f"The model's context is {self._room:,} tokens; the messages have {len(prompt):,}"
+            raise Refused("context_length_exceeded", message)
+        choice = Choice(request["temperature"], request["top_p"], request["seed"], request["top"])
+        return Answer(request, prompt, self._room, self._tokenizer, choice, say)
+
+    def join(self, answers: list[Answer]) -> None:
+        """Begin these answers."""
+        scores = self._batch.join([answer.prompt for answer in answers])
+        self.answers += answers
+        self._take(answers, scores)
+
+    def step(self) -> None:
+        """One more token for every answer."""
+        self._drop()
+        if not self.answers:
+            return
+        self._take(self.answers, self._batch.step([answer.token for answer in self.answers]))
+
+    def _take(self, answers: list[Answer], scores: torch.Tensor) -> None:
+        for answer, row in zip(answers, scores, strict=True):
+            token = answer.choice.take(row)
+            answer.take(token, self._ends, answer.choice.told(row, token))
+        self._drop()
+
+    def _drop(self) -> None:
+        """Let answers go that are over."""
+        for answer in self.answers:
+            if answer.finish is not None:
+                answer.close()
+        kept = [n for n, answer in enumerate(self.answers) if answer.finish is None and not answer.cancelled]
+        self._batch.keep(kept)
+        self.answers = [self.answers[n] for n in kept]
+
+
+class Chat:
+    """Takes requests and answers them."""
+
+    def __init__(self, threads: Threads) -> None:
         self._incoming: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._waiting: deque[Request] = deque()
-        self._answers: list[Answer] = []
         self._models = Models()
+        self._talk: Talk | None = None
+        self._threads = threads
         self._closed = False
 
     def run(self) -> None:
         """Answer until the server closes the pipe."""
         threading.Thread(target=self._read, daemon=True).start()
-        while not self._closed:
-            self._listen(wait=not self._waiting)
-            if self._waiting:
-                self._answer(self._next())
+        with torch.inference_mode():
+            while not self._closed:
+                busy = self._talk is not None and bool(self._talk.answers)
+                self._listen(wait=not busy and not self._waiting)
+                self._begin()
+                self._go_on()
 
     def _read(self) -> None:
         for line in sys.stdin:
             self._incoming.put(json.loads(line))
         self._incoming.put(None)
 
-    def _listen(self, *, wait: bool = False) -> None:
+    def _listen(self, *, wait: bool) -> None:
         while True:
             try:
                 request = self._incoming.get(block=wait)
@@ -178,81 +178,68 @@ class Chat:
             wait = False
             if request is None:
                 self._closed = True
-                for answer in self._answers:
-                    answer.cancelled = True
                 return
             if request["op"] == "chat":
                 self._waiting.append(request)
                 continue
-            for answer in self._answers:
+            for answer in self._talk.answers if self._talk else ():
                 answer.cancelled = answer.cancelled or answer.id == request["id"]
             self._waiting = deque(r for r in self._waiting if r["id"] != request["id"])
 
-    def _next(self) -> list[Request]:
-        """The request that waits longest, with those behind it that can be answered in the same go."""
-        first = self._waiting[0]
-        alike = [r for r in self._waiting if _kind(r) == _kind(first)][:TOGETHER]
-        if first["seed"] is not None and first["temperature"] > 0:
-            # Drawn together, one answer would depend on the others.
-            alike = [first]
-        self._waiting = deque(r for r in self._waiting if r not in alike)
-        return alike
-
-    def _answer(self, requests: list[Request]) -> None:
-        try:
-            self._generate(requests)
-        except Refused as refused:
-            for request in requests:
+    def _begin(self) -> None:
+        """Let those that wait join, in their order; one that wants another model waits until all are done."""
+        fresh: list[Answer] = []
+        while self._waiting and not self._closed:
+            request = self._waiting[0]
+            kind = (request["base"], request["adapter"])
+            talk = self._talk
+            many = len(fresh) + len(talk.answers) if talk else 0
+            if talk is not None and many and (talk.kind != kind or many >= talk.most):
+                break
+            self._waiting.popleft()
+            try:
+                if talk is None or talk.kind != kind:
+                    self._talk = None
+                    self._talk = talk = Talk(self._models, kind)
+                answer = talk.read(request)
+            except Refused as refused:
                 say({"id": request["id"], "error": str(refused), "code": refused.code})
+                continue
+            except Exception as error:
+                self._fail([request["id"]], error)
+                continue
+            width = max(len(one.prompt) for one in (*fresh, answer))
+            if fresh and width * (len(fresh) + 1) > PROMPT_TOKENS:
+                self._waiting.appendleft(request)
+                break
+            fresh.append(answer)
+        if fresh and self._talk is not None:
+            try:
+                self._talk.join(fresh)
+            except Exception as error:
+                self._fail([answer.id for answer in fresh], error)
+
+    def _go_on(self) -> None:
+        talk = self._talk
+        if talk is None or not talk.answers:
+            return
+        try:
+            start = time.monotonic()
+            torch.set_num_threads(self._threads.choose(start))
+            begin = time.monotonic()
+            talk.step()
+            now = time.monotonic()
+            # A step for many rows takes little longer than one for one: steps are compared, not tokens.
+            self._threads.note(now, 1, now - begin)
         except Exception as error:
-            message = f"The model failed: {type(error).__name__}"
-            print(f"{message}: {error}", file=sys.stderr, flush=True)
-            for request in requests:
-                say({"id": request["id"], "error": message, "code": "server_error"})
-        finally:
-            self._answers = []
+            self._fail([answer.id for answer in talk.answers], error)
+            self._talk = None
 
-    def _generate(self, requests: list[Request]) -> None:
-        first = requests[0]
-        model = self._models.use(first["base"], first["adapter"])
-        tokenizer = self._models.tokenizer
-        room = int(model.config.max_position_embeddings)
-        texts = [render(tokenizer, plain(r["messages"]), ask=True) for r in requests]
-        encoded = tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt").to(model.device)
-        lengths = encoded["attention_mask"].sum(-1).tolist()
-        longest = max(r["max_tokens"] for r in requests)
-        if max(lengths) + 1 > room:
-            if len(requests) > 1:
-                for request in requests:
-                    self._answer([request])
-                return
-            message = f"The model's context is {room:,} tokens; the messages have {max(lengths):,}"
-            raise Refused("context_length_exceeded", message)
-        self._answers = [Answer(r, n, tokenizer) for r, n in zip(requests, lengths, strict=True)]
-        answers = self._answers
-        sampled = first["temperature"] > 0
-        how: dict[str, Any] = {"do_sample": sampled}
-        if sampled:
-            how |= {"temperature": first["temperature"], "top_p": first["top_p"], "top_k": 0}
-            if first["seed"] is not None:
-                torch.manual_seed(first["seed"])
-        follow = Follow(answers, _ends(model, tokenizer), self._listen)
-        with torch.inference_mode():
-            model.generate(
-                **encoded,
-                **how,
-                max_new_tokens=min(longest, room - max(lengths)),
-                pad_token_id=tokenizer.pad_token_id,
-                stopping_criteria=StoppingCriteriaList([follow]),
-            )
-        for answer in answers:
-            # What filled the context first ended for want of room.
-            answer.finish = answer.finish or "length"
-            answer.close()
-
-
-def _kind(request: Request) -> tuple[Any, ...]:
-    return (request["base"], request["adapter"], request["temperature"], request["top_p"])
+    def _fail(self, names: list[str], error: Exception) -> None:
+        message = f"The model failed: {type(error).__name__}"
+        print(f"{message}: {error}", file=sys.stderr, flush=True)
+        for name in names:
+            say({"id": name, "error": message, "code": "server_error"})
 
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:
@@ -266,7 +253,18 @@ def say(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def _probe(number: int, limit: float) -> float:
+    """Seconds that products of the size of a small model's take with so many threads."""
+    torch.set_num_threads(number)
+    left, right = torch.ones(1, 1024, dtype=torch.bfloat16), torch.ones(1024, 4096, dtype=torch.bfloat16)
+    left @ right
+    start = time.perf_counter()
+    for _ in range(10):
+        left @ right
+        if time.perf_counter() - start > limit:
+            break
+    return time.perf_counter() - start
+
+
 if __name__ == "__main__":
-    # With other work on the cores, one thread decodes several times faster than two.
-    torch.set_num_threads(1)
-    Chat().run()
+    Chat(Threads([1, torch.get_num_threads()], _probe)).run()

@@ -17,8 +17,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from ftui.engine.endpoints import Endpoint
 from ftui.engine.export import FORMATS, LOCK, STATE
 from ftui.engine.files import Files
 from ftui.engine.layout import is_locked, read_json, write_json
@@ -103,7 +103,7 @@ class Exports:
         return found
 
 
-def routes(exports: Exports, models: Models) -> list[Route]:
+def endpoints(exports: Exports, models: Models) -> list[Endpoint]:
     async def create(request: Request) -> Response:
         model = models.get(request.path_params["id"])
         body = await read_body(request)
@@ -111,15 +111,14 @@ def routes(exports: Exports, models: Models) -> list[Route]:
         form = body.needed("format")
         if form not in FORMATS:
             names = ", ".join(FORMATS)
-            raise ApiError(
-                400, f"Invalid 'format': expected one of {names}.", param="format", code="format_not_available"
-            )
+            message = f"Invalid 'format': expected one of {names}."
+            raise ApiError(400, message, param="format", code="format_not_available")
         return JSONResponse(exports.make(model, form))
 
     async def retrieve(request: Request) -> Response:
         return JSONResponse(exports.get(request.path_params["id"]))
 
     return [
-        Route("/v1/models/{id:path}/exports", create, methods=["POST"]),
-        Route("/v1/exports/{id}", retrieve, methods=["GET"]),
+        Endpoint("POST", "/v1/models/{id:path}/exports", create, "Write a model for others.", "Export", "CreateExport"),
+        Endpoint("GET", "/v1/exports/{id}", retrieve, "How far an export is.", "Export"),
     ]

@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from ftui.engine.endpoints import Endpoint
 from ftui.engine.files import Files
-from ftui.engine.jobs import Jobs, read_request
+from ftui.engine.job_request import Filter, read_request
+from ftui.engine.jobs import Jobs
 from ftui.engine.models import Models
 from ftui.engine.scheduler import Scheduler
 from ftui.engine.wire import ApiError, page, read_body
 
-_METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
-
-def routes(jobs: Jobs, files: Files, models: Models, scheduler: Scheduler) -> list[Route]:
+def endpoints(jobs: Jobs, files: Files, models: Models, scheduler: Scheduler) -> list[Endpoint]:
     def named(request: Request) -> dict[str, Any]:
         return jobs.get(request.path_params["id"])
 
+    def file(asked: dict[str, Any], param: str) -> Path | None:
+        if asked[param] is None:
+            return None
+        known = files.get(asked[param], param=param)
+        if known["purpose"] != "fine-tune":
+            message = f"File {known['id']} has the purpose {known['purpose']!r}, expected 'fine-tune'."
+            raise ApiError(400, message, code="invalid_file_purpose", param=param)
+        return files.content(asked[param])
+
     async def create(request: Request) -> Response:
         asked = read_request(await read_body(request))
-        model = models.get(asked["model"])
-        if model.adapter is not None:
-            message = "This engine trains base models; a tuned model cannot be tuned further."
-            raise ApiError(400, message, code="model_not_available", param="model")
-        training = files.content(asked["training_file"])
-        validation = files.content(asked["validation_file"]) if asked["validation_file"] else None
-        job = jobs.add({**asked, "base": str(model.base)}, training, validation)
+        model = models.trainable(asked["model"])
+        training, validation = file(asked, "training_file"), file(asked, "validation_file")
+        assert training is not None
+        job = jobs.add({**asked, "base": str(model.base), "hub": model.hub}, training, validation, model.adapter)
         scheduler.wake()
         return JSONResponse(jobs.show(job))
 
     async def listing(request: Request) -> Response:
-        wanted = {
-            key[1]: value
-            for name, value in request.query_params.items()
-            if (key := _METADATA.fullmatch(name)) is not None
-        }
-        found = [job for job in jobs.all() if wanted.items() <= (job["metadata"] or {}).items()]
+        wanted = Filter(request.query_params)
+        found = [job for job in jobs.all() if wanted.takes(job["metadata"])]
         return page(request, [jobs.show(job) for job in found])
 
     async def retrieve(request: Request) -> Response:
@@ -67,14 +68,15 @@ def routes(jobs: Jobs, files: Files, models: Models, scheduler: Scheduler) -> li
     async def checkpoints(request: Request) -> Response:
         return page(request, jobs.checkpoints(named(request)), limit=10)
 
-    path = "/v1/fine_tuning/jobs"
+    path, one = "/v1/fine_tuning/jobs", "/v1/fine_tuning/jobs/{id}"
+    cursors = ("after", "limit")
     return [
-        Route(path, create, methods=["POST"]),
-        Route(path, listing, methods=["GET"]),
-        Route(f"{path}/{{id}}", retrieve, methods=["GET"]),
-        Route(f"{path}/{{id}}/cancel", cancel, methods=["POST"]),
-        Route(f"{path}/{{id}}/pause", pause, methods=["POST"]),
-        Route(f"{path}/{{id}}/resume", resume, methods=["POST"]),
-        Route(f"{path}/{{id}}/events", events, methods=["GET"]),
-        Route(f"{path}/{{id}}/checkpoints", checkpoints, methods=["GET"]),
+        Endpoint("POST", path, create, "Start a fine-tuning job.", "Job", "CreateJob"),
+        Endpoint("GET", path, listing, "List the jobs.", "JobList", query=(*cursors, "metadata")),
+        Endpoint("GET", one, retrieve, "Tell about a job.", "Job"),
+        Endpoint("POST", f"{one}/cancel", cancel, "End a job for good.", "Job"),
+        Endpoint("POST", f"{one}/pause", pause, "Let a job rest.", "Job"),
+        Endpoint("POST", f"{one}/resume", resume, "Go on with a job that rests or failed.", "Job"),
+        Endpoint("GET", f"{one}/events", events, "What happened to a job.", "EventList", query=cursors),
+        Endpoint("GET", f"{one}/checkpoints", checkpoints, "A job's checkpoints.", "CheckpointList", query=cursors),
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,12 @@ from typing import Any
 from ftui.engine import checkpoints, plan
 from ftui.engine.layout import append_line, new_id, read_json, read_lines, write_json
 from ftui.engine.report import EVENTS, STATE, event
-from ftui.engine.wire import ApiError, Fields, not_found
+from ftui.engine.wire import ApiError
 
 WAITING = ("validating_files", "queued")
 ENDED = ("succeeded", "failed", "cancelled")
-FIELDS = (
-    "model",
-    "training_file",
-    "validation_file",
-    "method",
-    "hyperparameters",
-    "suffix",
-    "seed",
-    "metadata",
-    "integrations",
-)
+START = "start"
+"""Folder in a job's with the adapter that it goes on from."""
 _SHOWN = (
     "id",
     "created_at",
@@ -66,7 +57,8 @@ class Jobs:
         try:
             return self._known[identity]
         except KeyError:
-            raise not_found("fine-tuning job", identity) from None
+            message = f"Could not find fine tune: {identity[:80]}"
+            raise ApiError(404, message, code="fine_tune_not_found", param="fine_tune_id") from None
 
     def save(self, job: dict[str, Any], **changes: Any) -> None:
         """Change a job, on disk first."""
@@ -77,8 +69,14 @@ class Jobs:
     def say(self, job: dict[str, Any], message: str, *, level: str = "info") -> None:
         append_line(self.folder(job) / EVENTS, event(message, level=level))
 
-    def add(self, request: dict[str, Any], training: Path, validation: Path | None) -> dict[str, Any]:
-        """Make a job from a checked request. Its files stay its own, also when the uploads are deleted."""
+    def add(
+        self, request: dict[str, Any], training: Path, validation: Path | None, adapter: Path | None = None
+    ) -> dict[str, Any]:
+        """Make a job from a checked request.
+
+        Its files, and the adapter of a tuned model that it goes on from, stay
+        its own, also when the uploads or that model are deleted.
+        """
         job = {
             "id": new_id("ftjob"),
             "created_at": int(time.time()),
@@ -97,6 +95,10 @@ class Jobs:
         (folder / "train.jsonl").hardlink_to(training)
         if validation is not None:
             (folder / "validation.jsonl").hardlink_to(validation)
+        if adapter is not None:
+            (folder / START).mkdir(mode=0o700)
+            for name in checkpoints.ADAPTER_FILES:
+                os.link(adapter / name, folder / START / name)
         self.save(job)
         self._known[job["id"]] = job
         self.say(job, f"Created fine-tuning job: {job['id']}")
@@ -105,11 +107,15 @@ class Jobs:
     def prepare(self, job: dict[str, Any], rows: int) -> None:
         """Settle what is `auto` and write down all that the trainer needs."""
         hyper = plan.resolve(rows, job["hyperparameters"])
+        start = self.folder(job) / START
         tail = job["id"][-12:]
         base = Path(job["base"])
         slug = re.sub(r"[^a-z0-9]+", "-", (job["suffix"] or "").lower()).strip("-")
         spec = {
             "base": str(base),
+            "hub": job.get("hub"),
+            "adapter": str(start) if start.is_dir() else None,
+            "method": job.get("method", "supervised"),
             "hyperparameters": hyper,
             "seed": job["seed"],
             "folder": f"ft-{tail}",
@@ -121,13 +127,14 @@ class Jobs:
     def show(self, job: dict[str, Any]) -> dict[str, Any]:
         """A job in the API's own shape."""
         state = read_json(self.folder(job) / STATE) if job["status"] == "running" else None
+        method = job.get("method", "supervised")
         return {name: job[name] for name in _SHOWN} | {
             "object": "fine_tuning.job",
             "organization_id": "ftui",
             "integrations": [],
             "estimated_finish": (state or {}).get("estimated_finish"),
             "user_provided_suffix": job["suffix"],
-            "method": {"type": "supervised", "supervised": {"hyperparameters": job["hyperparameters"]}},
+            "method": {"type": method, method: {"hyperparameters": job["hyperparameters"]}},
         }
 
     def events(self, job: dict[str, Any]) -> list[dict[str, Any]]:
@@ -149,50 +156,6 @@ class Jobs:
             }
             for kept in checkpoints.epochs(self.folder(job))
         ]
-
-
-def read_request(body: Fields) -> dict[str, Any]:
-    """The fields of a request for a new job, checked; files and model are not looked up yet."""
-    body.only(FIELDS)
-    if body.data.get("integrations"):
-        raise body.wrong("integrations", "none: this engine has no integrations")
-    method = body.part("method")
-    method.only(("type", "supervised"))
-    if method.text("type") not in (None, "supervised"):
-        raise method.wrong("type", '"supervised", the method of this engine')
-    hyper = _hyperparameters(body.part("hyperparameters"))
-    hyper |= _hyperparameters(method.part("supervised").part("hyperparameters"))
-    seed = body.whole("seed", 0, 2**31 - 1)
-    return {
-        "model": body.needed("model"),
-        "training_file": body.needed("training_file"),
-        "validation_file": body.text("validation_file"),
-        "hyperparameters": {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"} | hyper,
-        "suffix": body.text("suffix", longest=64),
-        "seed": secrets.randbelow(2**31) if seed is None else seed,
-        "metadata": _metadata(body),
-    }
-
-
-def _hyperparameters(given: Fields) -> dict[str, Any]:
-    given.only(("n_epochs", "batch_size", "learning_rate_multiplier"))
-    fixed = Fields({name: value for name, value in given.data.items() if value != "auto"}, given.path)
-    found = {
-        "n_epochs": fixed.whole("n_epochs", 1, 50),
-        "batch_size": fixed.whole("batch_size", 1, 256),
-        "learning_rate_multiplier": fixed.number("learning_rate_multiplier", 1e-6, 1000),
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _metadata(body: Fields) -> dict[str, str] | None:
-    if body.data.get("metadata") is None:
-        return None
-    given = body.part("metadata").data
-    good = all(len(key) <= 64 and isinstance(value, str) and len(value) <= 512 for key, value in given.items())
-    if not good or len(given) > 16:
-        raise body.wrong("metadata", "at most 16 pairs of text, keys to 64 and values to 512 characters")
-    return dict(given)
 
 
 def refuse(job: dict[str, Any], verb: str) -> ApiError:

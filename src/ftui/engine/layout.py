@@ -7,6 +7,7 @@
          models/NAME/   base models and the adapters trained on them
          files/ID/      uploaded files
          exports/ID/    a model in a form that other programs take
+         uploads/ID/    files that still come, part by part
          jobs/ID/       one fine-tuning job: job.json, events.jsonl, checkpoints
          run/           locks, the token and the address of the running server
          logs/          engine.log
@@ -74,12 +75,16 @@ class Home:
         return self.path / "files"
 
     @property
-    def jobs(self) -> Path:
-        return self.path / "jobs"
-
-    @property
     def exports(self) -> Path:
         return self.path / "exports"
+
+    @property
+    def uploads(self) -> Path:
+        return self.path / "uploads"
+
+    @property
+    def jobs(self) -> Path:
+        return self.path / "jobs"
 
     @property
     def run(self) -> Path:
@@ -95,9 +100,10 @@ class Home:
 
     def make(self) -> None:
         """Make the folders that are missing, readable by their owner only."""
-        made = (self.installed, self.cache, self.models, self.files, self.exports, self.jobs, self.run, self.logs)
-        for folder in (self.path, *made):
+        for folder in (self.path, self.installed, self.cache, self.models, self.jobs, self.run):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.files, self.uploads, self.exports, self.logs):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def link_code(self) -> None:
         """Point `code/ftui` at the ftui that runs now.

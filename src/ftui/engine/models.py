@@ -10,21 +10,26 @@ from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from ftui.engine.endpoints import Endpoint
 from ftui.engine.layout import read_json
 from ftui.engine.wire import ApiError
 
+_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _CHECKPOINT = re.compile(r"(.+):ckpt-step-(\d{1,9})")
 
 
 class Model(NamedTuple):
-    """Where a model is: the folder of its base, and that of its adapter when it is a tuned one."""
+    """Where a model is: the folder of its base, and that of its adapter when it is a tuned one.
+
+    `hub` is the model's id on the hub while its base still has to be fetched from there.
+    """
 
     id: str
     base: Path
     adapter: Path | None
     created: int
+    hub: str | None = None
 
 
 class Models:
@@ -51,10 +56,11 @@ class Models:
 
     def get(self, name: str) -> Model:
         """The model called `name`, also a checkpoint's name; `ApiError` 404 where there is none."""
-        wanted = name.rpartition("/")[2].lower()
-        for model in self.all():
-            if model.id in (name, wanted):
-                return model
+        fetched, wanted = name.replace("/", "--").lower(), name.rpartition("/")[2].lower()
+        known = {model.id: model for model in self.all()}
+        for called in (name, fetched, wanted):
+            if called in known:
+                return known[called]
         parts = _CHECKPOINT.fullmatch(name)
         for job in self._jobs.iterdir() if parts else ():
             spec = read_json(job / "spec.json")
@@ -62,7 +68,16 @@ class Models:
                 adapter = job / "epochs" / f"step-{int(parts[2])}"
                 if adapter.is_dir():
                     return Model(name, Path(spec["base"]), adapter, int(adapter.stat().st_mtime))
-        raise ApiError(404, f"The model {name[:200]!r} does not exist", code="model_not_found", param="model")
+        raise ApiError(404, f"The model '{name[:200]}' does not exist", code="model_not_found", param="model")
+
+    def trainable(self, name: str) -> Model:
+        """The model that a job is to start from, which may have to be fetched from the hub first."""
+        try:
+            return self.get(name)
+        except ApiError:
+            if not _HUB.fullmatch(name):
+                raise
+            return Model(name, self._folder / name.replace("/", "--"), None, 0, name)
 
     def delete(self, name: str) -> None:
         """Delete a tuned model; base models stay."""
@@ -79,7 +94,7 @@ def describe(model: Model) -> dict[str, Any]:
     return {"id": model.id, "object": "model", "created": model.created, "owned_by": owner}
 
 
-def routes(models: Models) -> list[Route]:
+def endpoints(models: Models) -> list[Endpoint]:
     async def listing(request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [describe(model) for model in models.all()]})
 
@@ -90,8 +105,9 @@ def routes(models: Models) -> list[Route]:
         models.delete(request.path_params["id"])
         return JSONResponse({"id": request.path_params["id"], "object": "model", "deleted": True})
 
+    path, one = "/v1/models", "/v1/models/{id:path}"
     return [
-        Route("/v1/models", listing, methods=["GET"]),
-        Route("/v1/models/{id:path}", retrieve, methods=["GET"]),
-        Route("/v1/models/{id:path}", delete, methods=["DELETE"]),
+        Endpoint("GET", path, listing, "List the models.", "ModelList"),
+        Endpoint("GET", one, retrieve, "Tell about a model.", "Model"),
+        Endpoint("DELETE", one, delete, "Delete a fine-tuned model.", "ModelDeleted"),
     ]

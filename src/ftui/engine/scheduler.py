@@ -24,6 +24,7 @@ from ftui.engine.jobs import ENDED, WAITING, Jobs, refuse
 from ftui.engine.launch import EXIT, LAUNCH, LOCK
 from ftui.engine.layout import is_locked, read_json, write_json
 from ftui.engine.report import RESULT, STATE, WISH
+from ftui.engine.uploads import MAX_BYTES
 
 CANCEL_SECONDS = 30.0
 _log = logging.getLogger("ftui.engine")
@@ -87,7 +88,7 @@ class Scheduler:
                 continue
             self._jobs.say(job, f"Validating {param.replace('_', ' ')}: {job[param]}")
             path = folder / ("train.jsonl" if param == "training_file" else "validation.jsonl")
-            report = await asyncio.to_thread(_check, path)
+            report = await asyncio.to_thread(_check, path, job.get("method", "supervised"))
             rows = rows or report.rows
             # Ten rows are needed to learn from, not to be measured on.
             few = param == "validation_file" and report.rows > 0
@@ -95,10 +96,8 @@ class Scheduler:
             if job["status"] != "validating_files":
                 return
             if problems:
-                what = f"The job failed due to an invalid {param.replace('_', ' ')}. {problems[0].message}"
                 others = len(problems) + report.more - 1
-                message = f"{what}." + f" There are {others} more problems." * bool(others)
-                self._fail(job, problems[0].code, message, param)
+                self._fail(job, problems[0].code, _why_refused(problems[0], param, others), param)
                 return
         self._jobs.prepare(job, rows)
         self._jobs.save(job, status="queued")
@@ -221,9 +220,20 @@ class Scheduler:
         self.wake()
 
 
-def _check(path: Path) -> chatfile.Report:
+def _check(path: Path, method: str) -> chatfile.Report:
+    kind: chatfile.Kind = "preference" if method == "dpo" else "chat"
     with path.open("rb") as lines:
-        return chatfile.check(lines)
+        return chatfile.check(lines, kind, most_bytes=MAX_BYTES)
+
+
+def _why_refused(problem: chatfile.Problem, param: str, others: int) -> str:
+    """A file's first problem, in the words that clients of the API know."""
+    name = param.replace("_", " ")
+    if problem.code == "invalid_file_format":
+        said = f"The job failed due to a file format error in the {name}. Invalid file format. {problem.message}."
+    else:
+        said = f"{problem.message.replace('The file', name.capitalize(), 1)}."
+    return said + f" There are {others} more problems." * bool(others)
 
 
 def _how_it_died(exit_: dict[str, Any] | None) -> str:

@@ -15,6 +15,7 @@ import logging
 import os
 import secrets
 import socket
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,30 +28,32 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ftui import __version__
-from ftui.engine import chat, exports, files, job_routes, models
+from ftui.engine import chat, exports, files, job_routes, models, openapi, uploads
+from ftui.engine.endpoints import Endpoint, routes
 from ftui.engine.jobs import Jobs
 from ftui.engine.layout import Home, Lock, read_json, write_json
 from ftui.engine.scheduler import Scheduler
 from ftui.engine.wire import ApiError
 from ftui.errors import BusyError, EngineError
 
+SWEEP_SECONDS = 60.0
 _log = logging.getLogger("ftui.engine")
 
 
 class Gate:
     """Lets nobody in without the token, and knows how long nobody has asked anything."""
 
-    def __init__(self, app: ASGIApp, token: str, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, token: str, clock: Clock, open_paths: frozenset[str]) -> None:
         self._app = app
+        self._open = open_paths
         self._wanted = f"Bearer {token}".encode()
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == "/health":
+        if scope["type"] != "http" or scope["path"] in self._open:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("authorization", "").encode()
@@ -86,7 +89,7 @@ class Clock:
 class Engine:
     """All parts of one server, and how long it lives."""
 
-    def __init__(self, home: Home, token: str, idle_seconds: float) -> None:
+    def __init__(self, home: Home, token: str, idle_seconds: float, unload_seconds: float) -> None:
         self.home = home
         self.instance = secrets.token_hex(8)
         self._idle_seconds = idle_seconds
@@ -96,18 +99,23 @@ class Engine:
         self._exports = exports.Exports(home.exports, self._files, home.logs / "export.log")
         self._jobs = Jobs(home.jobs)
         self._scheduler = Scheduler(self._jobs, self._files)
-        self._chat = chat.ChatProcess(home.logs / "chat.log")
+        self._chat = chat.ChatProcess(home.logs / "chat.log", unload_seconds)
+        self._uploads = uploads.Uploads(home.uploads, self._files)
         self.stop = asyncio.Event()
+        self.endpoints = [
+            Endpoint("GET", "/health", self._health, "Whether the server is there.", "Health", open=True),
+            Endpoint("GET", "/openapi.json", self._openapi, "This document.", "OpenApi"),
+            *files.endpoints(self._files),
+            *uploads.endpoints(self._uploads),
+            *job_routes.endpoints(self._jobs, self._files, self._models, self._scheduler),
+            *exports.endpoints(self._exports, self._models),
+            *models.endpoints(self._models),
+            *chat.endpoints(self._models, self._chat),
+        ]
+        open_paths = frozenset(endpoint.path for endpoint in self.endpoints if endpoint.open)
         self.app = Starlette(
-            routes=[
-                Route("/health", self._health),
-                *files.routes(self._files),
-                *job_routes.routes(self._jobs, self._files, self._models, self._scheduler),
-                *exports.routes(self._exports, self._models),
-                *models.routes(self._models),
-                *chat.routes(self._models, self._chat),
-            ],
-            middleware=[Middleware(Gate, token=token, clock=self._clock)],
+            routes=routes(self.endpoints),
+            middleware=[Middleware(Gate, token=token, clock=self._clock, open_paths=open_paths)],
             exception_handlers={
                 ApiError: _refuse,
                 HTTPException: _no_route,
@@ -117,12 +125,19 @@ class Engine:
             lifespan=self._live,
         )
 
+        # A client follows no redirect with its body; a wrong path is a wrong path.
+        self.app.router.redirect_slashes = False
+
     async def _health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok", "version": __version__, "instance": self.instance})
 
+    async def _openapi(self, request: Request) -> Response:
+        return JSONResponse(openapi.document(self.endpoints))
+
     @contextlib.asynccontextmanager
     async def _live(self, app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._scheduler.run()), asyncio.create_task(self._watch())]
+        work = (self._scheduler.run(), self._watch(), self._sweep())
+        tasks = [asyncio.create_task(part) for part in work]
         try:
             yield
         finally:
@@ -141,9 +156,30 @@ class Engine:
                 self.stop.set()
             await self._chat.unload_when_idle()
 
+    async def _sweep(self) -> None:
+        """Remove what has expired."""
+        while True:
+            try:
+                await asyncio.to_thread(self._files.sweep)
+                await asyncio.to_thread(self._uploads.sweep)
+            except OSError as error:
+                _log.error("sweep: %s", error.strerror)
+            await asyncio.sleep(SWEEP_SECONDS)
 
-async def serve(home: Home, host: str, port: int, token_file: Path | None, idle_seconds: float) -> None:
+
+async def serve(
+    home: Home,
+    host: str,
+    port: int,
+    token_file: Path | None,
+    idle_seconds: float,
+    unload_seconds: float = chat.UNLOAD_SECONDS,
+) -> None:
     """Serve `home` until a signal, idleness or the end of the folder.
+
+    Args:
+        idle_seconds: end after so long without work; 0 for never.
+        unload_seconds: free the chat's model after so long without a question.
 
     Raises:
         EngineError: a public host without a token of the person's own, or an unusable token file.
@@ -157,6 +193,8 @@ async def serve(home: Home, host: str, port: int, token_file: Path | None, idle_
             "Put a long random word into a file and name it with --token-file",
         )
     home.make()
+    # An upload is gathered on the disk where it will lie; the system's temporary folder may be in memory.
+    tempfile.tempdir = str(home.run)
     token = _read_token(token_file) if token_file else secrets.token_urlsafe(32)
     lock = Lock(home.run / "engine.lock")
     if not lock.acquire(2.0):
@@ -166,7 +204,7 @@ async def serve(home: Home, host: str, port: int, token_file: Path | None, idle_
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
-        engine = Engine(home, token, idle_seconds)
+        engine = Engine(home, token, idle_seconds, unload_seconds)
         config = uvicorn.Config(
             engine.app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=3
         )

@@ -33,9 +33,9 @@ class ApiError(Exception):
         return JSONResponse(self.body, self.status)
 
 
-def not_found(what: str, given: str) -> ApiError:
+def not_found(what: str, given: str, *, param: str = "id") -> ApiError:
     """404 for an id that names nothing. The id is shown cut off: it came from the client."""
-    return ApiError(404, f"No such {what}: {given[:80]!r}", code=f"{what.replace(' ', '_')}_not_found", param="id")
+    return ApiError(404, f"No such {what} object: {given[:80]}", code=f"{what}_not_found", param=param)
 
 
 async def read_body(request: Request) -> Fields:
@@ -48,6 +48,8 @@ async def read_body(request: Request) -> Fields:
         blocks.append(block)
     try:
         data = json.loads(b"".join(blocks))
+        # Half a surrogate pair in a text could be neither stored nor answered.
+        json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ApiError(400, "We could not parse the JSON body of your request.") from None
     if not isinstance(data, dict):
@@ -85,15 +87,16 @@ class Fields:
     def needed(self, name: str, *, longest: int = 256) -> str:
         value = self.text(name, longest=longest)
         if value is None:
-            param = self._name(name)
-            message = f"Missing required parameter: '{param}'."
-            raise ApiError(400, message, code="missing_required_parameter", param=param)
+            raise self.missing(name)
         return value
 
     def whole(self, name: str, low: int, high: int) -> int | None:
         value = self.data.get(name)
         if value is None:
             return None
+        # JSON knows one kind of number: 3.0 is as whole as 3.
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if type(value) is not int or not low <= value <= high:
             raise self.wrong(name, f"a whole number from {low} to {high}")
         return value
@@ -140,23 +143,38 @@ class Fields:
         param = self._name(name)
         return ApiError(400, f"Invalid '{param}': expected {wanted}.", code="invalid_value", param=param)
 
+    def missing(self, name: str) -> ApiError:
+        """The error for a field that must be there and is not."""
+        param = self._name(name)
+        message = f"Missing required parameter: '{param}'."
+        return ApiError(400, message, code="missing_required_parameter", param=param)
+
     def _name(self, name: str) -> str:
         return f"{self.path}{name}"
+
+
+def newest_first(request: Request) -> bool:
+    """Whether `order` asks for the newest first, as it does when it is missing."""
+    order = request.query_params.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise ApiError(400, "Invalid 'order': expected asc or desc.", code="invalid_value", param="order")
+    return order == "desc"
 
 
 def page(request: Request, items: Sequence[dict[str, Any]], *, limit: int = 20, most: int = 100) -> JSONResponse:
     """One page of `items`, which are in the order of the answer: those behind the id in `after`."""
     given = request.query_params.get("limit")
     if given is not None:
-        if not given.isdecimal() or not 1 <= int(given[:9]) <= most:
-            raise ApiError(400, f"Invalid 'limit': expected a whole number from 1 to {most}.", param="limit")
-        limit = int(given)
+        if not given.isascii() or not given.isdecimal() or not 1 <= int(given[:9]) <= most:
+            message = f"Invalid 'limit': expected a whole number from 1 to {most}."
+            raise ApiError(400, message, code="invalid_value", param="limit")
+        limit = int(given[:9])
     start = 0
     after = request.query_params.get("after")
     if after:
         positions = [position for position, item in enumerate(items) if item["id"] == after]
         if not positions:
-            raise ApiError(400, "Invalid 'after': no such id in this list.", param="after")
+            raise ApiError(400, "Invalid 'after': no such id in this list.", code="invalid_value", param="after")
         start = positions[0] + 1
     shown = list(items[start : start + limit])
     return JSONResponse(

@@ -62,7 +62,9 @@ def launch(job: Path, attempt: int) -> None:
     if job.is_dir():
         lines = _last_lines(job / LOG, start)
         more = _kills()
-        _conclude(job, attempt, code, lines, None if killed is None or more is None else more > killed)
+        if not settings.get("node_rank"):
+            # Of several hosts the first one alone tells of the job.
+            _conclude(job, attempt, code, lines, None if killed is None or more is None else more > killed)
         (job / SPARE).unlink(missing_ok=True)
         last = clean(lines[-1]) if lines else ""
         with contextlib.suppress(OSError):

@@ -25,12 +25,14 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
     return -(-rows // batch_size)
 
 
-def resolve(rows: int, hyperparameters: Mapping[str, Any], method: str = "supervised") -> dict[str, Any]:
+def resolve(rows: int, hyperparameters: Mapping[str, Any], method: str | None = None) -> dict[str, Any]:
     """`hyperparameters` with each `auto` (or missing one) replaced for a file of `rows` examples.
 
     `early_stop` is the number of evaluations without a better one after which
     training ends, or None. A batch is counted in windows where `packing` is on.
+    Without `method` it is "dpo" where there is a `beta`, also an `auto` one.
     """
+    method = method or ("dpo" if "beta" in hyperparameters else "supervised")
     given = {name: value for name, value in hyperparameters.items() if value is not None and value != "auto"}
     packing = bool(given.get("packing", False))
     lora_rank = int(given.get("lora_rank", 16))

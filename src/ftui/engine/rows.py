@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
+
+from ftui.engine.layout import read_json
 
 IGNORED = -100
 _KEPT = ("name", "tool_calls", "tool_call_id", "function_call")
@@ -37,7 +40,7 @@ class Preference(NamedTuple):
     rejected_ids: list[int]
 
 
-def load_tokenizer(folder: Any) -> Any:
+def load_tokenizer(folder: str | Path) -> Any:
     """The tokenizer in a model's folder, able to fill up batches.
 
     Raises:
@@ -50,7 +53,10 @@ def load_tokenizer(folder: Any) -> Any:
         raise Unusable("The model has no chat template")
     if not tokenizer.is_fast:
         raise Unusable("The model's tokenizer has no tokenizer.json")
-    if tokenizer.pad_token is None:
+    config = read_json(Path(folder) / "config.json") or {}
+    known = (config.get("text_config") or config).get("vocab_size") or len(tokenizer)
+    # Some have no token to fill up with, or one that the model does not know.
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= known:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
@@ -159,20 +165,15 @@ def encode(tokenizer: Any, row: Mapping[str, Any], max_tokens: int) -> Example:
 
 def _span(whole: str, before: str, after: str, content: str) -> tuple[int, int] | None:
     """Where in `whole` an answer stands that was asked for by `before`, with the end of its turn."""
-    if not whole.startswith(before):
-        # Some templates ask with more than they keep, such as an empty thought; the rest of it is the same.
-        common = next((n for n, (a, b) in enumerate(zip(whole, before, strict=False)) if a != b), len(whole))
-        before = before[:common]
-        if not whole.startswith(content, common):
-            return None
-    if whole.startswith(after):
+    shared = _alike(whole, before)
+    if shared == len(before) and whole.startswith(after):
         return len(before), len(after)
-    # Others render an answer otherwise once another turn follows it: its text is looked for, then its end.
-    start, last = whole.find(content, len(before)), after.rfind(content)
+    # Some templates ask with other words than they keep, or render an answer otherwise once another
+    # turn follows it: its text is looked for, then the end of its turn.
+    start, last = whole.find(content, shared), after.rfind(content)
     if not content or start < 0 or last < 0:
         return None
-    ending = after[last + len(content) :]
-    end = start + len(content)
+    ending, end = after[last + len(content) :], start + len(content)
     return start, end + len(ending) * whole.startswith(ending, end)
 
 
@@ -196,6 +197,6 @@ def encode_preference(tokenizer: Any, row: Mapping[str, Any], max_tokens: int) -
     return Preference(prompt_ids[:shared], chosen, rejected)
 
 
-def _alike(left: Sequence[int], right: Sequence[int]) -> int:
-    """How many ids at the start are the same."""
+def _alike(left: Sequence[Any], right: Sequence[Any]) -> int:
+    """How many members at the start are the same."""
     return next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))

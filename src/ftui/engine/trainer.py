@@ -70,12 +70,13 @@ def train(job: Path, report: Report) -> None:
     context = memory.shape(Path(spec["base"])).context or most
     if context < most:
         report.say(f"The model's context is {context:,} tokens: examples are cut to that", level="warn")
+        most = context
     rows, validation = (
-        load_rows(job / name, tokenizer, min(most, context), pairs=pairs, report=report)
+        load_rows(job / name, tokenizer, most, pairs=pairs, report=report)
         for name in ("train.jsonl", "validation.jsonl")
     )
     if not rows:
-        raise Stop("invalid_training_file", f"No example has an answer within the first {min(most, context):,} tokens")
+        raise Stop("invalid_training_file", f"No example has an answer to learn in its first {most:,} tokens")
     if spec["hyperparameters"].get("early_stop") and not validation:
         report.say("Without a validation file there is no early stop", level="warn")
     reason = run.train(job, rows, validation, asked.now)

@@ -50,13 +50,13 @@ def train(job: Path, report: Report) -> None:
     spec = read_json(job / "spec.json")
     if spec is None:
         raise Stop("server_error", "The job's specification cannot be read")
-    if spec.get("hub"):
+    if spec.get("hub") and team.first_here():
         hub.fetch(spec["hub"], Path(spec["base"]), report, asked.now)
-    if reason := asked.now():
-        _end(reason, report)
-        return
     # Everything heavy comes after the signal handler is in place.
     team.meet()
+    if reason := team.of_first(asked.now()):
+        _end(reason, report)
+        return
     from ftui.engine.learning import Run
 
     try:

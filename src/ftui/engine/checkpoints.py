@@ -2,6 +2,7 @@
 
 checkpoints/checkpoint-N/   all that an exact resume needs; `complete.json` says that it is whole
 epochs/step-N/              the adapter alone at the end of an epoch, to chat with; the last three
+best/step-N/                the adapter alone that did best on the validation file, where training may stop early
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ftui.engine.layout import read_json, sync_folder, write_json
 MARKER = "complete.json"
 ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 KEEP_EPOCHS = 3
+BEST = "best"
 
 
 def newest(job: Path) -> Path | None:
@@ -30,7 +32,11 @@ def newest(job: Path) -> Path | None:
 
 
 def complete(job: Path, step: int, data: dict[str, Any]) -> None:
-    """Declare the checkpoint of `step` whole, with `data` beside it, and drop the older ones."""
+    """Declare the checkpoint of `step` whole, with `data` beside it, and drop the older ones.
+
+    What is kept of it otherwise (`keep_epoch`, `keep_best`) is kept before: a
+    run that goes on from here finds it.
+    """
     folder = job / "checkpoints" / f"checkpoint-{step}"
     sync_folder(folder)
     write_json(folder / MARKER, data)
@@ -41,18 +47,38 @@ def complete(job: Path, step: int, data: dict[str, Any]) -> None:
 
 def keep_epoch(job: Path, step: int, data: dict[str, Any]) -> None:
     """Keep the adapter of the checkpoint of `step` for chat, with its metrics."""
+    (job / "epochs").mkdir(exist_ok=True)
+    _keep(job, step, job / "epochs" / f"step-{step}", data)
+    for older in _numbered(job / "epochs", "step-")[:-KEEP_EPOCHS]:
+        shutil.rmtree(older, ignore_errors=True)
+
+
+def keep_best(job: Path, step: int) -> None:
+    """Keep the adapter of the checkpoint of `step` as the best one."""
+    (job / BEST).mkdir(exist_ok=True)
+    _keep(job, step, job / BEST / f"step-{step}", {"step_number": step})
+    for older in _numbered(job / BEST, "step-"):
+        if _number(older) < step:
+            shutil.rmtree(older, ignore_errors=True)
+
+
+def best(job: Path, step: int) -> Path | None:
+    """The adapter that was kept as the best one at `step`."""
+    folder = job / BEST / f"step-{step}"
+    return folder if folder.is_dir() else None
+
+
+def _keep(job: Path, step: int, target: Path, data: dict[str, Any]) -> None:
     source = job / "checkpoints" / f"checkpoint-{step}"
-    target = job / "epochs" / f"step-{step}"
-    fresh = job / "epochs" / f".step-{step}"
+    fresh = target.parent / f".{target.name}"
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    fresh.mkdir()
     for name in ADAPTER_FILES:
         os.link(source / name, fresh / name)
     write_json(fresh / "checkpoint.json", data)
+    sync_folder(fresh)
     shutil.rmtree(target, ignore_errors=True)
     os.replace(fresh, target)
-    for older in _numbered(job / "epochs", "step-")[:-KEEP_EPOCHS]:
-        shutil.rmtree(older, ignore_errors=True)
 
 
 def epochs(job: Path) -> list[dict[str, Any]]:

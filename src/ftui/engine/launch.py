@@ -3,23 +3,33 @@
 A small process of its own session between server and trainer. It outlives the
 server, so the true exit code or signal is known even when the server was away,
 and it holds the job's lock, so no job is ever trained twice at a time.
+
+`spec.json` may have a `launch` with `processes` on this host, `nodes`, the
+`node_rank` of this one, `master_addr`, `master_port` and the network
+`interface` to speak over: then `torchrun` starts the trainer.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from ftui.engine.failure import clean, of_exit
 from ftui.engine.layout import Lock, read_json, write_json
+from ftui.engine.report import FAILURE, SPARE, SPARE_BYTES, STATE, WISH
 
 LOCK = "lock"
 LAUNCH = "launch.json"
 EXIT = "exit.json"
 LOG = "trainer.log"
+MASTER_PORT = 29541
+_KILLS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
 
 
 def launch(job: Path, attempt: int) -> None:
@@ -29,30 +39,62 @@ def launch(job: Path, attempt: int) -> None:
     if not lock.acquire(3.0) or (earlier and int(earlier["attempt"]) >= attempt):
         return
     write_json(job / LAUNCH, {"attempt": attempt, "pid": os.getpid()})
+    with contextlib.suppress(OSError):
+        (job / SPARE).write_bytes(os.urandom(SPARE_BYTES))
     # A signal to the group is meant for the trainer; this process stays to tell how it ended.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     with contextlib.suppress(OSError):
         os.nice(10)
+    settings = (read_json(job / "spec.json") or {}).get("launch") or {}
+    killed = _kills()
     with (job / LOG).open("ab") as log:
         start = log.tell()
         trainer = subprocess.Popen(
-            [sys.executable, "-m", "ftui.engine.trainer", str(job), str(attempt)],
+            [sys.executable, "-m", *trainer_command(settings), str(job), str(attempt)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=training_environment(),
+            env=training_environment(settings),
             pass_fds=(lock.fileno(),),
         )
         code = trainer.wait()
     if job.is_dir():
-        write_json(job / EXIT, {"attempt": attempt, "code": code, "last_line": _last_line(job / LOG, start)})
+        lines = _last_lines(job / LOG, start)
+        more = _kills()
+        if not settings.get("node_rank"):
+            # Of several hosts the first one alone tells of the job.
+            _conclude(job, attempt, code, lines, None if killed is None or more is None else more > killed)
+        (job / SPARE).unlink(missing_ok=True)
+        last = clean(lines[-1]) if lines else ""
+        with contextlib.suppress(OSError):
+            write_json(job / EXIT, {"attempt": attempt, "code": code, "last_line": last})
 
 
-def training_environment() -> dict[str, str]:
+def trainer_command(settings: dict[str, Any]) -> list[str]:
+    """What follows `python -m`: the trainer itself, or torchrun with it."""
+    processes, nodes = int(settings.get("processes", 1)), int(settings.get("nodes", 1))
+    if processes * nodes == 1:
+        return ["ftui.engine.trainer"]
+    return [
+        "torch.distributed.run",
+        f"--nnodes={nodes}",
+        f"--nproc-per-node={processes}",
+        f"--node-rank={int(settings.get('node_rank', 0))}",
+        f"--master-addr={settings.get('master_addr', '127.0.0.1')}",
+        f"--master-port={int(settings.get('master_port', MASTER_PORT))}",
+        "-m",
+        "ftui.engine.trainer",
+    ]
+
+
+def training_environment(settings: dict[str, Any]) -> dict[str, str]:
     environment = dict(os.environ)
-    # TRL refuses several GPUs in one process; more of them are torchrun's work.
-    environment.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    if int(settings.get("processes", 1)) * int(settings.get("nodes", 1)) == 1:
+        # TRL refuses several GPUs in one process; more of them are torchrun's work.
+        environment.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    if settings.get("interface"):
+        environment |= {name: str(settings["interface"]) for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")}
     # How long an idle OpenMP thread spins before it sleeps. The default is some ten milliseconds, in which
     # it takes the core from the very thread it waits for when other work runs; half a millisecond still
     # bridges the gap between two operations.
@@ -60,12 +102,39 @@ def training_environment() -> dict[str, str]:
     return environment
 
 
-def _last_line(log: Path, start: int) -> str:
+def _conclude(job: Path, attempt: int, code: int, lines: list[str], ran_out: bool | None) -> None:
+    """Write the end that the trainer could not write itself."""
+    state = read_json(job / STATE) or {}
+    mine = state.get("attempt") == attempt
+    if mine and state.get("state") not in (None, "running"):
+        return
+    wish, left = read_json(job / WISH) or {}, read_json(job / FAILURE) or {}
+    end: dict[str, Any]
+    if wish.get("attempt") == attempt and wish.get("want") == "cancel":
+        end = {"state": "cancelled"}
+    elif left.get("attempt") == attempt:
+        end = {"state": "failed", "error": left["error"]}
+    else:
+        end = {"state": "failed", "error": of_exit(code, lines, ran_out=ran_out)}
+    (job / SPARE).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        write_json(job / STATE, state | {"attempt": attempt, "estimated_finish": None} | end)
+
+
+def _kills() -> int | None:
+    """How many processes the system has ended for want of memory; None where it does not say."""
+    found = []
+    for path in _KILLS:
+        with contextlib.suppress(OSError):
+            found += [int(number) for number in re.findall(r"^oom_kill (\d+)$", path.read_text("ascii"), re.MULTILINE)]
+    return sum(found) if found else None
+
+
+def _last_lines(log: Path, start: int) -> list[str]:
     with log.open("rb") as file:
         file.seek(max(start, log.stat().st_size - 65536))
         lines = file.read().decode("utf-8", "replace").splitlines()
-    said = [line.strip() for line in lines if line.strip()]
-    return said[-1][:500] if said else ""
+    return [line.strip() for line in lines if line.strip()]
 
 
 if __name__ == "__main__":

@@ -35,9 +35,10 @@ import ftui
 
 BASE_MODEL = "SmolLM2-135M-Instruct"
 
-# What may pass from ftui's environment to the engine's processes: no secret does.
+# What may pass from ftui's environment to the engine's processes: no secret does but the
+# token of the model hub, which gated models are fetched with.
 _PASSED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
-_PASSED_PREFIXES = ("CUDA_", "NVIDIA_", "LD_", "DYLD_", "OMP_", "GOMP_", "COVERAGE_")
+_PASSED_PREFIXES = ("HF_TOKEN", "HF_ENDPOINT", "CUDA_", "NVIDIA_", "LD_", "DYLD_", "OMP_", "GOMP_", "COVERAGE_")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,29 @@
-"""The part of the trainer that needs torch: one run of SFT with a LoRA adapter."""
+"""The part of the trainer that needs torch: one run of TRL with a LoRA adapter."""
 
 from __future__ import annotations
 
-import os
-import random
+import inspect
+import shutil
 import statistics
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
-from trl import SFTConfig, SFTTrainer
+from peft import LoraConfig, PeftModel
+from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+from trl import DPOConfig, SFTConfig, pack_dataset
 
-from ftui.engine import checkpoints, plan
-from ftui.engine.layout import read_json
+from ftui.engine import checkpoints, memory, plan, team
+from ftui.engine.failure import Stop
+from ftui.engine.order import Order, pieces
 from ftui.engine.report import Report
 from ftui.engine.rows import IGNORED
+from ftui.engine.trainers import AnswerTrainer, PairTrainer
+from ftui.engine.watch import Watch
 
-CHECKPOINT_SECONDS = 60.0
-SAMPLE_ROWS = 32
 Rows = Sequence[dict[str, list[int]]]
 
 
@@ -44,261 +44,217 @@ def quicker_dtype() -> str:
     return "bfloat16" if seconds["bfloat16"] < 0.9 * seconds["float32"] else "float32"
 
 
-def answer_loss(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, int, int]:
-    """Loss over the labelled tokens of one padding-free batch, tokens guessed right, tokens labelled.
+def load_model(base: Path, dtype: str) -> Any:
+    """The model in the folder `base` for training."""
+    config = AutoConfig.from_pretrained(base)
+    # Some models squash the scores of attention, which only the plain computation knows how to do.
+    soft = getattr(config.get_text_config(), "attn_logit_softcapping", None)
+    attention = {"attn_implementation": "eager"} if soft else {}
+    return AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype), **attention)
 
-    The vocabulary is large beside the model: scores are computed only where
-    there is a label, which is a third of the positions or less.
+
+def packs(model: Any) -> bool:
+    """Whether rows put one behind the other, with positions that begin anew, do not see each other.
+
+    Most models find the borders by the positions; some do not look at them, and
+    would learn from a mixture. So it is tried: a row behind another one must
+    get the scores that it gets alone.
     """
-    labels = inputs["labels"][0]
-    # The token at a position is predicted from the one before it.
-    before = (labels[1:] != IGNORED).nonzero().flatten()
-    targets = labels[before + 1]
-    scores = model(
-        input_ids=inputs["input_ids"],
-        position_ids=inputs["position_ids"],
-        logits_to_keep=before,
-        use_cache=False,
-    ).logits[0]
-    loss = torch.nn.functional.cross_entropy(scores.float(), targets)
-    right = int((scores.argmax(-1) == targets).sum())
-    return loss, right, len(targets)
-
-
-def probe_threads(number: int, limit: float) -> float:
-    """Seconds for a few layers' worth of small operations with `number` threads; gives up after `limit`."""
-    torch.set_num_threads(number)
-    # No random numbers: how often this is called must not change the order of the examples.
-    hidden, up, down = torch.ones(240, 576), torch.ones(1536, 576) / 576, torch.ones(576, 1536) / 1536
-    start = 0.0
-    for turn in range(13):
-        # The first turn wakes the threads and is not counted.
-        start = time.perf_counter() if turn == 1 else start
-        wide = torch.nn.functional.silu(torch.nn.functional.linear(hidden, up))
-        hidden = torch.softmax(torch.nn.functional.linear(wide, down) + hidden, -1) + hidden
-        if turn > 1 and time.perf_counter() - start > limit:
-            break
-    return time.perf_counter() - start
-
-
-class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer with `answer_loss`; remembers the figures of the last batch."""
-
-    last_loss = 0.0
-    last_accuracy = 0.0
-    last_tokens = 0
-
-    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
-        loss, right, count = answer_loss(model, inputs)
-        self.last_loss = loss.item()
-        self.last_accuracy = right / count
-        self.last_tokens = inputs["input_ids"].numel()
-        return (loss, None) if return_outputs else loss
+    if "logits_to_keep" not in inspect.signature(model.forward).parameters:
+        return False
+    device = model.device
+    first, second = torch.arange(1, 6, device=device), torch.arange(6, 12, device=device)
+    positions = torch.cat([torch.arange(5, device=device), torch.arange(6, device=device)])
+    was = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            both = model(input_ids=torch.cat([first, second])[None], position_ids=positions[None], use_cache=False)
+            alone = model(input_ids=second[None], position_ids=positions[None, 5:], use_cache=False)
+    except (TypeError, ValueError, RuntimeError, IndexError):
+        return False
+    finally:
+        model.train(was)
+    expected, found = alone.logits[0].float(), both.logits[0, 5:].float()
+    return bool((expected - found).abs().max() <= 0.05 * expected.abs().max())
 
 
 class Run:
     """One training run.
 
-    Attributes:
-        dtype: of the frozen base; the adapter is float32 always.
-        tokenizer: the base model's own.
+    Args:
+        spec: the job's specification.
+        dtype: of the frozen base as an earlier attempt chose it; the adapter is float32 always.
     """
 
-    def __init__(self, base: Path, hyperparameters: dict[str, float], seed: int, dtype: str | None) -> None:
-        self.dtype = dtype or quicker_dtype()
-        self.tokenizer = AutoTokenizer.from_pretrained(base)
-        self._base = base
-        self._hyper = hyperparameters
-        self._seed = seed
-        self._trainer: AnswerTrainer | None = None
+    def __init__(self, spec: dict[str, Any], tokenizer: Any, report: Report, dtype: str | None) -> None:
+        self._spec = spec
+        self._base = Path(spec["base"])
+        self._hyper: dict[str, Any] = spec["hyperparameters"]
+        self._pairs = spec.get("method", "supervised") == "dpo"
+        self._tokenizer = tokenizer
+        self._report = report
+        self._best: Path | None = None
+        self.dtype = team.of_first(dtype or spec.get("dtype") or quicker_dtype())
+        self._trainer: Any = None
 
-    def train(
-        self, job: Path, rows: Rows, validation: Rows, report: Report, asked: Callable[[], str | None]
-    ) -> str | None:
+    def train(self, job: Path, rows: Rows, validation: Rows, asked: Callable[[], str | None]) -> str | None:
         """Train from the newest checkpoint to the end; what made it stop earlier, or None."""
+        epochs, batch_size = int(self._hyper["n_epochs"]), int(self._hyper["batch_size"])
+        if self._hyper.get("packing") and not self._pairs:
+            rows = self._pack(rows)
+            validation = [row | {"seq_lengths": [len(row["input_ids"])]} for row in validation]
+        how = self._fit(rows, batch_size)
+        seed = int(self._spec["seed"])
         # The adapter is made before the library sets its own seed.
-        set_seed(self._seed)
-        model = AutoModelForCausalLM.from_pretrained(self._base, dtype=getattr(torch, self.dtype))
-        batch_size, epochs = int(self._hyper["batch_size"]), int(self._hyper["n_epochs"])
-        watch = Watch(job, report, asked, len(rows), batch_size, epochs, self._seed)
-        args = SFTConfig(
-            output_dir=str(job / "checkpoints"),
-            per_device_train_batch_size=batch_size,
-            num_train_epochs=epochs,
-            learning_rate=plan.LEARNING_RATE * self._hyper["learning_rate_multiplier"],
-            lr_scheduler_type="cosine",
-            warmup_steps=0.1,
-            weight_decay=0.0,
-            max_grad_norm=1.0,
-            # Autocast would cast the frozen weights again in every step, and recomputing activations
-            # saves memory that a small model does not need.
-            bf16=False,
-            gradient_checkpointing=False,
-            use_cpu=not torch.cuda.is_available(),
-            padding_free=True,
-            packing=False,
-            max_length=None,
-            dataset_kwargs={"skip_prepare_dataset": True},
-            remove_unused_columns=False,
-            dataloader_pin_memory=False,
-            seed=self._seed,
-            data_seed=self._seed,
-            # The callback decides when to save and what to tell.
-            logging_strategy="no",
-            save_strategy="no",
-            eval_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-        )
-        adapter = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
-        self._trainer = AnswerTrainer(
-            model=model,
-            args=args,
+        set_seed(seed)
+        model = load_model(self._base, self.dtype)
+        args = self._arguments(job, how, batch_size, epochs, model)
+        if not self._pairs and not packs(model):
+            args["padding_free"] = False
+            if "seq_lengths" in rows[0]:
+                raise Stop(
+                    "unsupported_packing", "This model cannot tell packed examples apart: train it without packing"
+                )
+        # The callback decides when to save and what to tell.
+        patience = self._hyper.get("early_stop") if validation else None
+        per_epoch = plan.steps_per_epoch(len(rows), batch_size)
+        watch = Watch(
+            job, self._report, asked, per_epoch=per_epoch, epochs=epochs, patience=patience, seed=seed
+        )  # fmt: skip
+        adapter = self._adapter(model)
+        self._trainer = (PairTrainer if self._pairs else AnswerTrainer)(
+            model=adapter if isinstance(adapter, PeftModel) else model,
+            args=(DPOConfig if self._pairs else SFTConfig)(**args),
             train_dataset=Dataset.from_list(list(rows)),
-            processing_class=self.tokenizer,
-            peft_config=adapter,
+            processing_class=self._tokenizer,
+            peft_config=None if isinstance(adapter, PeftModel) else adapter,
             callbacks=[watch],
         )
+        order = Order(
+            [tokens for tokens, _ in map(_size, rows)], batch_size, how.at_once, seed, team.rank(), team.size()
+        )
+        self._trainer.take(list(rows), self._blank(rows[0]), order)
         watch.begin(self._trainer, validation)
         start = checkpoints.newest(job)
         if start is not None:
             watch.restore(start)
-        self._trainer.train(resume_from_checkpoint=str(start) if start else None)
+        if watch.over():
+            watch.reason = "early"
+        else:
+            self._trainer.train(resume_from_checkpoint=str(start) if start else None)
+        self._best = checkpoints.best(job, watch.best) if patience is not None and watch.best else None
         return watch.reason
 
     def save(self, folder: Path) -> None:
-        """Write the adapter into the new `folder`."""
-        assert self._trainer is not None
-        self._trainer.model.save_pretrained(str(folder))
-
-
-class Watch(TrainerCallback):  # type: ignore[misc]
-    """Follows the run step by step: threads, metrics, validation, checkpoints, wishes.
-
-    Attributes:
-        reason: why the run ended early, or None.
-    """
-
-    def __init__(
-        self,
-        job: Path,
-        report: Report,
-        asked: Callable[[], str | None],
-        rows: int,
-        batch_size: int,
-        epochs: int,
-        seed: int,
-    ) -> None:
-        self.reason: str | None = None
-        self._job = job
-        self._report = report
-        self._asked = asked
-        self._per_epoch = plan.steps_per_epoch(rows, batch_size)
-        self._total = self._per_epoch * epochs
-        self._points = plan.evaluation_points(epochs, self._per_epoch)
-        self._told_every = max(1, self._total // 500)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        numbers = [1] if torch.cuda.is_available() else [1, max(1, cores // 2), cores]
-        self._threads = plan.Threads(numbers, probe_threads)
-        self._seed = seed
-        self._tokens = 0
-        self._seconds: deque[float] = deque(maxlen=20)
-        self._started = 0.0
-        self._saved = time.monotonic()
-        self._metrics: dict[str, Any] = {}
-
-    def begin(self, trainer: AnswerTrainer, validation: Rows) -> None:
-        self._trainer = trainer
-        self._validation = list(validation)
-        self._sample = self._validation
-        if len(self._validation) > SAMPLE_ROWS:
-            self._sample = random.Random(self._seed).sample(self._validation, SAMPLE_ROWS)
-
-    def restore(self, checkpoint: Path) -> None:
-        """Take over the counters that the library does not keep."""
-        kept = read_json(checkpoint / checkpoints.MARKER) or {}
-        self._tokens = int(kept.get("tokens", 0))
-        self._report.say(f"Going on from the checkpoint at step {kept.get('step')}")
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        torch.set_num_threads(self._threads.choose(time.monotonic()))
-        self._started = time.perf_counter()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        seconds = time.perf_counter() - self._started
-        step = int(state.global_step)
-        self._seconds.append(seconds)
-        self._tokens += self._trainer.last_tokens
-        self._threads.note(time.monotonic(), self._trainer.last_tokens, seconds)
-        self._metrics = {
-            "step": step,
-            "total_steps": self._total,
-            "train_loss": round(self._trainer.last_loss, 5),
-            "train_mean_token_accuracy": round(self._trainer.last_accuracy, 5),
-            "tokens_per_second": round(self._trainer.last_tokens / seconds, 1),
-        }
-        if self._validation and step in self._points:
-            self._metrics |= self._evaluate(full=self._points[step])
-        self._tell(step)
-        self.reason = self._asked() if step < self._total else None
-        epoch_ends = step % self._per_epoch == 0
-        if epoch_ends or self.reason or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
-            # A cancelled run keeps the checkpoint it has: its end should not wait for a new one.
-            control.should_save = self.reason != "cancel"
-        control.should_training_stop = control.should_training_stop or self.reason is not None
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        step = int(state.global_step)
-        checkpoints.complete(self._job, step, {"step": step, "tokens": self._tokens})
-        if step % self._per_epoch == 0:
-            data = {"created_at": int(time.time()), "step_number": step, "metrics": self._metrics}
-            checkpoints.keep_epoch(self._job, step, data)
-        self._saved = time.monotonic()
-        self._report.say(f"Checkpoint created at step {step}")
-
-    def _tell(self, step: int) -> None:
-        left = (self._total - step) * statistics.median(self._seconds)
-        self._report.update(
-            step=step,
-            total_steps=self._total,
-            trained_tokens=self._tokens,
-            threads=self._threads.best,
-            estimated_finish=int(time.time() + left),
-        )
-        measured = any(name.endswith("valid_loss") for name in self._metrics)
-        if step % self._told_every and not measured and step != self._total:
+        """Write the adapter into the new `folder`: the best one where training may stop early, else the last."""
+        if self._best is not None:
+            folder.mkdir()
+            for name in checkpoints.ADAPTER_FILES:
+                shutil.copy2(self._best / name, folder / name)
             return
-        parts = [f"training loss={self._metrics['train_loss']:.2f}"]
-        if "valid_loss" in self._metrics:
-            parts.append(f"validation loss={self._metrics['valid_loss']:.2f}")
-        if "full_valid_loss" in self._metrics:
-            parts.append(f"full validation loss={self._metrics['full_valid_loss']:.2f}")
-        self._report.say(f"Step {step}/{self._total}: {', '.join(parts)}", data=self._metrics)
+        model = self._trainer.accelerator.unwrap_model(self._trainer.model)
+        model.save_pretrained(str(folder), selected_adapters=["default"])
 
-    def _evaluate(self, *, full: bool) -> dict[str, float]:
-        rows = self._validation if full else self._sample
-        model = self._trainer.model
-        collate = self._trainer.data_collator
-        size = self._trainer.args.per_device_train_batch_size
-        loss = right = count = 0.0
-        model.eval()
-        with torch.inference_mode():
-            for start in range(0, len(rows), size):
-                batch = {
-                    name: value.to(model.device) if isinstance(value, torch.Tensor) else value
-                    for name, value in collate(rows[start : start + size]).items()
-                }
-                mean, hits, labelled = answer_loss(model, batch)
-                loss += mean.item() * labelled
-                right += hits
-                count += labelled
-        model.train()
-        prefix = "full_valid" if full else "valid"
-        found = {
-            f"{prefix}_loss": round(loss / count, 5),
-            f"{prefix}_mean_token_accuracy": round(right / count, 5),
+    def _arguments(self, job: Path, how: plan.Fit, batch_size: int, epochs: int, model: Any) -> dict[str, Any]:
+        hyper, seed = self._hyper, int(self._spec["seed"])
+        width = int(getattr(model.config.get_text_config(), "hidden_size", plan.WIDTH))
+        method = "dpo" if self._pairs else "supervised"
+        found: dict[str, Any] = {
+            "output_dir": str(job / "checkpoints"),
+            "per_device_train_batch_size": how.at_once,
+            "gradient_accumulation_steps": pieces(batch_size, how.at_once, team.size()),
+            "num_train_epochs": epochs,
+            "learning_rate": plan.learning_rate(method, width, float(hyper["learning_rate_multiplier"])),
+            "lr_scheduler_type": "cosine",
+            "warmup_steps": 0.1,
+            "weight_decay": 0.0,
+            "max_grad_norm": 1.0,
+            # Autocast would cast the frozen weights again in every step, and recomputing activations
+            # saves memory that a small model does not need.
+            "bf16": False,
+            "gradient_checkpointing": how.recomputed,
+            "use_cpu": not torch.cuda.is_available(),
+            "max_length": None,
+            "remove_unused_columns": False,
+            "dataloader_pin_memory": False,
+            "seed": seed,
+            "data_seed": seed,
+            "logging_strategy": "no",
+            "save_strategy": "no",
+            "eval_strategy": "no",
+            "report_to": [],
+            "disable_tqdm": True,
         }
-        if full:
-            # Readers that know only the plain names see the better figure under them.
-            found |= {name.removeprefix("full_"): value for name, value in found.items()}
-        return found
+        if team.size() > 1:
+            backend = "nccl" if torch.cuda.is_available() else "gloo"
+            found |= {"ddp_backend": backend, "ddp_find_unused_parameters": False}
+        if self._pairs:
+            return found | {"beta": float(hyper["beta"]), "disable_dropout": not hyper.get("lora_dropout")}
+        return found | {
+            "padding_free": True,
+            "packing": False,
+            "dataset_kwargs": {"skip_prepare_dataset": True},
+        }
+
+    def _adapter(self, model: Any) -> Any:
+        """What is trained: the adapter of a tuned model on its base, or what a new one is made from."""
+        if self._spec.get("adapter"):
+            return PeftModel.from_pretrained(model, self._spec["adapter"], is_trainable=True)
+        return LoraConfig(
+            r=int(self._hyper.get("lora_rank", 16)),
+            lora_alpha=self._hyper.get("lora_alpha", 32),
+            lora_dropout=float(self._hyper.get("lora_dropout", 0.0)),
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        )
+
+    def _pack(self, rows: Rows) -> Rows:
+        longest = max(len(row["input_ids"]) for row in rows)
+        window = min(int(self._hyper["context_length"]), max(plan.WINDOW, longest))
+        packed = pack_dataset(Dataset.from_list(list(rows)), window, "bfd").to_list()
+        self._report.say(f"{len(rows):,} examples packed into {len(packed):,} windows of {window:,} tokens")
+        return list(packed)
+
+    def _fit(self, rows: Rows, batch_size: int) -> plan.Fit:
+        """How a batch is taken; says before anything is loaded what it needs.
+
+        Raises:
+            Stop: it fits in no way.
+        """
+        model = memory.shape(self._base)
+        width = 2 if self.dtype == "bfloat16" else 4
+        rank = int(self._hyper.get("lora_rank", 16))
+        kept = memory.need(model, width, rank, pairs=self._pairs)
+        recomputed = memory.need(model, width, rank, recomputed=True, pairs=self._pairs)
+        cuda = torch.cuda.is_available()
+        free = float(torch.cuda.mem_get_info()[0]) if cuda else memory.free() / team.on_this_host()
+        share = -(-batch_size // team.size())
+        # The library's first memory is taken already.
+        free += 0.0 if cuda else 0.5 * memory.LIBRARIES
+        how = plan.fit(share, list(map(_size, rows)), kept.of, recomputed.of, free)
+        where = "GPU memory" if cuda else "memory"
+        numbers = f"needs about {memory.said(how.bytes)} of {where}, {memory.said(free)} are free"
+        if how.bytes > free:
+            raise Stop("model_too_large", f"The model does not fit: training it {numbers}")
+        ways = f", {how.at_once} of {share} examples at a time" * (how.at_once < share)
+        ways += ", activations computed twice" * how.recomputed
+        self._report.say(f"Training {numbers}{ways}")
+        # All processes cut a batch alike.
+        at_once, again = team.least([how.at_once, not how.recomputed])
+        return plan.Fit(int(at_once), not again, how.bytes)
+
+    def _blank(self, row: dict[str, list[int]]) -> dict[str, list[int]]:
+        """A row like `row` that has nothing to learn."""
+        token = int(self._tokenizer.pad_token_id or 0)
+        if self._pairs:
+            return {"prompt_ids": [token, token], "chosen_ids": [], "rejected_ids": []}
+        return {"input_ids": [token], "labels": [IGNORED]} | ({"seq_lengths": [1]} if "seq_lengths" in row else {})
+
+
+def _size(row: dict[str, list[int]]) -> tuple[int, int]:
+    """Tokens of a row, and how many of them are learned."""
+    if "prompt_ids" in row:
+        answers = len(row["chosen_ids"]) + len(row["rejected_ids"])
+        return 2 * len(row["prompt_ids"]) + answers, answers
+    return len(row["input_ids"]), sum(label != IGNORED for label in row["labels"])

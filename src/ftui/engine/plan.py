@@ -5,36 +5,99 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 BATCH_SIZE = 6
-LEARNING_RATE = 1e-3
 # A small model has learned a small set after about this many presentations.
-PRESENTATIONS = 600
+PRESENTATIONS = {"supervised": 600, "dpo": 300}
+LEARNING_RATE = {"supervised": 1e-3, "dpo": 1e-4}
+# The rates are for a model this wide; wider ones want smaller steps.
+WIDTH = 576
 EVALUATIONS = 5
+CONTEXT_LENGTH = 2048
+# Rows are packed into windows no longer than this, or than the longest row: with wider ones a small file
+# would have too few steps to learn from.
+WINDOW = 512
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
     return -(-rows // batch_size)
 
 
-def resolve(rows: int, hyperparameters: dict[str, float | str]) -> dict[str, float]:
-    """`hyperparameters` with each `auto` (or missing one) replaced for a file of `rows` examples."""
-    auto: dict[str, float] = {
-        "n_epochs": max(1, min(10, round(PRESENTATIONS / max(1, rows)))),
-        "batch_size": min(BATCH_SIZE, max(1, rows)),
+def resolve(rows: int, hyperparameters: Mapping[str, Any], method: str | None = None) -> dict[str, Any]:
+    """`hyperparameters` with each `auto` (or missing one) replaced for a file of `rows` examples.
+
+    `early_stop` is the number of evaluations without a better one after which
+    training ends, or None. A batch is counted in windows where `packing` is on.
+    Without `method` it is "dpo" where there is a `beta`, also an `auto` one.
+    """
+    method = method or ("dpo" if "beta" in hyperparameters else "supervised")
+    given = {name: value for name, value in hyperparameters.items() if value is not None and value != "auto"}
+    packing = bool(given.get("packing", False))
+    lora_rank = int(given.get("lora_rank", 16))
+    auto: dict[str, Any] = {
+        "n_epochs": max(1, min(10, round(PRESENTATIONS[method] / max(1, rows)))),
+        "batch_size": 1 if packing else min(BATCH_SIZE, max(1, rows)),
         "learning_rate_multiplier": 1.0,
+        "lora_rank": lora_rank,
+        "lora_alpha": 2 * lora_rank,
+        "lora_dropout": 0.0,
+        "context_length": CONTEXT_LENGTH,
+        "packing": packing,
+        "early_stop": None,
     }
-    given = {name: value for name, value in hyperparameters.items() if not isinstance(value, str)}
+    if method == "dpo":
+        auto["beta"] = 0.1
     return auto | given
 
 
-def evaluation_points(epochs: int, per_epoch: int) -> dict[int, bool]:
+def learning_rate(method: str, width: int, multiplier: float) -> float:
+    """The highest rate of a run on a model with `width` numbers a token."""
+    return float(LEARNING_RATE[method] * min(1.0, WIDTH / max(1, width)) ** 0.8 * multiplier)
+
+
+class Fit(NamedTuple):
+    """How a batch is taken so that it fits: rows at a time, and whether activations are computed again."""
+
+    at_once: int
+    recomputed: bool
+    bytes: float
+
+
+def fit(
+    share: int, sizes: Sequence[tuple[int, int]], kept: Callable[[int, int], float],
+    recomputed: Callable[[int, int], float], free: float,
+) -> Fit:  # fmt: skip
+    """The quickest way to take a share of a batch that fits into `free` bytes, or else the smallest one.
+
+    Args:
+        share: rows of a batch that this process takes.
+        sizes: tokens and learned tokens of each row.
+        kept, recomputed: bytes for so many tokens and learned tokens at a time, with activations kept or not.
+    """
+    longest = sorted(sizes, reverse=True)
+    for again, cost in ((False, kept), (True, recomputed)):
+        at_once = share
+        while at_once >= 1:
+            # The worst that chance can put together.
+            worst = longest[:at_once]
+            need = cost(sum(tokens for tokens, _ in worst), sum(answers for _, answers in worst))
+            if need <= free:
+                return Fit(at_once, again, need)
+            at_once //= 2
+    return Fit(1, True, need)
+
+
+def evaluation_points(epochs: int, per_epoch: int, *, every_epoch: bool = False) -> dict[int, bool]:
     """The steps after which the validation file is looked at; True where all of it is.
 
     At most `EVALUATIONS` points, the last step always among them: ends of
     epochs first (all rows), then steps between them (a sample of the rows).
+    With `every_epoch` the ends of all epochs and nothing else.
     """
+    if every_epoch:
+        return {epoch * per_epoch: True for epoch in range(1, epochs + 1)}
     total = epochs * per_epoch
     if epochs >= EVALUATIONS:
         chosen = [round(epochs * number / EVALUATIONS) for number in range(1, EVALUATIONS + 1)]

@@ -6,8 +6,10 @@ and started again at any time.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,13 @@ from typing import Any
 from ftui.engine.layout import append_line, new_id, read_json, read_lines, write_json
 
 STATE = "trainer.json"
+FAILURE = "failure.json"
 WISH = "wish.json"
 EVENTS = "events.jsonl"
 RESULT = "result.csv"
+SPARE = "spare"
+SPARE_BYTES = 65536
+"""Held back on disk, so that there is room to say that the disk is full."""
 
 
 def event(message: str, *, level: str = "info", data: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -56,12 +62,37 @@ class Report:
             write_json(self._job / STATE, self.state)
             self._written = time.monotonic()
 
+    def fail(self, error: dict[str, str]) -> None:
+        """End the run with `error`, which has a `code` and a `message`."""
+        (self._job / SPARE).unlink(missing_ok=True)
+        # Where even that is not enough, the launcher says how it ended.
+        with contextlib.suppress(OSError):
+            self.update(now=True, state="failed", error=error, estimated_finish=None)
+
     def wish(self) -> str | None:
         """What the server wants of this run: "pause", "cancel" or None."""
         found = read_json(self._job / WISH)
         if found is None or found.get("attempt") != self.state["attempt"]:
             return None
         return str(found.get("want"))
+
+
+class Quiet(Report):
+    """The report of a process that is not the first of its team: only its failure is told."""
+
+    def say(self, message: str, *, level: str = "info", data: dict[str, Any] | None = None) -> None:
+        """Nothing: the first process says the same."""
+
+    def update(self, *, now: bool = False, **fields: Any) -> None:
+        self.state.update(fields)
+
+    def fail(self, error: dict[str, str]) -> None:
+        """Leave word for the launcher, which tells it where the first process did not."""
+        with contextlib.suppress(OSError):
+            write_json(self._job / FAILURE, {"attempt": self.state["attempt"], "error": error})
+
+    def wish(self) -> str | None:
+        return None
 
 
 def metrics(job: Path) -> dict[int, dict[str, Any]]:
@@ -72,6 +103,16 @@ def metrics(job: Path) -> dict[int, dict[str, Any]]:
         if line.get("type") == "metrics" and isinstance(data, dict):
             found[int(data["step"])] = data
     return dict(sorted(found.items()))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a crash leaves the old one or the new one."""
+    fresh = path.with_name(f".{path.name}")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
 
 
 def result_csv(job: Path) -> str:

@@ -1,15 +1,16 @@
 """Train one job: `python -m ftui.engine.trainer JOB ATTEMPT`.
 
-TRL's `SFTTrainer` with a PEFT LoRA adapter, in a process of its own. It reads
-`spec.json`, `train.jsonl` and `validation.jsonl` from the job's folder, tells
-how it gets on through `report`, and ends with a new folder below `models/`. A
-job that has a checkpoint goes on from it, to the same result as without a stop.
+TRL's trainers with a PEFT LoRA adapter, in a process of its own or, started by
+`torchrun`, in several on one host or many. It reads `spec.json`, `train.jsonl`
+and `validation.jsonl` from the job's folder, tells how it gets on through
+`report`, and ends with a new folder below `models/`. A job that has a checkpoint
+goes on from it, to the same result as without a stop.
 """
 
 from __future__ import annotations
 
-import errno
-import json
+import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -19,19 +20,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from ftui.engine import checkpoints, hub, memory, plan, team
+from ftui.engine.failure import Stop, of_exception
 from ftui.engine.layout import read_json, sync_folder, write_json
-from ftui.engine.report import RESULT, Report, result_csv
-from ftui.engine.rows import IGNORED, encode
-
-MAX_TOKENS = 2048
-
-
-class Stop(Exception):
-    """The job cannot be trained; `code` and the message go to the job's error."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+from ftui.engine.loading import load_rows
+from ftui.engine.report import RESULT, Quiet, Report, result_csv, write_text
+from ftui.engine.rows import Unusable, load_tokenizer
 
 
 class Asked:
@@ -56,42 +50,51 @@ def train(job: Path, report: Report) -> None:
     spec = read_json(job / "spec.json")
     if spec is None:
         raise Stop("server_error", "The job's specification cannot be read")
-    # In a bundle the base is named from the job's folder.
-    spec["base"] = str((job / spec["base"]).resolve())
+    # In a bundle paths are named from the job's folder.
+    spec |= {key: str((job / spec[key]).resolve()) for key in ("base", "adapter") if spec.get(key)}
+    if spec.get("hub") and team.first_here():
+        hub.fetch(spec["hub"], Path(spec["base"]), report, asked.now)
     # Everything heavy comes after the signal handler is in place.
+    team.meet()
+    if reason := team.of_first(asked.now()):
+        _end(reason, report)
+        return
     from ftui.engine.learning import Run
 
-    run = Run(Path(spec["base"]), spec["hyperparameters"], int(spec["seed"]), report.state.get("dtype"))
+    try:
+        tokenizer = load_tokenizer(spec["base"])
+    except Unusable as error:
+        raise Stop("unsupported_model", str(error)) from None
+    run = Run(spec, tokenizer, report, report.state.get("dtype"))
     report.update(now=True, dtype=run.dtype)
-    rows = _load(job / "train.jsonl", run.tokenizer, report)
+    pairs = spec.get("method", "supervised") == "dpo"
+    most = int(spec["hyperparameters"].get("context_length", plan.CONTEXT_LENGTH))
+    context = memory.shape(Path(spec["base"])).context or most
+    if context < most:
+        report.say(f"The model's context is {context:,} tokens: examples are cut to that", level="warn")
+        most = context
+    rows, validation = (
+        load_rows(job / name, tokenizer, most, pairs=pairs, report=report)
+        for name in ("train.jsonl", "validation.jsonl")
+    )
     if not rows:
-        raise Stop("invalid_training_file", "No example has an answer within the first 2,048 tokens")
-    validation = _load(job / "validation.jsonl", run.tokenizer, report)
-    reason = run.train(job, rows, validation, report, asked.now)
+        raise Stop("invalid_training_file", f"No example has an answer to learn in its first {most:,} tokens")
+    if spec["hyperparameters"].get("early_stop") and not validation:
+        report.say("Without a validation file there is no early stop", level="warn")
+    reason = run.train(job, rows, validation, asked.now)
+    if reason in (None, "early"):
+        if reason:
+            report.say(f"Training stopped early at step {report.state.get('step')}: the validation loss fell no more")
+        if not team.rank():
+            _publish(job, spec, run, report)
+    else:
+        _end(reason, report)
+
+
+def _end(reason: str, report: Report) -> None:
     if reason == "interrupted":
         raise Stop("interrupted", "The trainer was asked to end (SIGTERM); it can be resumed")
-    if reason is not None:
-        report.update(now=True, state="paused" if reason == "pause" else "cancelled", estimated_finish=None)
-        return
-    _publish(job, spec, run, report)
-
-
-def _load(path: Path, tokenizer: Any, report: Report) -> list[dict[str, list[int]]]:
-    if not path.exists():
-        return []
-    rows, cut = [], 0
-    with path.open("rb") as lines:
-        for line in lines:
-            if line.strip():
-                example = encode(tokenizer, json.loads(line), MAX_TOKENS)
-                cut += len(example.input_ids) == MAX_TOKENS
-                # A row that was cut before its answer has nothing to learn.
-                if any(label != IGNORED for label in example.labels[1:]):
-                    rows.append(example._asdict())
-    if cut:
-        what = "training" if path.name == "train.jsonl" else "validation"
-        report.say(f"{cut} {what} example(s) cut to {MAX_TOKENS:,} tokens", level="warn")
-    return rows
+    report.update(now=True, state="paused" if reason == "pause" else "cancelled", estimated_finish=None)
 
 
 def _publish(job: Path, spec: dict[str, Any], run: Any, report: Report) -> None:
@@ -107,30 +110,32 @@ def _publish(job: Path, spec: dict[str, Any], run: Any, report: Report) -> None:
     sync_folder(fresh)
     shutil.rmtree(target, ignore_errors=True)
     os.replace(fresh, target)
-    (job / RESULT).write_text(result_csv(job), "utf-8")
+    write_text(job / RESULT, result_csv(job))
     report.update(now=True, state="succeeded", estimated_finish=None)
-    shutil.rmtree(job / "checkpoints", ignore_errors=True)
+    for name in ("checkpoints", checkpoints.BEST):
+        shutil.rmtree(job / name, ignore_errors=True)
 
 
 def main(job: Path, attempt: int) -> int:
-    report = Report(job, attempt)
-    report.update(now=True)
+    """Train the job in the folder `job`; the exit code is 0 once its end is written down."""
+    if team.size() > 1 and sys.platform == "linux":
+        # torchrun keeps the job's lock from its children: none of them may live longer than it does.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    report = Report(job, attempt) if not team.rank() else Quiet(job, attempt)
     try:
+        report.update(now=True)
         train(job, report)
-    except Stop as stop:
-        report.update(now=True, state="failed", error={"code": stop.code, "message": str(stop)})
     except Exception as error:
         if not job.is_dir():
             # The engine's folder is gone: nobody is left to tell.
             return 0
-        traceback.print_exc()
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        code = "disk_full" if full else "out_of_memory" if isinstance(error, MemoryError) else "server_error"
-        what = "The disk is full" if full else f"The trainer failed: {type(error).__name__}: {error}"
-        try:
-            report.update(now=True, state="failed", error={"code": code, "message": what[:500]})
-        except OSError:
-            return 1
+        if not isinstance(error, Stop):
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+        # What was cut off takes the room that is needed to tell of it.
+        checkpoints.newest(job)
+        report.fail(of_exception(error))
+        return 1 if team.size() > 1 else 0
     return 0
 
 

@@ -1,0 +1,106 @@
+"""Base models from folders and from a hub: a loopback one, asked by the trainer itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import made
+from ftui.engine import bases
+from ftui.engine.layout import Home
+from ftui.errors import InputError
+from servers import hub
+from servers.serve import serve
+
+
+@pytest.fixture(scope="module")
+def place(engine_home: Path) -> Home:
+    place = Home(engine_home)
+    place.link_code()
+    return place
+
+
+@pytest.fixture(scope="module")
+def tiny(place: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "llama"
+    script = str(Path(__file__).with_name("tiny.py"))
+    subprocess.run([str(place.python), script, str(folder), "llama"], env=place.environment(), check=True, timeout=120)
+    return folder
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def address(tiny: Path, asked: list[str]) -> Iterator[str]:
+    with serve(hub.app(tiny, asked)) as address:
+        yield address
+
+
+def train(place: Home, home: Path, identity: str, address: str, token: str = "", *, name: str) -> Path:
+    base = bases.from_hub(home / "models", identity)
+    assert base is not None
+    job = made.job(home, base, [made.row(number) for number in range(10)], name=name, hub=identity)
+    environment = place.environment() | {"HF_ENDPOINT": address, "NO_PROXY": "*", "HF_HOME": str(home / "hf")}
+    command = [str(place.python), "-m", "ftui.engine.trainer", str(job), "1"]
+    subprocess.run(command, env=environment | ({"HF_TOKEN": token} if token else {}), timeout=150, check=True)
+    return job
+
+
+def test_a_hub_model_is_fetched_once_and_trained(place: Home, tmp_path: Path, address: str, asked: list[str]) -> None:
+    job = train(place, tmp_path, hub.OPEN, address, name="first")
+    assert made.state(job)["state"] == "succeeded", made.state(job)
+    assert f"Fetched {hub.OPEN}" in made.said(job)
+    assert "model.safetensors" in asked
+    # No code, and no second copy of the weights.
+    assert not {"run.py", "pytorch_model.bin"} & set(asked)
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {"makers--tiny-llama", "ft-first"}
+    asked.clear()
+    again = train(place, tmp_path, hub.OPEN, address, name="second")
+    assert made.state(again)["state"] == "succeeded"
+    assert not asked
+
+
+def test_a_gated_model_says_what_it_wants_and_comes_with_a_token(place: Home, tmp_path: Path, address: str) -> None:
+    job = train(place, tmp_path, hub.GATED, address, name="no")
+    error = made.state(job)["error"]
+    assert error["code"] == "model_gated"
+    assert "HF_TOKEN" in error["message"]
+    job = train(place, tmp_path, hub.GATED, address, hub.TOKEN, name="yes")
+    assert made.state(job)["state"] == "succeeded", made.state(job)
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and hub.TOKEN.encode() in path.read_bytes()]
+    assert not written
+
+
+def test_a_model_the_hub_does_not_have_is_named(place: Home, tmp_path: Path, address: str) -> None:
+    job = train(place, tmp_path, "makers/none", address, name="none")
+    assert made.state(job)["error"]["code"] == "model_not_found"
+    assert not list((tmp_path / "models").glob("makers*"))
+
+
+def test_a_folder_becomes_a_base_model(tiny: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "engine")
+    home.models.mkdir(parents=True)
+    assert bases.register(home, tiny) == "llama"
+    assert bases.register(home, tiny) == "llama"
+    assert json.loads((home.models / "llama" / "config.json").read_text())["model_type"] == "llama"
+
+
+@pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "model.safetensors", "chat_template.jinja"])
+def test_a_folder_that_lacks_something_is_refused(tiny: Path, tmp_path: Path, missing: str) -> None:
+    home = Home(tmp_path / "engine")
+    home.models.mkdir(parents=True)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for path in tiny.iterdir():
+        if path.name != missing:
+            (folder / path.name).symlink_to(path)
+    with pytest.raises(InputError):
+        bases.register(home, folder)
+    assert not list(home.models.iterdir())

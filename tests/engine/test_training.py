@@ -9,14 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import openai
-import pytest
 
 from engine.conftest import BASE, chats, connect, ended, upload, wait_for
 from ftui.engine import local
 from ftui.engine.layout import Home, is_locked, read_json
 
 
-def test_a_job_becomes_a_model_that_knows_more(client: openai.OpenAI) -> None:
+def test_a_job_becomes_a_model_that_knows_more(client: openai.OpenAI, engine_home: Path) -> None:
     training, validation = upload(client, chats(20)), upload(client, chats(5))
     job = client.fine_tuning.jobs.create(
         model=BASE,
@@ -72,10 +71,14 @@ def test_a_job_becomes_a_model_that_knows_more(client: openai.OpenAI) -> None:
     assert answers[kept[0].fine_tuned_model_checkpoint] == answers[job.fine_tuned_model]
     assert "crowns" not in answers[BASE]
 
-    with pytest.raises(openai.BadRequestError, match="cannot be tuned further"):
-        client.fine_tuning.jobs.create(model=job.fine_tuned_model, training_file=validation)
+    # A job that goes on from a tuned model keeps what it needs of it.
+    further = client.fine_tuning.jobs.create(model=job.fine_tuned_model, training_file=upload(client, chats(10)))
     assert client.models.delete(job.fine_tuned_model).deleted
     assert job.fine_tuned_model not in [model.id for model in client.models.list()]
+    assert further.model == job.fine_tuned_model
+    assert (engine_home / "jobs" / further.id / "start" / "adapter_model.safetensors").stat().st_size > 0
+    client.fine_tuning.jobs.cancel(further.id)
+    assert ended(client, further.id).status == "cancelled"
 
 
 def test_a_job_outlives_the_server_and_its_own_trainer(new_home: Callable[[], Path]) -> None:

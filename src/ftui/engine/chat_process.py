@@ -23,12 +23,12 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from ftui.engine.answers import Answer
 from ftui.engine.decode import Batch, Choice
 from ftui.engine.plan import Threads
-from ftui.engine.rows import plain, render
+from ftui.engine.rows import Unusable, load_tokenizer, plain, render
 
 TOGETHER = 16
 # Prompts are read together up to so many tokens: then those that are answered already get their next word.
@@ -59,7 +59,10 @@ class Models:
         if base != self._base:
             self._model, self._base = None, None
             self._adapters.clear()
-            self.tokenizer = AutoTokenizer.from_pretrained(base)
+            try:
+                self.tokenizer = load_tokenizer(base)
+            except Unusable as error:
+                raise Refused("unsupported_model", str(error)) from error
             device = "cuda" if torch.cuda.is_available() else "cpu"
             self._model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).to(device).eval()
             self._base = base
@@ -106,7 +109,8 @@ class Talk:
             text = render(self._tokenizer, plain(request["messages"]), ask=True)
         except Exception as error:
             # A chat template may refuse what it likes, with errors of its own.
-            raise Refused("invalid_value", f"The model's chat template refuses these messages: {error}") from error
+            told = error if isinstance(error, Unusable) else f"the model's chat template refuses them: {error}"
+            raise Refused("invalid_value", f"These messages cannot be answered: {told}") from error
         prompt = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(prompt) + 1 > self._room:
             message = f"The model's context is {self._room:,} tokens; the messages have {len(prompt):,}"

@@ -45,6 +45,7 @@ def usage(home: Path) -> list[tuple[str, int]]:
         "models": place.models,
         "jobs and checkpoints": place.jobs,
         "uploaded files": place.files,
+        "uploads under way": place.uploads,
         "exports": place.exports,
         "cache": place.cache,
         "logs": place.logs,

@@ -13,7 +13,7 @@ from ftui.engine.failure import Stop, clean
 from ftui.engine.layout import sync_folder
 from ftui.engine.report import Report
 
-ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 # Weights in one format, what describes them, and the tokenizer: no code, no second copy in another format.
 WANTED = ("*.safetensors", "*.safetensors.index.json", "*config.json", "tokenizer*", "*.jinja", "*.model", "*.txt")
 TOLD_SECONDS = 5.0

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ftui.engine import hub
 from ftui.engine.endpoints import Endpoint
 from ftui.engine.layout import read_json
 from ftui.engine.wire import ApiError
 
-_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _CHECKPOINT = re.compile(r"(.+):ckpt-step-(\d{1,9})")
 
 
@@ -56,7 +56,7 @@ class Models:
 
     def get(self, name: str) -> Model:
         """The model called `name`, also a checkpoint's name; `ApiError` 404 where there is none."""
-        fetched, wanted = name.replace("/", "--").lower(), name.rpartition("/")[2].lower()
+        fetched, wanted = hub.folder_name(name).lower(), name.rpartition("/")[2].lower()
         known = {model.id: model for model in self.all()}
         for called in (name, fetched, wanted):
             if called in known:
@@ -75,7 +75,7 @@ class Models:
         try:
             return self.get(name)
         except ApiError:
-            if not _HUB.fullmatch(name):
+            if not hub.ID.fullmatch(name):
                 raise
             return Model(name, self._folder / name.replace("/", "--"), None, 0, name)
 

@@ -10,8 +10,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from ftui.engine.learning import answer_loss
 from ftui.engine.rows import IGNORED, encode
+from ftui.engine.trainers import answer_loss
 
 ROW = {
     "messages": [

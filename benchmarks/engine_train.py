@@ -56,7 +56,7 @@ def _rows(count: int) -> list[dict[str, Any]]:
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    rows, steps, turns = (40, 6, 1) if quick else (192, 24, 3)
+    rows, steps, turns = (24, 4, 1) if quick else (192, 24, 3)
     home = _home()
     with tempfile.TemporaryDirectory(prefix="ftui-bench-", ignore_cleanup_errors=True) as folder:
         ours, plain, told = list[float](), list[float](), list[float]()

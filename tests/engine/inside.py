@@ -12,8 +12,8 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from ftui.engine.answers import token_bytes
 from ftui.engine.decode import Batch, Choice
-from ftui.engine.learning import answer_loss
 from ftui.engine.rows import IGNORED, encode, render
+from ftui.engine.trainers import answer_loss
 
 ROW = {
     "messages": [

@@ -195,7 +195,7 @@ def test_several_processes_learn_what_one_learns(place: Home, tiny: Path, tmp_pa
     for name, processes in (("one", 1), ("three", 3)):
         job = made.job(
             tmp_path / name, tiny, rows, method=method, validation=rows[:7],
-            hyperparameters=HYPER | {"n_epochs": 2}, launch={"processes": processes, "master_port": 29601},
+            hyperparameters=HYPER | {"n_epochs": 2}, launch={"processes": processes},
         )  # fmt: skip
         assert run(place, job)["state"] == "succeeded", log(job)
         losses.append((job / "result.csv").read_text().splitlines()[1:])
@@ -207,10 +207,10 @@ def test_several_processes_learn_what_one_learns(place: Home, tiny: Path, tmp_pa
 def test_a_team_pauses_together_and_one_death_ends_it(place: Home, tiny: Path, tmp_path: Path, whole: Path) -> None:
     job = made.job(
         tmp_path, tiny, ROWS, validation=ROWS[:7], hyperparameters=HYPER,
-        launch={"processes": 2, "master_port": 29607},
+        launch={"processes": 2},
     )  # fmt: skip
     write_json(job / "wish.json", {"attempt": 1, "want": "pause"})
-    assert run(place, job)["state"] == "paused"
+    assert run(place, job)["state"] == "paused", (made.state(job), log(job))
     launcher = start(place, job, 2)
     _wait_for_work(job, launcher, 2, begin=False)
     (torchrun,) = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text("ascii").split()

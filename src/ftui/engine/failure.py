@@ -7,12 +7,17 @@ import re
 import signal
 from collections.abc import Sequence
 
+from ftui.engine import team
+
 _FULL = re.compile(r"No space left on device|os error 28|Disk quota exceeded|File too large|os error 27")
 _MEMORY = re.compile(r"can't allocate memory|Cannot allocate memory|CUDA out of memory|std::bad_alloc|os error 12")
 _PATH = re.compile(r"(?<![\w.:/])/(?:[^\s'\",:;()]+/)*([^\s'\",:;()]+)")
 _SECRET = re.compile(r"\b(?:hf_|sk-)\w{6,}|Bearer\s+\S+")
 # How torchrun tells of a process that a signal ended.
 _SIGNALLED = re.compile(r"Signal (\d+) \(SIG\w+\) received by PID")
+# How one process of a team learns that another one is gone.
+_ALONE = re.compile(r"Connection (?:reset|closed) by peer|Broken pipe|NCCL .*(?:remote|peer)|Connection refused")
+LOST = "Another process of this training ended"
 _FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Reason = dict[str, str]
 
@@ -45,6 +50,8 @@ def of_exception(error: BaseException) -> Reason:
         chain, _MEMORY
     ):
         return {"code": "out_of_memory", "message": "The memory was not enough: a smaller batch or context may fit"}
+    if team.size() > 1 and _told(chain, _ALONE):
+        return {"code": "server_error", "message": LOST}
     return {"code": "server_error", "message": clean(f"The trainer failed: {type(error).__name__}: {error}")}
 
 

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ftui.engine.failure import clean, of_exit
+from ftui.engine.failure import LOST, clean, of_exit
 from ftui.engine.layout import Lock, read_json, write_json
 from ftui.engine.report import FAILURE, SPARE, SPARE_BYTES, STATE, WISH
 
@@ -76,16 +76,15 @@ def trainer_command(settings: dict[str, Any]) -> list[str]:
     processes, nodes = int(settings.get("processes", 1)), int(settings.get("nodes", 1))
     if processes * nodes == 1:
         return ["ftui.engine.trainer"]
-    return [
-        "torch.distributed.run",
+    meeting = [
         f"--nnodes={nodes}",
-        f"--nproc-per-node={processes}",
         f"--node-rank={int(settings.get('node_rank', 0))}",
         f"--master-addr={settings.get('master_addr', '127.0.0.1')}",
         f"--master-port={int(settings.get('master_port', MASTER_PORT))}",
-        "-m",
-        "ftui.engine.trainer",
     ]
+    # On one host torchrun finds a free port itself.
+    where = ["--standalone"] if nodes == 1 else meeting
+    return ["torch.distributed.run", *where, f"--nproc-per-node={processes}", "-m", "ftui.engine.trainer"]
 
 
 def training_environment(settings: dict[str, Any]) -> dict[str, str]:
@@ -106,7 +105,9 @@ def _conclude(job: Path, attempt: int, code: int, lines: list[str], ran_out: boo
     """Write the end that the trainer could not write itself."""
     state = read_json(job / STATE) or {}
     mine = state.get("attempt") == attempt
-    if mine and state.get("state") not in (None, "running"):
+    # One process of several only knows that it lost another: what became of that one is known here.
+    lost = (state.get("error") or {}).get("message") == LOST
+    if mine and state.get("state") not in (None, "running") and not lost:
         return
     wish, left = read_json(job / WISH) or {}, read_json(job / FAILURE) or {}
     end: dict[str, Any]

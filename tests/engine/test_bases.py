@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from engine import made
+from ftui import cli, paths
 from ftui.engine import bases
 from ftui.engine.layout import Home
+from ftui.engine.models import Models
 from ftui.errors import InputError
 from servers import hub
 from servers.serve import serve
@@ -44,8 +46,9 @@ def address(tiny: Path, asked: list[str]) -> Iterator[str]:
 
 
 def train(place: Home, home: Path, identity: str, address: str, token: str = "", *, name: str) -> Path:
-    base = bases.from_hub(home / "models", identity)
-    assert base is not None
+    for part in ("models", "jobs"):
+        (home / part).mkdir(exist_ok=True)
+    base = Models(home / "models", home / "jobs").trainable(identity).base
     job = made.job(home, base, [made.row(number) for number in range(10)], name=name, hub=identity)
     environment = place.environment() | {"HF_ENDPOINT": address, "NO_PROXY": "*", "HF_HOME": str(home / "hf")}
     command = [str(place.python), "-m", "ftui.engine.trainer", str(job), "1"]
@@ -104,3 +107,10 @@ def test_a_folder_that_lacks_something_is_refused(tiny: Path, tmp_path: Path, mi
     with pytest.raises(InputError):
         bases.register(home, folder)
     assert not list(home.models.iterdir())
+
+
+def test_a_folder_is_added_on_the_command_line(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["engine", "add", str(tiny)]) == 0
+    assert capsys.readouterr().out == "added llama: ftui train --provider engine --model llama\n"
+    assert (paths.engine_home() / "models" / "llama" / "config.json").is_file()
+    assert cli.main(["engine", "add", str(tiny.parent)]) == 7

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ftui.engine.layout import BASE_MODEL, Home
-from ftui.engine.trainer import MAX_TOKENS
+from ftui.engine.plan import CONTEXT_LENGTH
 from ftui.prepare.seen import see
 from ftui.train.target import ENGINE_LENGTH
 
@@ -86,4 +86,4 @@ def test_the_rows_hold_what_matters(fed: list[dict[str, Any]]) -> None:
     assert [row["tokens"] > MOST for row in fed].count(True) >= 2
     assert not any(fed[4]["learned"])
     assert fed[2]["learned"].count(True) < fed[2]["learned"].count(False)
-    assert ENGINE_LENGTH == MAX_TOKENS
+    assert ENGINE_LENGTH == CONTEXT_LENGTH

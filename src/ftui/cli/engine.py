@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 from ftui import paths
 from ftui.cli.common import ProgressLine, confirm, one_line, open_store, print_json, print_table
 from ftui.connect import providers
-from ftui.engine import bundle, disk, install, local
+from ftui.engine import bases, bundle, disk, install, local
 from ftui.engine.address import instance
+from ftui.engine.layout import Home
 from ftui.errors import EngineError, InputError
 from ftui.events import Note, Progress
 from ftui.units import duration, size
@@ -41,6 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     status = actions.add_parser("status", help="whether it is installed and runs")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(run=_status)
+    add = actions.add_parser("add", help="tune a model of yours: a folder in the Hugging Face format")
+    add.add_argument("folder")
+    add.set_defaults(run=_add)
     pack = actions.add_parser("bundle", help="write a job as a folder that trains on another machine or a cluster")
     pack.add_argument("job", help="its name in the project, or its id at the engine (ftjob-…)")
     pack.add_argument("--to", metavar="FOLDER", help="a new folder (default: named after the job)")
@@ -119,6 +123,12 @@ def _status(options: argparse.Namespace) -> int:
     print(f"folder     {home}")
     print_table([["", size(number), what] for what, number in used if number], right=(1,))
     print(f"disk       {size(shutil.disk_usage(home).free)} free")
+    return 0
+
+
+def _add(options: argparse.Namespace) -> int:
+    name = bases.register(Home(paths.engine_home()), Path(options.folder))
+    print(f"added {name}: ftui train --provider engine --model {name}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Base models that a person adds: folders of their own, and models of the Hugging Face hub by their id."""
+"""Base models of a person's own, in folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import secrets
 from pathlib import Path
 
-from ftui.engine import hub
 from ftui.engine.layout import Home
 from ftui.errors import InputError
 
@@ -21,6 +20,7 @@ def register(home: Home, folder: Path) -> str:
     Raises:
         InputError: it is no model that can be trained, with the file that is missing.
     """
+    home.make()
     folder = folder.expanduser().resolve()
     again = "Give the folder of a model with a chat template, in the Hugging Face format"
     what = f"{folder.name} cannot be used as a base model"
@@ -42,8 +42,3 @@ def register(home: Home, folder: Path) -> str:
     fresh.symlink_to(folder, target_is_directory=True)
     os.replace(fresh, link)
     return name.lower()
-
-
-def from_hub(models: Path, name: str) -> Path | None:
-    """Where the model is, or will be, that a job asks for by its hub id; None where `name` is no such id."""
-    return models / hub.folder_name(name) if hub.ID.fullmatch(name) else None

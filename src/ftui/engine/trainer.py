@@ -50,8 +50,8 @@ def train(job: Path, report: Report) -> None:
     spec = read_json(job / "spec.json")
     if spec is None:
         raise Stop("server_error", "The job's specification cannot be read")
-    # In a bundle paths are named from the job's folder.
-    spec |= {key: str((job / spec[key]).resolve()) for key in ("base", "adapter") if spec.get(key)}
+    # In a bundle paths are named from the job's folder. Links are not followed: a base is known by its link's name.
+    spec |= {key: os.path.abspath(job / spec[key]) for key in ("base", "adapter") if spec.get(key)}
     if spec.get("hub") and team.first_here():
         hub.fetch(spec["hub"], Path(spec["base"]), report, asked.now)
     # Everything heavy comes after the signal handler is in place.

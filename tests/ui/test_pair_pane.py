@@ -88,10 +88,10 @@ async def test_the_model_s_view(store: Store, model: Path, size: tuple[int, int]
         await review.press("m")
         await review.until(lambda: "▌ Error E4 means" in review.screen)
         await golden(review.app, f"pairs-model-{size[0]}x{size[1]}")
-        assert "│ <|im_start|>assistant↵" in review.screen
+        assert "│ <|im_start|>assistant⏎" in review.screen
         await review.press("G")
         await review.until(lambda: "cut at 2,04" in review.screen and "Be brief." in review.screen)
-        assert "│ No.<|im_end|>↵" in review.screen
+        assert "│ No.<|im_end|>⏎" in review.screen
         await review.press("m" if size[0] >= 96 else "escape")
         await review.until(lambda: "<|im_start|>" not in review.screen)
 
@@ -127,7 +127,7 @@ async def test_decisions_go_on_beside_the_model_s_view(store: Store, model: Path
 async def test_without_the_model_the_messages_are_shown_as_they_are_sent(store: Store) -> None:
     async with Review() as review:
         await review.press("m")
-        await review.until(lambda: "role: assistant↵" in review.screen)
+        await review.until(lambda: "role: assistant⏎" in review.screen)
         assert "comes with the engine" in " ".join(review.screen.split())
 
 

@@ -111,6 +111,7 @@ async def test_flags_that_there_are_show_behind_the_colon(store: Store) -> None:
         await review.press(*"flag", "colon")
         assert "short 1" in review.screen
         assert "needs something behind it" not in review.screen
+        assert review.place.rows.count == len(store.pairs.ids()), "what has no value yet filters nothing"
         await review.press("s", "right")
         assert review.app.screen.query_one(Input).value == "flag:short"
         assert "“flag:short”: 1" in review.screen

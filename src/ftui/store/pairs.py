@@ -61,8 +61,8 @@ _PAIR = (
 )
 
 
-_NEAR = (50, 1_000)
-"""Pairs of a view behind the cursor among which the next pending one mostly is; asked for in two steps."""
+_NEAR = 1_000
+"""Pairs of a view behind the cursor among which the next pending one mostly is."""
 _STRETCH = 20_000
 
 
@@ -183,15 +183,17 @@ class Pairs:
 
     def next_pending_of(self, ids: Sequence[int], after: int) -> int | None:
         """The index of the first pending pair of a view behind index `after`, from the start again."""
-        if not self.counts().pending:
+        left = self.counts().pending
+        if not left:
             return None
-        start = after + 1
-        for near in _NEAR:
-            stop = min(start + near, len(ids))
+        start, size = after + 1, 50
+        # So far the asking costs less than reading all that are pending does, however many these are.
+        while start < min(after + max(_NEAR, left // 8), len(ids)):
+            stop = min(start + size, len(ids))
             found = _first_of(self._pending_of(ids[start:stop]), ids, start, stop)
             if found is not None:
                 return found
-            start = stop
+            start, size = stop, min(size * 20, _STRETCH)
         # They are few and far between: all of them are read sooner than all that is not one of them is asked for.
         pending = {row[0] for row in self._database.connection.execute("SELECT id FROM pairs WHERE decision = 0")}
         found = _first_of(pending, ids, start, len(ids))

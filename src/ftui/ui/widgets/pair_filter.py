@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,7 +11,8 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from ftui.errors import FtuiError
+from ftui.errors import FtuiError, InputError
+from ftui.store.filters import parse
 from ftui.ui.reading import Reader
 from ftui.ui.text import Span, plain
 from ftui.ui.widgets.pair_view import SHOWN
@@ -24,6 +26,7 @@ class _Words(Input):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "keep the filter")]
 
 
+_BEGUN = re.compile(r"(?:^|\s)-?(?:is|flag|source|tokens|fact|made):$", re.IGNORECASE)
 _HELP = '"a phrase"  -not  is:edited  flag:short  source:web  tokens:>500  dropped'
 
 
@@ -121,10 +124,15 @@ class PairFilter(Vertical):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if self._wrong is None:
+        wrong = self._wrong
+        try:
+            parse(event.value)
+        except InputError as error:
+            wrong = error
+        if wrong is None:
             self.action_leave(True)
         else:
-            self.blame(self._wrong, told=True)
+            self.blame(wrong, told=True)
 
     def action_cycle(self) -> None:
         self.where = SHOWN[(SHOWN.index(self.where) + 1) % len(SHOWN)]
@@ -135,4 +143,6 @@ class PairFilter(Vertical):
         self.post_message(self.Left(keep))
 
     def _tell(self) -> None:
-        self.post_message(self.Changed(self.query_one(Input).value.strip(), self.where))
+        # A key that has no value yet filters nothing: what it can be stands below.
+        words = _BEGUN.sub("", self.query_one(Input).value.strip()).strip()
+        self.post_message(self.Changed(words, self.where))

@@ -11,7 +11,7 @@ from ftui.ui.text import Row, Span, Tone, cut, plain, plural
 
 TRAINED, READ, LOST = "▌ ", "│ ", "╎ "
 """Left of a line that is trained on, that is only read, that is cut off."""
-_END = "↵"
+_END = "⏎"
 # That of the text behind it, most of the time: a change of tone in every line costs as much as the line.
 _TONES: dict[str, Tone] = {TRAINED: "", READ: "dim", LOST: "dim"}
 

@@ -51,9 +51,10 @@ class PairWork(Lines):
         if task is not None and task.open:
             rows = progress_rows(task, width)
         elif task is not None and task.id != self._dismissed:
-            rows = report_rows(task, store.pairs.counts().total, store.pairs.dropped(), width)
             if store.pairs.decided_since(task.finished or 0.0):
-                self._dismissed, rows = task.id, []
+                self._dismissed = task.id
+            else:
+                rows = report_rows(task, store, width)
         above = [recipe_row(self.recipe, width)] if self.recipe is not None else []
         self.show([*([self.bulk] if self.bulk is not None else []), *above, *rows, *self.offer(width)])
 
@@ -107,7 +108,7 @@ def recipe_row(problem: FtuiError, width: int) -> Row:
     return (Span(" ! ", "warn"), Span(said), *key)
 
 
-def report_rows(task: Task, pairs: int, dropped: Sequence[tuple[str, int]], width: int) -> list[Row]:
+def report_rows(task: Task, store: Store, width: int) -> list[Row]:
     """What a finished preparation gave: pairs, and what did not become one with the reason."""
     if task.state == "failed":
         error = task.error
@@ -122,30 +123,21 @@ def report_rows(task: Task, pairs: int, dropped: Sequence[tuple[str, int]], widt
         return [
             (Span(" ! ", "warn"), Span("making pairs was stopped   "), Span("p ", "key"), Span("start again", "dim"))
         ]
-    result = task.result or {}
+    result, pairs = task.result or {}, store.pairs.counts().total
     if "new" in result:
         return _tally_rows(result, task.finished, pairs, width)
-    made = f"{plural(pairs, 'pair')} made"
-    if task.finished:
-        made = f"{made} at {clock.clock_time(task.finished)}"
-    text = made
-    written = (task.result or {}).get("written") or {}
-    if written.get("requests"):
-        text += f" · {plural(written['requests'], 'request')} to a model, {dollars(written['cost'])} paid"
+    # An earlier ftui did not write its counts down.
+    made = _made(pairs, task.finished)
+    dropped = store.pairs.dropped()
     if dropped:
-        reasons = ", ".join(f"{count(number)} {reason}" for reason, number in dropped)
-        text += f" · {count(sum(number for _, number in dropped))} left out: {reasons}"
-    lines = wrap(text, width - 4)
-    rows = [(Span(" ✓ " if index == 0 else "   ", "ok"), Span(line)) for index, line in enumerate(lines)]
-    return [*rows, _hint(dropped[0][0])] if dropped else rows
+        made += f" · {count(sum(number for _, number in dropped))} left out: {_reasons(dict(dropped))}"
+    return [*_listed([made], width), *([_hint(dropped[0][0])] if dropped else [])]
 
 
 def _tally_rows(result: Mapping[str, Any], finished: float | None, pairs: int, width: int) -> list[Row]:
     """Numbers that add up: pairs that are new, were there, went; records with pairs, and left out by reason."""
     made, new, left, parts = result["made"], result["new"], result["dropped"], result["parts"]
-    text = f"{plural(made, 'pair')} made"
-    if finished:
-        text += f" at {clock.clock_time(finished)}"
+    text = _made(made, finished)
     if made - new:
         text += f": {count(new)} new, {count(made - new)} there already"
     if result["removed"]:
@@ -157,11 +149,27 @@ def _tally_rows(result: Mapping[str, Any], finished: float | None, pairs: int, w
     texts = [text, of + (f", {count(without)} left out: {_reasons(left)}" if without else "")]
     if parts:
         texts.append(f"also left out, parts of them: {_reasons(parts)}")
+    texts += _written(result.get("written") or {})
+    return [*_listed(texts, width), *([_hint(next(iter(left or parts)))] if without or parts else [])]
+
+
+def _made(pairs: int, finished: float | None) -> str:
+    return f"{plural(pairs, 'pair')} made" + (f" at {clock.clock_time(finished)}" if finished else "")
+
+
+def _written(result: Mapping[str, Any]) -> list[str]:
+    """What models were asked in this run, and what was paid for it."""
+    if not result.get("requests"):
+        return []
+    failed = f", {count(result['failed'])} without use" if result["failed"] else ""
+    limit = " · the limit was reached" if result["stopped"] else ""
+    return [f"{plural(result['requests'], 'request')} to a model{failed}, {dollars(result['cost'])} paid{limit}"]
+
+
+def _listed(texts: Sequence[str], width: int) -> list[Row]:
     rows: list[Row] = []
     for said in texts:
         rows += [(Span("   " if rows else " ✓ ", "ok"), Span(line)) for line in wrap(said, width - 4)]
-    if without or parts:
-        rows.append(_hint(next(iter(left or parts))))
     return rows
 
 

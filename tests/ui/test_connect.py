@@ -9,6 +9,7 @@ from textual.widgets import Input
 
 from ftui import credentials, paths, settings
 from ftui.connect import providers
+from ftui.engine.remote import Remote
 from ftui.store import Store, create_project
 from servers.brightdata import TOKEN, BrightDataServer
 from servers.provider import KEY, Provider
@@ -100,6 +101,29 @@ async def test_the_environment_wins_and_is_named(store: Store, service: str, mon
         assert "OPENAI_API_KEY is set in the environment and wins" in driver.screen
         await driver.press("escape", "d")
         assert driver.bottom.startswith("OpenAI is built in and has no saved key to delete")
+
+
+async def test_a_machine_over_ssh_that_cannot_be_reached_is_not_kept(store: Store) -> None:
+    async with Driver() as driver:
+        await driver.press("1", "n")
+        await driver.fill(name="box", base_url="me@nowhere.invalid")
+        await driver.press("enter")
+        await driver.until_shown("ssh cannot reach")
+        assert "me@nowhere.invalid" in driver.screen, "what was typed stays"
+    assert [provider.name for provider in providers.all_providers()] == ["engine", "openai"]
+
+
+async def test_a_machine_over_ssh_shows_without_a_key(store: Store) -> None:
+    providers.add_remote("box", Remote("me@gpu-box"), ("smollm2-135m-instruct",))
+    async with Driver() as driver:
+        await driver.press("1", "j", "j")
+        assert "engine over SSH" in driver.screen
+        assert "me@gpu-box" in driver.screen
+        await driver.press("e")
+        assert driver.bottom.startswith("an engine over SSH needs no key")
+        await driver.press("d", "y")
+        assert driver.bottom.startswith("removed box")
+    assert [provider.name for provider in providers.all_providers()] == ["engine", "openai"]
 
 
 async def test_a_provider_is_removed_only_after_y(store: Store, service: str) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from measure import Figure
 
-ROOMS = ("loop", "collect", "pairs")
+ROOMS = ("loop", "collect", "pairs", "engine")
 
 
 class Room(Protocol):

@@ -24,7 +24,8 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteria, StoppingCriteriaList
 
-from ftui.engine.rows import plain, render
+from ftui.chatfile import plain
+from ftui.engine.rows import render
 
 TOGETHER = 12
 KEPT_ADAPTERS = 4

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ftui.chatfile import plain
+
 IGNORED = -100
-_KEPT = ("name", "tool_calls", "tool_call_id", "function_call")
 
 
 class Example(NamedTuple):
@@ -14,19 +15,6 @@ class Example(NamedTuple):
 
     input_ids: list[int]
     labels: list[int]
-
-
-def plain(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Messages as chat templates of open models want them: text content, known roles."""
-    found = []
-    for message in messages:
-        content = message.get("content")
-        if isinstance(content, list):
-            content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
-        role = "system" if message["role"] == "developer" else message["role"]
-        kept = {name: message[name] for name in _KEPT if message.get(name)}
-        found.append({"role": role, "content": content or "", **kept})
-    return found
 
 
 def render(tokenizer: Any, messages: Sequence[Mapping[str, Any]], *, ask: bool, tools: Any = None) -> str:

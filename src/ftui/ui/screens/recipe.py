@@ -42,6 +42,8 @@ class RecipeScreen(ModalScreen[bool]):
         read_only: why nothing may be written, "" where it may.
     """
 
+    # Not the field, which comes first: keys that are pressed early are no text.
+    AUTO_FOCUS = "#recipe-preview"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit"),
         Binding("n", "new", "new from a template"),
@@ -104,7 +106,8 @@ class RecipeScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self._take(first=True)
-        self.query_one("#recipe-preview").focus()
+        self.query_one("#recipe-preview Lines", Lines).show([(Span("looking at some records", "dim"),)])
+        self._say(self._error)
         self.set_interval(_FILE_EVERY, self._look_at_file)
 
     def on_unmount(self) -> None:
@@ -358,4 +361,5 @@ class RecipeScreen(ModalScreen[bool]):
 
 
 def _keys(entries: Iterable[tuple[str, str]]) -> Row:
-    return tuple(span for key, what in entries for span in (Span(key, "key"), Span(f"{what}   ", "dim")))
+    spans = [span for key, what in entries for span in (Span("  "), Span(key, "key"), Span(what, "dim"))]
+    return tuple(spans[1:])

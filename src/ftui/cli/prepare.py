@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ftui import queue
-from ftui.cli import prepare_writing
+from ftui.cli import prepare_lengths, prepare_writing
 from ftui.cli.common import add_follow_options, follow, one_line, open_store, print_json
 from ftui.errors import InputError
 from ftui.prepare import project
@@ -83,6 +83,8 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{result.get('records', 0):,} records, {counts.total:,} pairs, {counts.accepted:,} accepted")
         for reason, count in store.pairs.dropped():
             print(f"  · {reason}  {count:,}")
+        for line in prepare_lengths.report(store, project.load(store)):
+            print(line)
         print("next: ftui (3 reviews them), or: ftui train" if counts.accepted else "next: ftui, then 3 and a accepts")
     return 0
 

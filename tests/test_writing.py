@@ -102,6 +102,27 @@ def test_killed_again_and_again_it_pays_only_what_was_in_flight_once_more() -> N
         assert (ended.progress.unit, ended.progress.done) == ("records", count)
 
 
+def test_who_asks_again_after_a_kill_spends_what_is_allowed_now() -> None:
+    with writing_project(30) as (store, provider):
+        provider.answer_delay = 0.05
+        most = at_most(store)
+        store.money.budget = 1.5 * most
+        task = queue.prepare(store, most)
+        until(lambda: provider.count(CHAT) > 8)
+        lease = store.leases.live()
+        assert lease is not None
+        os.kill(lease.pid, signal.SIGKILL)
+        until(lambda: store.leases.live() is None)
+        before, sent = paid(store, task), provider.count(CHAT)
+        assert queue.prepare(store) == task, "the same one goes on"
+        ended = wait(store, task)
+        assert ended.state == "done"
+        assert provider.count(CHAT) == sent, "nothing may be spent"
+        assert store.money.spent() == pytest.approx(before)
+        assert run(store).state == "done"
+        assert len(made(store)) == 30
+
+
 def test_stopped_it_gives_the_rest_of_the_money_back_and_a_later_run_asks_the_rest() -> None:
     with writing_project(40) as (store, provider):
         provider.answer_delay = 0.05

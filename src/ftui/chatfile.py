@@ -37,6 +37,8 @@ MESSAGE_KEYS = {
     "tool": frozenset({"role", "content", "tool_call_id", "name"}),
 }
 PLAIN_KEYS = frozenset({"role", "content", "name"})
+_KEPT = ("name", "tool_calls", "tool_call_id", "function_call")
+"""Besides role and content, what a chat template is given of a message."""
 
 # A tokenizer would read these as control tokens instead of text.
 SPECIAL_TOKEN = re.compile(r"<\|[A-Za-z0-9_]{1,64}\|>")
@@ -121,6 +123,19 @@ def check(lines: Iterable[bytes], kind: Kind = "chat", *, most_bytes: int | None
     if rows < MIN_ROWS:
         note(0, "invalid_n_examples", f"The file has {rows} example(s), but must have at least {MIN_ROWS}")
     return Report(rows, problems, size, more)
+
+
+def plain(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Messages as chat templates of open models want them: text content, known roles."""
+    found = []
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, list):
+            content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
+        role = "system" if message["role"] == "developer" else message["role"]
+        kept = {name: message[name] for name in _KEPT if message.get(name)}
+        found.append({"role": role, "content": content or "", **kept})
+    return found
 
 
 def _row_problems(line: bytes, kind: Kind = "chat") -> Iterator[str]:

@@ -104,7 +104,7 @@ class Entry:
     """A line of the task's ledger: a checkpoint in increments, for what grows too long to be said anew each time.
 
     It is committed together with all that was said before it; the lines are handed
-    back in their order. Unlike a `Checkpoint` it may be lost to a power cut, not to a crash.
+    back in their order. Unlike a `Checkpoint` it may be lost to a power cut, not to a crash, unless a model writes.
 
     Attributes:
         data: the line, JSON values only.

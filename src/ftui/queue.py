@@ -161,10 +161,8 @@ def prepare(store: Store, at_most: float = 0.0) -> int:
         MoneyError: the project's budget does not allow it.
         BusyError: pairs are being made, or a model is being asked.
     """
-    store.money.afford("What models write", at_most)
-    _not_both(store, "write", "A model is being asked already")
     args = {"at_most": at_most} if at_most else {}
-    return _add_only(store, "prepare", "make pairs", args, "Pairs are being made already")
+    return _let_write(store, "prepare", "make pairs", args, "Pairs are being made already")
 
 
 def write(store: Store, records: Sequence[int], at_most: float) -> int:
@@ -173,17 +171,36 @@ def write(store: Store, records: Sequence[int], at_most: float) -> int:
     Args:
         at_most: as for `prepare`.
     """
-    store.money.afford("What models write", at_most)
-    _not_both(store, "prepare", "Pairs are being made already")
     args = {"records": list(records), "at_most": at_most}
-    return _add_only(store, "write", "ask a model", args, "A model is being asked already")
+    return _let_write(store, "write", "ask a model", args, "A model is being asked already")
 
 
-def _not_both(store: Store, kind: str, refusal: str) -> None:
-    """Two that ask at once would pay for the same answers twice."""
-    latest = store.tasks.latest(kind)
-    if latest is not None and latest.open:
-        raise BusyError(refusal, f"task {latest.id} is {latest.state}", "Wait for it, or stop it")
+def _let_write(store: Store, kind: str, title: str, args: Mapping[str, Any], refusal: str) -> int:
+    """Queue a task in which models may write, within `at_most`.
+
+    One whose worker died goes on, with what is allowed now beside what it has spent.
+    """
+    at_most = float(args.get("at_most") or 0.0)
+    # One transaction: two that ask at once would pay for the same answers twice.
+    with store.database.write(durable=True):
+        for other in WRITING:
+            latest = store.tasks.latest(other)
+            if other != kind and latest is not None and latest.open:
+                what = "A model is being asked already" if other == "write" else "Pairs are being made already"
+                raise BusyError(what, f"task {latest.id} is {latest.state}", "Wait for it, or stop it")
+        latest = store.tasks.latest(kind)
+        if latest is None or not latest.open:
+            store.money.afford("What models write", at_most)
+            task = store.tasks.add(kind, title, args)
+        else:
+            from ftui.prepare import writing
+
+            task = _left_behind(store, latest, refusal)
+            spent = writing.settle(store, latest)
+            store.money.afford("What models write", at_most)
+            store.tasks.set_args(task, {**args, "at_most": spent + at_most} if at_most else args)
+    worker.ensure(store)
+    return task
 
 
 def install_engine(store: Store) -> int:

@@ -74,7 +74,11 @@ def test_files_become_pairs(tmp_path: Path) -> None:
     assert prepared.returncode == 0, prepared.stderr
     last = rows(prepared.stdout)[-1]
     assert (last["total"], last["accepted"]) == (12, 12), "the exact duplicate is no pair"
-    assert "exact duplicate" in run("prepare").stdout
+    said = run("prepare").stdout
+    assert "exact duplicate" in said
+    assert " tokens, " in said
+    assert "at 2,048 tokens: packing saves " in said
+    assert "(1 rows instead of 12)" in said
     assert 'template = "product-description"' in run("prepare", "--show-recipe").stdout
     status = json.loads(run("status", "--json").stdout)
     assert status["records"] == 13

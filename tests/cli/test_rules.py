@@ -79,3 +79,11 @@ def test_a_declined_rule_does_not_come_again(capsys: pytest.CaptureFixture[str])
     assert cli.main(["rules"]) == 0
     assert capsys.readouterr().out.endswith("no rule fits what you rejected (30 pairs) and spares what you accepted\n")
     assert counts() == (40, 30, 30)
+
+
+def test_what_contradicts_itself_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    reject(30)
+    for words in (("--apply",), ("--to-recipe",)):
+        assert cli.main(["rules", "--decline", *words]) == 7
+        assert "not both" in capsys.readouterr().err
+    assert counts() == (40, 30, 30)

@@ -8,7 +8,8 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from ftui.engine.rows import IGNORED, encode, plain, render
+from ftui.chatfile import plain
+from ftui.engine.rows import IGNORED, encode, render
 
 
 def fed(tokenizer: Any, row: dict[str, Any], most: int) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from peft import PeftModel
 from trl import pack_dataset
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from ftui.chatfile import plain
 from ftui.engine import trainer
 from ftui.engine.failure import of_exception
 from ftui.engine.learning import load_model, packs
-from ftui.engine.rows import IGNORED, Unusable, encode, encode_preference, load_tokenizer, plain, render
+from ftui.engine.rows import IGNORED, Unusable, encode, encode_preference, load_tokenizer, render
 from ftui.engine.trainers import answer_loss
 
 TALK = [

@@ -56,6 +56,22 @@ def test_a_recipe_to_begin_with_is_the_default_of_its_template(template: str) ->
             assert lines[lines.index(line) - 1].startswith("# "), f"{line} is not explained"
 
 
+def test_a_recipe_of_a_persons_own_is_kept_when_another_one_is_begun(store: Store) -> None:
+    assert project.start(store, recipes.STYLE) is None, "the default is no loss"
+    assert project.start(store, recipes.SUMMARY) is None, "nor is another one to begin with"
+    mine = starter.text(recipes.SUMMARY) + "\n# mine, über alles\n"
+    store.recipe_path.write_text(mine, "utf-8")
+    kept = project.start(store, recipes.STYLE)
+    assert kept is not None
+    assert kept.read_text("utf-8") == mine
+    assert project.load(store).template == recipes.STYLE
+    store.recipe_path.write_bytes(b"\xff\xfe not a text")
+    kept = project.start(store, recipes.STYLE)
+    assert kept is not None
+    assert kept.read_bytes() == b"\xff\xfe not a text"
+    assert project.load(store).template == recipes.STYLE
+
+
 def test_every_setting_of_a_recipe_to_begin_with_exists() -> None:
     for template in recipes.TEMPLATES:
         for table, (_, _, settings) in starter._TABLES.items():

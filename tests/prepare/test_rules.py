@@ -147,6 +147,7 @@ def test_nothing_is_proposed_where_rejections_follow_nothing(words: list[str], s
 
     for seed in range(6):
         assert best(many(words, 300, one, seed)) == ""
+        assert best(many(words, 60, one, seed)) == ""
 
 
 def test_a_rule_that_also_catches_accepted_ones_is_not_proposed() -> None:
@@ -165,6 +166,20 @@ def test_too_few_rejections_or_facts_are_no_reason() -> None:
     assert best(pairs(LEAST, 24)) == "flag:short"
     assert best(pairs(LEAST - 1, 23)) == ""
     assert best(pairs(60, 2)) == "", "all wordings of two facts were rejected"
+
+
+@pytest.mark.parametrize(("short", "accepted_short"), [(26, 1), (24, 0), (22, 0)])
+def test_what_is_plain_to_see_is_proposed_after_two_dozen_rejections(short: int, accepted_short: int) -> None:
+    def one(number: int, rejected: bool, flagged: bool) -> Judged:
+        # Two phrasings of each fact, as they stand one behind the other in the list.
+        flags = ("short",) if flagged else ("personal",) if number % 3 == 0 else ()
+        return judged(number, "q", f"a{number}", rejected, flags=flags, fact=str(number // 2))
+
+    bad = [one(number, True, number < short) for number in range(28)]
+    good = [one(number, False, number < 100 + accepted_short) for number in range(100, 114)]
+    rule = next(learn([*bad, *good]))
+    assert (rule.text, rule.caught, rule.rejected) == ("flag:short", short, 28)
+    assert (rule.wrong, rule.accepted) == (accepted_short, 14)
 
 
 def test_what_was_declined_does_not_come_again_and_what_is_used_is_left_aside() -> None:

@@ -234,7 +234,7 @@ async def test_a_passage_that_was_cleaned_is_found_nearly(store: Store) -> None:
     async with Review((160, 50)) as review:
         await review.press("G", "k")
         await review.until(lambda: "≈ The Q1** costs [41 crowns]" in review.screen)
-        assert "≈ closest passage of the record: it holds 89% of the words" in review.screen
+        assert "≈ closest passage of the record: it holds 89 % of the words" in review.screen
         await review.press("j")
         await review.until(lambda: "▌ Nothing of the kind" in review.screen)
         assert "does not hold the passage in these words" in review.screen

@@ -78,7 +78,10 @@ async def test_one_key_rejects_what_the_rule_fits_and_one_undo_takes_it_back(sto
         assert "what `flag:short` fits is decided" in review.screen
         await review.press("u")
         assert store.pairs.counts().rejected == SHORT - PENDING
-        await review.press("ctrl+r", "escape")
+        assert "ctrl+d rejects them all" in joined(review)
+        await review.press("ctrl+r")
+        assert "what `flag:short` fits is decided" in joined(review)
+        await review.press("escape")
         assert review.place.rows.count == 100
         await review.until(lambda: not review.place._rules._reader.busy)
         assert "flag:short" not in review.screen
@@ -90,7 +93,7 @@ async def test_the_rule_goes_into_the_recipe_and_stands_beside_what_was_there(st
     async with Review() as review:
         await offered(review)
         await review.press("L", "L")
-        assert review.bottom.startswith("`flag:short` is in the recipe · p makes pairs")
+        assert review.bottom.startswith("`flag:short` is in the recipe · p follows it · R shows it")
         text = store.recipe_path.read_text("utf-8")
         assert text.startswith("# mine\nseed = 3 # as ever\n")
         assert recipes.parse(text).rules.reject == ("flag:short",)
@@ -119,7 +122,7 @@ async def test_a_rule_that_was_declined_does_not_come_again(store: Store) -> Non
         await review.until(lambda: not review.place._rules._reader.busy)
         assert "flag:short` would" not in review.screen
         await review.press("L")
-        assert "ftui looks again after 10 more rejections" in review.bottom
+        assert review.bottom.startswith("no rule is clear enough yet · ftui looks again after 10 more rejections")
     async with Review() as review:
         await review.until(lambda: review.place._rules._due > LEAST and not review.place._rules._reader.busy)
         assert review.place._rules.offer is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,10 @@ from ftui.store.filters import KEYS, parse
 from ftui.store.pairs import BulkProgress, NewDropped
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row
+from ftui.ui.widgets.header import Header
 from ftui.ui.widgets.pair_bulk import BulkWork
 from ftui.ui.widgets.pair_words import WORDS, Completing, Known, note_rows
+from ftui.ui.widgets.pair_work import recipe_rows, report_rows
 from ui.pair_data import NOON, Review, new_pair, new_store
 from ui.screen import golden
 
@@ -158,6 +160,9 @@ async def test_reasons_can_be_looked_at_where_there_is_no_pair(ui_home: Path) ->
             await review.type("dropped:heading")
             await review.press("enter")
             assert "“dropped:heading”: 1" in review.screen
+            await review.press("slash", "tab", "enter")
+            title = next(line for line in review.screen.splitlines() if "Pairs · " in line)
+            assert "Pairs · “dropped:heading”: 1" in title, "what is no pair is not pending"
             await review.press("a")
             assert review.bottom.startswith("these did not become pairs")
             await review.press("escape", "escape")
@@ -277,3 +282,40 @@ def test_reading_that_fails_is_told_to_who_asked(store: Store) -> None:
             assert review.app.screen.is_current
 
     asyncio.run(run())
+
+
+# At 80 columns
+
+
+def words_of(rows: Sequence[Row]) -> list[str]:
+    return ["".join(span.text for span in row) for row in rows]
+
+
+def test_what_is_wrong_with_the_recipe_is_read_to_its_end() -> None:
+    problem = SettingsError(
+        "recipe.toml line 23 cannot be followed", "questions.presentations has to be a whole number"
+    )
+    first, second = words_of(recipe_rows(problem, 80))
+    assert first == " ! recipe.toml line 23 cannot be followed: questions.presentations has to be a"
+    assert second == "   whole number   R opens it"
+    assert words_of(recipe_rows(SettingsError("It is 60 cells long" + "." * 42), 70))[1] == "   R opens it"
+
+
+def test_a_report_has_one_mark_however_long_it_is(store: Store) -> None:
+    result = {"records": 9, "with_pairs": 4, "made": 9_655, "new": 0, "removed": 43_756, "pairs": 9_655}
+    result |= {"dropped": {"too short": 4, "no heading": 1}, "parts": {}}
+    task = store.tasks.add("prepare", "make pairs", {})
+    store.tasks.finish(task, "done", result=result)
+    latest = store.tasks.latest("prepare")
+    assert latest is not None
+    rows = words_of(report_rows(latest, store, 80))
+    assert rows[1].strip() == "removed"
+    assert [row[:3] for row in rows] == [" ✓ ", "   ", "   ", "   "]
+
+
+def test_how_far_the_worker_is_stays_in_a_narrow_header() -> None:
+    header = Header()
+    header.project, header.worker, header.spent = "lumora", "making pairs 16 %", "$12.34"
+    line = "".join(span.text for span in header.row(80))
+    assert line.endswith(" 16 %  $12.34 ")
+    assert "making" not in line

@@ -11,11 +11,12 @@ from textual.widgets import TextArea
 
 from ftui.prepare import recipe as recipes
 from ftui.prepare import rendering, starter
+from ftui.prepare.project import BEFORE
 from ftui.store import Store
 from ftui.store.seat import Seat
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.choose import ChooseScreen
-from ftui.ui.screens.recipe import BEFORE, RecipeScreen
+from ftui.ui.screens.recipe import RecipeScreen
 from prepare.test_rendering import children
 from ui.pair_data import Review, new_store
 from ui.screen import golden, text_of

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ftui import queue
-from ftui.cli import prepare_writing
+from ftui.cli import prepare_lengths, prepare_writing
 from ftui.cli.common import add_follow_options, follow, one_line, open_store, print_json
 from ftui.errors import InputError
 from ftui.prepare import project
@@ -29,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--template",
         choices=[template for template in recipes.TEMPLATES if template != recipes.OWN],
-        help="begin a new recipe from this template before preparing",
+        help="begin a new recipe from this template before preparing; the one of before is kept beside it",
     )
     parser.add_argument("--show-recipe", action="store_true", help="print the recipe and its path, prepare nothing")
     parser.add_argument(
@@ -43,8 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     with open_store(options) as store:
-        if options.template:
-            project.start(store, options.template)
+        if options.template and (kept := project.start(store, options.template)):
+            print(f"the recipe of before is kept: {kept}", file=sys.stderr)
         if options.show_recipe:
             print(f"# {store.recipe_path}")
             print(recipes.dump(project.load(store)), end="")
@@ -82,14 +83,16 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{result.get('records', 0):,} records, {counts.total:,} pairs, {counts.accepted:,} accepted")
         for reason, count in store.pairs.dropped():
             print(f"  · {reason}  {count:,}")
+        for line in prepare_lengths.report(store, project.load(store)):
+            print(line)
         print("next: ftui (3 reviews them), or: ftui train" if counts.accepted else "next: ftui, then 3 and a accepts")
     return 0
 
 
 def _count(text: str) -> int:
-    count = int(text)
+    count = int(text) if text.isdecimal() else 0
     if not 1 <= count <= MOST_SHOWN:
-        raise argparse.ArgumentTypeError(f"from 1 to {MOST_SHOWN}")
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MOST_SHOWN}")
     return count
 
 

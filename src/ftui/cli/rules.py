@@ -6,6 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from ftui.cli.common import one_line, open_store, print_json
+from ftui.errors import InputError
 from ftui.prepare import proposals
 from ftui.prepare.proposals import Looked, Offer
 from ftui.store import Store
@@ -22,6 +23,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.decline and (options.apply or options.to_recipe):
+        raise InputError(
+            "A rule is followed or declined, not both", "--decline came with --apply or --to-recipe", "Leave one out"
+        )
     with open_store(options) as store:
         looked = proposals.propose(store)
         offer = looked.offer

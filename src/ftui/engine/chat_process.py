@@ -25,10 +25,11 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from ftui.chatfile import plain
 from ftui.engine.answers import Answer
 from ftui.engine.decode import Batch, Choice
 from ftui.engine.plan import Threads
-from ftui.engine.rows import Unusable, load_tokenizer, plain, render
+from ftui.engine.rows import Unusable, load_tokenizer, render
 
 TOGETHER = 16
 # Prompts are read together up to so many tokens: then those that are answered already get their next word.

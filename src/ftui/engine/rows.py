@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from ftui.chatfile import plain
 from ftui.engine.layout import read_json
 
 IGNORED = -100
-_KEPT = ("name", "tool_calls", "tool_call_id", "function_call")
 _PROBE = "Zebras only, please."
 _takes_system: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
@@ -59,19 +59,6 @@ def load_tokenizer(folder: str | Path) -> Any:
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= known:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def plain(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Messages as chat templates of open models want them: text content, known roles."""
-    found = []
-    for message in messages:
-        content = message.get("content")
-        if isinstance(content, list):
-            content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
-        role = "system" if message["role"] == "developer" else message["role"]
-        kept = {name: message[name] for name in _KEPT if message.get(name)}
-        found.append({"role": role, "content": content or "", **kept})
-    return found
 
 
 def takes_system(tokenizer: Any) -> bool:

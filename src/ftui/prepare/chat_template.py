@@ -10,11 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ftui.chatfile import SPECIAL_TOKEN
+from ftui.chatfile import SPECIAL_TOKEN, plain
 from ftui.errors import InputError
 from ftui.prepare.pair import Message
 
-_KEPT = ("name", "tool_calls", "tool_call_id", "function_call")
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
@@ -69,20 +68,6 @@ class ChatTemplate:
         environment.globals["raise_exception"] = _refuse
         environment.globals["strftime_now"] = time.strftime
         return environment.from_string(self._source)
-
-
-def plain(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Messages as chat templates of open models want them: text content, known roles."""
-    found = []
-    for message in messages:
-        content = message.get("content")
-        if isinstance(content, list):
-            content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
-        role = "system" if message["role"] == "developer" else message["role"]
-        found.append(
-            {"role": role, "content": content or "", **{key: message[key] for key in _KEPT if message.get(key)}}
-        )
-    return found
 
 
 def _read(folder: Path) -> tuple[str, dict[str, str]]:

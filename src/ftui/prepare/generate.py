@@ -219,7 +219,7 @@ class _Run:
     error: FtuiError | None = None
 
     def affords(self, most: float) -> bool:
-        return self.shelf.spent + most <= self.budget + 1e-9
+        return not most or self.shelf.spent + most <= self.budget + 1e-9
 
     def finished(self, ask: Ask, task: asyncio.Task[Written]) -> Iterator[Event]:
         """What there is to say when a request has ended."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ftui import paths
@@ -19,6 +21,8 @@ from ftui.store import Store
 
 LONGEST = 200_000
 """Bytes of a recipe file. A person's own has a few thousand."""
+BEFORE = "recipe.before.toml"
+"""Beside the recipe: the one that it took the place of as a whole."""
 SAMPLE = 400
 """Records from which a preview learns what a site repeats."""
 
@@ -96,9 +100,34 @@ def save(store: Store, recipe: Recipe) -> None:
     paths.write_atomic(store.recipe_path, recipes.dump(recipe))
 
 
-def start(store: Store, template: str) -> None:
-    """Replace the project's recipe by one to begin with."""
+def start(store: Store, template: str) -> Path | None:
+    """Replace the project's recipe by one to begin with; gives where the one of before is kept, if it is."""
+    try:
+        read(store)
+        kept = set_aside(store)
+    except InputError:
+        kept = set_aside(store, readable=False)
     paths.write_atomic(store.recipe_path, starter.text(template))
+    return kept
+
+
+def set_aside(store: Store, *, readable: bool = True) -> Path | None:
+    """Keep a recipe that is about to be replaced as a whole; None where it is only one to begin with, or none.
+
+    Args:
+        readable: whether the file is one that `read` takes; another one is moved as it is.
+    """
+    path = store.recipe_path
+    before = path.with_name(BEFORE)
+    if not path.exists():
+        return None
+    if not readable:
+        os.replace(path, before)
+    elif starter.is_untouched(text := path.read_text("utf-8", "replace")):
+        return None
+    else:
+        paths.write_atomic(before, text)
+    return before
 
 
 def some_records(store: Store, count: int, turn: int = 0) -> Iterator[dict[str, Any]]:

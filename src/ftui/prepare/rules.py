@@ -29,6 +29,10 @@ _PRECISION = 0.8
 """Of what a rule catches, what has to have been rejected, at the least (see `_surely`)."""
 _CHANCE = 0.001
 """How likely a rule of a kind may be found where there is none."""
+_PLAIN_CHANCE = 0.01
+"""The same for one flag, source or kind that spares what was accepted: there are few of them, named beforehand."""
+_SPARED = 0.1
+"""Of what was accepted, what such a rule catches at the most."""
 _FACTS = 5
 """Facts that what is caught has to be from: all wordings of a few are no reason for a rule."""
 _SAME = 0.9
@@ -272,7 +276,9 @@ class _Search:
         if facts[0] < _FACTS:
             return False
         chance = _by_chance(facts[0], self._of_bad, facts[1], self._of_good)
-        return chance + math.log(each.of) < math.log(_CHANCE)
+        named = len(each.terms) == 1 and each.terms[0].key in ("flag", "made", "source")
+        allowed = _PLAIN_CHANCE if named and wrong <= _SPARED * len(self._good) else _CHANCE
+        return chance + math.log(each.of) < math.log(allowed)
 
     @staticmethod
     def _facts(mask: int, subjects: Sequence[Judged]) -> int:
@@ -295,8 +301,8 @@ def _alike(one: int, other: int) -> bool:
     return bool(union) and (one & other).bit_count() >= _SAME * union
 
 
-def _surely(hits: int, of: int, z: float = 1.96) -> float:
-    """The share of hits that is behind `hits` of `of` at the least (the lower bound of Wilson's interval)."""
+def _surely(hits: int, of: int, z: float = 1.645) -> float:
+    """The share of hits that is behind `hits` of `of` at the least, in 95 of 100 cases (Wilson's lower bound)."""
     if not of:
         return 0.0
     share = hits / of

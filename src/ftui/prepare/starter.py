@@ -10,11 +10,11 @@ from ftui.prepare import recipe as recipes
 from ftui.prepare.recipe import OWN, PRODUCTS, QUESTIONS, STYLE, SUMMARY, TRANSCRIPT, Messages, Recipe
 
 ABOUT = {
-    QUESTIONS: ("question and answer", "headings and FAQ entries are asked, what stands below them answers"),
-    PRODUCTS: ("product description", "name, brand and features are given, the description is the answer"),
-    TRANSCRIPT: ("transcript to questions", "what is asked in a conversation, with what was answered"),
-    SUMMARY: ("article to summary", "the article is given, its summary is the answer"),
-    STYLE: ("house style", "a text in plain words is given, the text as it is written is the answer"),
+    QUESTIONS: ("question and answer", "headings ask, what stands below them answers"),
+    PRODUCTS: ("product description", "name and features ask for the description"),
+    TRANSCRIPT: ("transcript to questions", "what is asked in it, with what was answered"),
+    SUMMARY: ("article to summary", "the article is given, its summary answers"),
+    STYLE: ("house style", "plain words are given, the text answers"),
     OWN: ("a template of your own", "two texts with fields of the record in them"),
 }
 """Each template: its name for people, and what it makes of a record."""

@@ -110,13 +110,14 @@ def reference(task: Task) -> str:
     return f"{task.kind}-{task.id}"
 
 
-def settle(store: Store, task: Task, shelf: Shelf | None = None) -> None:
-    """Write down what a task has spent, and give back what was reserved beyond that.
+def settle(store: Store, task: Task, shelf: Shelf | None = None) -> float:
+    """Write down what a task has spent, and give back what was reserved beyond that; gives the US dollars.
 
     What was sent and has no answer counts with the most that it can cost.
     """
     shelf = shelf or Shelf.of(store.tasks.ledger(task.id))
     store.money.settle(reference(task), shelf.spent)
+    return shelf.spent
 
 
 def _part(provider: str, model: str, asks: Callable[[], Iterable[Ask | None]]) -> Part:

@@ -89,7 +89,8 @@ class Sink:
                 if self._progress is not None:
                     tasks.save_progress(task.id, self._progress)
         if self._rows.size or self._entries:
-            with database.write_records():
+            # What a model is asked costs money, which a power cut must not let be spent twice.
+            with database.write_records(durable=task.kind in WRITING):
                 if task.source is not None:
                     self._store.records.put_rows(self._rows)
                 tasks.add_entries(task.id, self._entries)

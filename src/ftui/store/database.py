@@ -125,9 +125,13 @@ class Database:
             yield self.connection
 
     @contextmanager
-    def write_records(self) -> Iterator[sqlite3.Connection]:
-        """A transaction on the records' file alone: a decision, which goes into the other, does not wait for it."""
-        with self._transaction("records", "UPDATE bulk.totals SET records = records WHERE 0", False):
+    def write_records(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction on the records' file alone: a decision, which goes into the other, does not wait for it.
+
+        Args:
+            durable: as for `write`.
+        """
+        with self._transaction("records", "UPDATE bulk.totals SET records = records WHERE 0", durable):
             yield self.connection
 
     @contextmanager
@@ -137,9 +141,10 @@ class Database:
             return
         if self.refused is not None:
             raise self.refused
+        schema = "bulk" if file == "records" else "main"
         try:
             if durable:
-                self.connection.execute("PRAGMA main.synchronous = FULL")
+                self.connection.execute(f"PRAGMA {schema}.synchronous = FULL")
             self._begin(lock)
             self._within = file
             try:
@@ -152,7 +157,7 @@ class Database:
             finally:
                 self._within = ""
                 if durable:
-                    self.connection.execute("PRAGMA main.synchronous = NORMAL")
+                    self.connection.execute(f"PRAGMA {schema}.synchronous = NORMAL")
         except sqlite3.DatabaseError as error:
             raise explain(error, self.path) from error
 

@@ -77,7 +77,8 @@ class Money:
             self.afford(what, at_most - (known["actual"] if known else 0.0))
             connection.execute(
                 "INSERT INTO spending (time, what, reference, at_most) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (reference) DO UPDATE SET time = excluded.time, actual = NULL",
+                " ON CONFLICT (reference) DO UPDATE"
+                " SET time = excluded.time, at_most = excluded.at_most, actual = NULL",
                 (time.time(), what, reference, at_most),
             )
 

@@ -83,6 +83,11 @@ class Pairs:
         pairs, tokens = self._rows("SELECT pairs, tokens FROM pair_totals WHERE decision = 1")[0]
         return int(pairs), int(tokens)
 
+    def token_counts(self) -> Iterator[int]:
+        """The tokens of each pair that is not rejected, in no order; reads all pairs."""
+        rows = self._database.connection.execute("SELECT tokens FROM pairs WHERE decision <> ?", (Decision.REJECTED,))
+        return (row[0] for row in rows)
+
     def flags(self) -> list[tuple[str, int]]:
         """The flags that pairs carry with their counts, most first."""
         return self._rows("SELECT flag, count(*) AS n FROM pair_flags GROUP BY flag ORDER BY n DESC, flag")

@@ -129,6 +129,11 @@ class Tasks:
         with self._database.write() as connection:
             connection.execute("UPDATE tasks SET control = ? WHERE id = ?", (control, identifier))
 
+    def set_args(self, identifier: int, args: Mapping[str, Any]) -> None:
+        """Let a task that no worker is at do something else when it goes on."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE tasks SET args = ? WHERE id = ?", (json.dumps(args), identifier))
+
     # What follows is the worker's.
 
     def start(self, identifier: int) -> bool:

@@ -229,8 +229,8 @@ class DecidingPlace(MakingPlace):
                     done = pairs.undo() if way == "undo" else pairs.redo()
                 label, ids = done or (step.label, ())
                 self._wrote(ids)
-                if ids and self._view.holds(ids[0]):
-                    self.rows.cursor = self._view.place(ids[0])
+                if ids and (index := self._view.find(ids[0])) is not None:
+                    self.rows.cursor = index
                 what = f"{ids[0]:0{self._digits}}" if len(ids) == 1 else plural(len(ids), "pair")
                 self.app.say(f"{verb}: {label} {what} · {back}")
                 self._show_pair()

@@ -95,7 +95,8 @@ class FilteringPlace(DecidingPlace):
 
     def _filter_words(self) -> str:
         """What the list is filtered by, for its title."""
-        words = [self._view.where] if self._view.where != "all" else []
+        # What did not become a pair is neither pending nor decided.
+        words = [self._view.where] if self._view.where != "all" and not self._view.dropped else []
         return " ".join([*words, *([f"“{self._view.words}”"] if self._view.words else [])])
 
     def _blame(self, error: InputError) -> None:

@@ -73,7 +73,7 @@ class LearningPlace(FilteringPlace):
             return
         with self.app.trying():
             self._rules.answer(self.app.store, "in recipe")
-            self.app.say(f"`{offer.rule.text}` is in the recipe · p makes pairs without what it fits · R shows it")
+            self.app.say(f"`{offer.rule.text}` is in the recipe · p follows it · R shows it")
 
     def _ask_counted(self, ids: range | array[int], decision: Decision, only: Decision | None) -> None:
         # How many they are stands in the title, and which ones in the list: nothing is left to ask.
@@ -89,10 +89,14 @@ class LearningPlace(FilteringPlace):
         if decision is Decision.REJECTED:
             self._rules.rejected(counts().rejected - before)
 
-    def _next(self, said: str) -> None:
-        if self._looking and self._rules.state == "shown" and self._view.next_pending(self.rows.cursor) is None:
-            self._rules.answer(self.app.store, "followed")
-        super()._next(said)
+    def _wrote(self, ids: Sequence[int] | None = None) -> None:
+        super()._wrote(ids)
+        if self._looking:
+            pending = self._view.next_pending(self.rows.cursor) is not None
+            if self._rules.state == "shown" and not pending:
+                self._rules.answer(self.app.store, "followed")
+            elif self._rules.state == "followed" and pending:
+                self._rules.undone()
 
     def _show_all(self) -> None:
         """Who leaves what a rule would reject, and it is still pending, does not want the rule."""

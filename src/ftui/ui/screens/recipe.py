@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -34,8 +33,6 @@ _LOOK_AFTER = 0.4
 """Seconds without a key after which the preview is made anew."""
 _FILE_EVERY = 0.5
 """Seconds between two looks whether another program has changed the file."""
-BEFORE = "recipe.before.toml"
-"""Where the last recipe goes that was replaced as a whole."""
 
 
 class RecipeScreen(ModalScreen[bool]):
@@ -45,6 +42,8 @@ class RecipeScreen(ModalScreen[bool]):
         read_only: why nothing may be written, "" where it may.
     """
 
+    # Not the field, which comes first: keys that are pressed early are no text.
+    AUTO_FOCUS = "#recipe-preview"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit"),
         Binding("n", "new", "new from a template"),
@@ -107,7 +106,8 @@ class RecipeScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self._take(first=True)
-        self.query_one("#recipe-preview").focus()
+        self.query_one("#recipe-preview Lines", Lines).show([(Span("looking at some records", "dim"),)])
+        self._say(self._error)
         self.set_interval(_FILE_EVERY, self._look_at_file)
 
     def on_unmount(self) -> None:
@@ -293,7 +293,7 @@ class RecipeScreen(ModalScreen[bool]):
         self.app.push_screen(ChooseScreen("Begin a recipe", choices), self._begin)
 
     def _begin(self, template: str | None) -> None:
-        from ftui.prepare import starter
+        from ftui.prepare import project, starter
 
         if template is None:
             return
@@ -309,7 +309,8 @@ class RecipeScreen(ModalScreen[bool]):
             begin()
             return
         question = f"Replace the recipe by a new one: {name}?"
-        detail = f"u brings back what is there now. The file changes when you save;\nthe old one is then in {BEFORE}."
+        detail = "u brings back what is there now. The file changes when you save;\n"
+        detail += f"the old one is then in {project.BEFORE}."
         self.app.push_screen(AskScreen(question, detail, "replace it", "keep it"), begin)
 
     def action_save(self) -> None:
@@ -324,10 +325,10 @@ class RecipeScreen(ModalScreen[bool]):
         if (wrong := self._wrong()) is not None:
             self._say(wrong)
             return False
-        kept = ""
+        kept = None
         try:
             if self._unread or self._replaced or self._elsewhere:
-                kept = self._keep()
+                kept = project.set_aside(self._store, readable=not self._unread)
             paths.write_atomic(self._store.recipe_path, self.text)
         except (FtuiError, OSError) as error:
             # A preview that comes now must not take it away.
@@ -336,24 +337,8 @@ class RecipeScreen(ModalScreen[bool]):
             return False
         self._saved, self._stamp = self.text, project.stamp(self._store)
         self._unread = self._replaced = self._elsewhere = False
-        self._say(None, f"saved{kept} · p makes pairs by it")
+        self._say(None, f"saved{f', the old one is {kept.name}' if kept else ''} · p makes pairs by it")
         return True
-
-    def _keep(self) -> str:
-        """Put what is replaced as a whole aside; says so."""
-        from ftui.prepare import starter
-
-        path = self._store.recipe_path
-        before = path.with_name(BEFORE)
-        if self._unread:
-            if not path.exists():
-                return ""
-            os.replace(path, before)
-        elif path.exists() and not starter.is_untouched(text := path.read_text("utf-8", "replace")):
-            paths.write_atomic(before, text)
-        else:
-            return ""
-        return f", the old one is {BEFORE}"
 
     def action_run(self) -> None:
         if isinstance(self._error, InputError):
@@ -376,4 +361,5 @@ class RecipeScreen(ModalScreen[bool]):
 
 
 def _keys(entries: Iterable[tuple[str, str]]) -> Row:
-    return tuple(span for key, what in entries for span in (Span(key, "key"), Span(f"{what}   ", "dim")))
+    spans = [span for key, what in entries for span in (Span("  "), Span(key, "key"), Span(what, "dim"))]
+    return tuple(spans[1:])

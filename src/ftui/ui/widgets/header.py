@@ -84,8 +84,10 @@ class Header(Toned):
         self._clickable = tuple(places)
         room = width - width_of(left) - 1
         spent = f"{self.spent} of {self.budget}" if wide and self.spent else self.spent
-        # What does not fit goes first: how many more tasks run, then what the worker does.
-        for worker in (self.worker, self.worker.partition(" +")[0], ""):
+        # What does not fit goes first: how many more tasks run, then what the worker does, then how far it is.
+        alone = self.worker.partition(" +")[0]
+        far = alone.lstrip("abcdefghijklmnopqrstuvwxyz ")
+        for worker in (self.worker, alone, far, ""):
             right = "  ".join(text for text in (worker, spent) if text) + " "
             if len(right) <= room:
                 return (*left, Span(fit(right, room + 1, "right"), "dim"))

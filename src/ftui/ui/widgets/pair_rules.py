@@ -88,6 +88,12 @@ class RuleWork:
             self.state = state
         self._show()
 
+    def undone(self) -> None:
+        """What the rule fits is pending again."""
+        if self.state == "followed":
+            self.state = "shown"
+            self._show()
+
     def aside(self) -> None:
         """Other rows are shown: the rule waits to be looked at again, or is done with."""
         if self.state == "shown":
@@ -113,7 +119,7 @@ class RuleWork:
         if self._rejected < LEAST:
             return f"{plural(LEAST - self._rejected, 'more rejection')} by hand, then ftui looks for a rule"
         more = plural(max(self._due - self._rejected, 1), "more rejection")
-        return f"no rule fits what you rejected and spares what you accepted · ftui looks again after {more}"
+        return f"no rule is clear enough yet · ftui looks again after {more}"
 
     def rows(self, width: int) -> list[Row]:
         """The offer, or what can be done about the rows that it shows."""

@@ -11,8 +11,8 @@ from ftui.ui import passage as passages
 from ftui.ui.flow import wrap
 from ftui.ui.text import Row, Span, cut, plain
 
-_AHEAD = 4
-"""Lines shown before the used passage: its heading is among them."""
+_AHEAD = 2
+"""Lines with text shown before the used passage: its heading is among them."""
 
 
 def source_rows(
@@ -67,10 +67,10 @@ def _record_rows(data: Any, passage: str, width: int, most: int | None) -> list[
     mark = "▌ "
     if place.alike < 1:
         mark = "≈ "
-        words = f"≈ closest passage of the record: it holds {place.alike:.0%} of the words"
+        words = f"≈ closest passage of the record: it holds {100 * place.alike:.0f} % of the words"
         rows += [(Span(line, "dim"),) for line in wrap(words, width)]
     # Only the last lines are shown, so that only the last characters are looked at.
-    ahead = wrap(before[-width * _AHEAD * 2 :], width - 2)[-_AHEAD:] if before else []
+    ahead = [line for line in wrap(before[-width * _AHEAD * 4 :], width - 2) if line.strip()][-_AHEAD:]
     rows += [(Span(f"  {line}", "dim"),) for line in ahead]
     rows += _marked(mark, used, width, most)
     return rows + _beside(after.strip("\n"), width, most)

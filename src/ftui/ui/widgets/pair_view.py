@@ -119,13 +119,11 @@ class PairView:
     def place(self, identifier: int) -> int:
         """The index of a pair, or of the first one behind it."""
         if self._taken.order != ORDERS[0]:
-            return self._find(identifier) or 0
+            return self.find(identifier) or 0
         return min(bisect_left(self.ids, identifier), max(len(self.ids) - 1, 0))
 
-    def holds(self, identifier: int) -> bool:
-        return self._find(identifier) is not None
-
-    def _find(self, identifier: int) -> int | None:
+    def find(self, identifier: int) -> int | None:
+        """The index of a pair, None where it is not shown; looks through all ids where the list is sorted."""
         if self._taken.order != ORDERS[0]:
             try:
                 return self.ids.index(identifier)

@@ -55,7 +55,7 @@ class PairWork(Lines):
                 self._dismissed = task.id
             else:
                 rows = report_rows(task, store, width)
-        above = [recipe_row(self.recipe, width)] if self.recipe is not None else []
+        above = recipe_rows(self.recipe, width) if self.recipe is not None else []
         self.show([*([self.bulk] if self.bulk is not None else []), *above, *rows, *self.offer(width)])
 
     def on_resize(self) -> None:
@@ -101,11 +101,14 @@ def progress_rows(task: Task, width: int) -> list[Row]:
     return [tuple(spans)]
 
 
-def recipe_row(problem: FtuiError, width: int) -> Row:
+def recipe_rows(problem: FtuiError, width: int) -> list[Row]:
     """A recipe that cannot be followed, with the line and the key that opens it."""
-    key = (Span("   R ", "key"), Span("opens it ", "dim"))
-    said = plain(f"{problem.what}: {problem.why}" if problem.why else problem.what, width - 3 - width_of(key))
-    return (Span(" ! ", "warn"), Span(said), *key)
+    said = wrap(f"{problem.what}: {problem.why}" if problem.why else problem.what, width - 4)
+    rows: list[Row] = [(Span("   " if at else " ! ", "warn"), Span(line)) for at, line in enumerate(said)]
+    key = (Span("   R ", "key"), Span("opens it", "dim"))
+    if width_of((*rows[-1], *key)) < width:
+        return [*rows[:-1], (*rows[-1], *key)]
+    return [*rows, key]
 
 
 def report_rows(task: Task, store: Store, width: int) -> list[Row]:
@@ -167,10 +170,8 @@ def _written(result: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(texts: Sequence[str], width: int) -> list[Row]:
-    rows: list[Row] = []
-    for said in texts:
-        rows += [(Span("   " if rows else " ✓ ", "ok"), Span(line)) for line in wrap(said, width - 4)]
-    return rows
+    lines = [line for said in texts for line in wrap(said, width - 4)]
+    return [(Span("   " if at else " ✓ ", "ok"), Span(line)) for at, line in enumerate(lines)]
 
 
 def _hint(reason: str) -> Row:

@@ -1,0 +1,26 @@
+"""What `ftui prepare` says about tokens: in all, a pair, cut, and what packing saves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ftui.prepare.lengths import Lengths
+from ftui.prepare.recipe import Recipe
+from ftui.store import Store
+
+
+def report(store: Store, recipe: Recipe) -> Iterator[str]:
+    """Lines about the pairs that are not rejected, for the model that they are meant for; nothing without pairs."""
+    from ftui.train import target
+
+    lengths = Lengths(store.pairs.token_counts())
+    if not len(lengths):
+        return
+    yield f"{lengths.total:,} tokens, {lengths.at(0.5):,} a pair in the middle, {lengths.at(1.0):,} the longest"
+    room = recipe.tokens.most or target.of(store).length
+    if not room:
+        return
+    packed = lengths.packed(room)
+    cut = f", {packed.cut:,} pairs longer and cut" if packed.cut else ""
+    saves = f"saves {packed.saved:.0%} of the computing" if packed.saved > 0 else "saves nothing"
+    yield f"at {room:,} tokens: packing {saves} ({packed.sequences:,} rows instead of {packed.rows:,}){cut}"

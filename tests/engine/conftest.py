@@ -47,7 +47,7 @@ def upload(client: openai.OpenAI, content: bytes) -> str:
     return client.files.create(file=("train.jsonl", content), purpose="fine-tune").id
 
 
-def wait_for(check: Callable[[], Any], seconds: float = 150) -> Any:
+def wait_for(check: Callable[[], Any], seconds: float = 400) -> Any:
     """What `check` returns once it is true; fails when that takes too long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -26,7 +26,7 @@ def client(engine_home: Path) -> Iterator[openai.OpenAI]:
 
 def connect(home: Path) -> openai.OpenAI:
     """An unchanged OpenAI client on the engine of `home`, which is started where needed."""
-    address = local.ensure(home, idle_seconds=120)
+    address = local.ensure(home, idle_seconds=1800)
     return openai.OpenAI(base_url=address.base_url, api_key=address.token, max_retries=0, timeout=120)
 
 

@@ -159,7 +159,7 @@ class PairTrainer(_Shared, DPOTrainer):  # type: ignore[misc]
         return loss, Sums(
             loss.item(),
             pairs,
-            round(told["mean_token_accuracy"] * tokens),
+            told["mean_token_accuracy"] * tokens,
             tokens,
             told["rewards/accuracies"] * slots,
             told["rewards/margins"] * slots,

@@ -92,7 +92,10 @@ class RecordsView(Vertical):
 
     def on_mount(self) -> None:
         self._ready = True
-        self.refresh_view()
+        if self._column.whole:
+            self.refresh_view()
+        else:
+            self.call_after_refresh(self.refresh_view)
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < Place.NARROW, "-narrow")
@@ -102,7 +105,7 @@ class RecordsView(Vertical):
 
     def refresh_view(self) -> None:
         """Look what has changed in the store, and read again what has to be."""
-        if not self._ready:
+        if not self._ready or not self._column.whole:
             return
         store = self.app.store
         task = store.tasks.latest("collect", self._source.id)
@@ -128,6 +131,8 @@ class RecordsView(Vertical):
             return found
 
         def take(ids: array[int]) -> None:
+            if not self._column.whole:
+                return
             self._listed = now
             rows, records = self._column.query_one("#list", RowList), self._column.records
             current = records.ids[rows.cursor] if rows.cursor < len(records.ids) else None
@@ -143,6 +148,8 @@ class RecordsView(Vertical):
         source, now = self._source.id, self._now
 
         def take(survey: Survey) -> None:
+            if not self._column.whole:
+                return
             self._column.survey, self._surveyed = survey, now
             self._column.update()
             self._settle()

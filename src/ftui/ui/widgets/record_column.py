@@ -67,6 +67,11 @@ class RecordColumn(Vertical):
         yield FilterLine("words, all of which are in the record")
 
     @property
+    def whole(self) -> bool:
+        """Whether all of it is there: not before it is built, nor while it is taken away."""
+        return bool(self.query(FilterLine))
+
+    @property
     def rows(self) -> RowList:
         """The list that is shown."""
         return self.query_one({"records": "#list", "fields": "#fields", "failed": "#reasons"}[self.view], RowList)

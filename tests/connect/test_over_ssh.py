@@ -94,8 +94,8 @@ def test_two_at_once_open_one_tunnel(machine: Machine) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: remote.ensure(file, how), range(4)))
     assert len({(address.base_url, address.pid) for address in found}) == 1
-    assert remote.close(file)
-    assert not remote.close(file)
+    assert remote.close(file, how)
+    assert not remote.close(file, how)
 
 
 def test_what_goes_wrong_is_said(machine: Machine, tmp_path: Path) -> None:

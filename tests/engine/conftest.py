@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ import openai
 import pytest
 
 from ftui.engine import local
+from ftui.engine.layout import Home
 
 BASE = "smollm2-135m-instruct"
 
@@ -22,6 +24,22 @@ BASE = "smollm2-135m-instruct"
 def client(engine_home: Path) -> Iterator[openai.OpenAI]:
     with connect(engine_home) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def place(engine_home: Path) -> Home:
+    place = Home(engine_home)
+    place.link_code()
+    return place
+
+
+@pytest.fixture(scope="session")
+def tiny(place: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model with random weights."""
+    folder = tmp_path_factory.mktemp("tiny") / "llama"
+    script = str(Path(__file__).with_name("tiny.py"))
+    subprocess.run([str(place.python), script, str(folder), "llama"], env=place.environment(), check=True, timeout=120)
+    return folder
 
 
 def connect(home: Path) -> openai.OpenAI:

@@ -19,21 +19,6 @@ from servers import hub
 from servers.serve import serve
 
 
-@pytest.fixture(scope="module")
-def place(engine_home: Path) -> Home:
-    place = Home(engine_home)
-    place.link_code()
-    return place
-
-
-@pytest.fixture(scope="module")
-def tiny(place: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "llama"
-    script = str(Path(__file__).with_name("tiny.py"))
-    subprocess.run([str(place.python), script, str(folder), "llama"], env=place.environment(), check=True, timeout=120)
-    return folder
-
-
 @pytest.fixture
 def asked() -> list[str]:
     return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import yaml
 
 from engine.conftest import BASE, chats, connect, ended, upload, wait_for
 from ftui.engine import bundle
-from ftui.engine.layout import Home
+from ftui.engine.layout import Home, read_json
 from ftui.errors import BusyError, InputError
 
 
@@ -92,6 +93,33 @@ def test_a_job_goes_away_and_comes_back_as_a_model(home: Path, there: openai.Ope
     assert answer.choices[0].message.content is not None
     with pytest.raises(InputError, match="at its end already"):
         bundle.bring_back(home, folder)
+
+
+def test_a_job_that_failed_here_succeeds_elsewhere_and_one_that_rests_stays_as_it_is(
+    home: Path, there: openai.OpenAI, tmp_path: Path
+) -> None:
+    job = paused(there)
+    there.fine_tuning.jobs.resume(job)
+    launched = wait_for(lambda: (found := read_json(home / "jobs" / job / "launch.json")) and found)
+    wait_for(lambda: (home / "jobs" / job / "trainer.json").exists())
+    trainer = subprocess.run(["pgrep", "-P", str(launched["pid"])], capture_output=True, text=True, check=True)
+    os.kill(int(trainer.stdout), signal.SIGKILL)
+    assert ended(there, job).status == "failed"
+    # Another one trains, so this one only waits, and is paused before a second attempt.
+    other = paused(there)
+    there.fine_tuning.jobs.resume(other)
+    wait_for(lambda: there.fine_tuning.jobs.retrieve(other).status == "running")
+    there.fine_tuning.jobs.resume(job)
+    there.fine_tuning.jobs.pause(job)
+    there.fine_tuning.jobs.cancel(other)
+    assert ended(there, other).status == "cancelled"
+    assert there.fine_tuning.jobs.retrieve(job).status == "paused", "how its first attempt ended is past"
+    bundle.write(home, job, tmp_path / "box")
+    assert run(tmp_path / "box", home, "sh", "run.sh", PROCESSES="1").returncode == 0
+    assert bundle.bring_back(home, tmp_path / "box") == "succeeded"
+    back = wait_for(lambda: (found := ended(there, job)).status == "succeeded" and found)
+    assert back.error is None
+    assert not (home / "jobs" / job / "elsewhere.json").exists()
 
 
 def test_slurm_starts_it_on_every_node(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:

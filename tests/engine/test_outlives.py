@@ -23,22 +23,6 @@ ROWS = [made.row(number, system=number % 3 == 0) for number in range(22)]
 HYPER = {"batch_size": 6, "n_epochs": 5, "learning_rate_multiplier": 5.0, "lora_dropout": 0.0}
 
 
-@pytest.fixture(scope="module")
-def place(engine_home: Path) -> Home:
-    place = Home(engine_home)
-    place.link_code()
-    return place
-
-
-@pytest.fixture(scope="module")
-def tiny(place: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny model."""
-    folder = tmp_path_factory.mktemp("tiny") / "llama"
-    script = str(Path(__file__).with_name("tiny.py"))
-    subprocess.run([str(place.python), script, str(folder), "llama"], env=place.environment(), check=True, timeout=120)
-    return folder
-
-
 def start(place: Home, job: Path, attempt: int, *, prefix: tuple[str, ...] = (), limit: Any = None) -> Any:
     command = [*prefix, str(place.python), "-m", "ftui.engine.launch", str(job), str(attempt)]
     environment = place.environment() | {"OMP_NUM_THREADS": "1"}

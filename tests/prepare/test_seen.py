@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,6 @@ def test_a_template_that_cannot_be_used_is_told_of(folder: Path, template: str |
         see(CHAT, None, folder, None)
 
 
-@pytest.mark.skipif(not find_spec("tokenizers"), reason="an extra")
 def test_a_tokenizer_that_cannot_be_read_is_told_of(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{")
     module._model.cache_clear()

@@ -145,6 +145,19 @@ def test_what_is_paused_can_be_stopped_and_what_is_stopped_is_not_started(store:
     assert store.tasks.get(number).state == "stopped"
 
 
+@pytest.mark.parametrize("wish", [None, "stop"])
+def test_a_wish_that_comes_while_a_task_pauses_counts(store: Store, wish: str | None) -> None:
+    number = store.tasks.add("collect", "site", {})
+    store.tasks.start(number)
+    store.tasks.ask(number, "pause")
+    assert store.tasks.get(number).pausing
+    store.tasks.ask(number, wish)
+    assert not store.tasks.get(number).pausing
+    store.tasks.finish(number, "paused")
+    task = store.tasks.get(number)
+    assert (task.state, task.control) == ("queued", wish), "its next worker sees to it"
+
+
 def test_a_purchase_that_came_to_nothing_is_reserved_anew(store: Store) -> None:
     store.money.budget = 1.0
     store.money.reserve("job", "tag1", 0.8)

@@ -49,8 +49,7 @@ def controlled(store: Store, options: argparse.Namespace) -> Task | None:
     if latest is None or (latest.state == "done" if options.go_on else not latest.open):
         raise InputError("No pairs are being made", "nothing waits or runs here", "Start it: ftui prepare")
     if options.go_on:
-        if latest.state not in ("queued", "running"):
-            queue.resume(store, latest.id)
+        queue.resume(store, latest.id)
     else:
         (queue.stop if options.stop else queue.pause)(store, latest.id)
     return store.tasks.get(latest.id)

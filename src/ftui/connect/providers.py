@@ -141,10 +141,10 @@ def remove(name: str) -> None:
     """Forget an added provider, its key, and the tunnel to it."""
     config = settings.config()
     provider = next((one for one in all_providers() if one.name == name and one.kind == "remote"), None)
-    if provider is not None:
+    if provider is not None and provider.ssh is not None:
         from ftui.engine import remote
 
-        remote.close(tunnel_file(provider))
+        remote.close(tunnel_file(provider), provider.ssh)
     if config.get("providers", {}).pop(name, None) is None:
         raise InputError(f"{name!r} cannot be removed", "it is built in or not there")
     settings.save_config(config)

@@ -20,6 +20,7 @@ from typing import Any
 import ftui
 from ftui.engine.install import CONSTRAINTS, LIBRARIES
 from ftui.engine.layout import Home, Lock, read_json, sync_folder, write_json
+from ftui.engine.report import ELSEWHERE
 from ftui.errors import BusyError, InputError
 
 SCRIPTS = Path(__file__).with_name("bundled")
@@ -93,6 +94,8 @@ def bring_back(home: Path, folder: Path) -> str:
                 write_json(here / name, state | {"attempt": job["attempt"]})
             elif (away / name).exists():
                 _copy(away / name, here / name)
+        if state.get("state") in _ENDED:
+            write_json(here / ELSEWHERE, {"attempt": job["attempt"]})
     finally:
         lock.close()
     return str(state.get("state", "waiting"))

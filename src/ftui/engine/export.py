@@ -15,9 +15,14 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from ftui.engine import failure
 from ftui.engine.layout import Lock, read_json, sync_folder, write_json
 
 FORMATS = ("adapter", "merged", "gguf-f16", "gguf-q8_0")
+_REASONS = {
+    "disk_full": "The disk is full; free some space, then ask for the export again",
+    "out_of_memory": "The memory was not enough for the model",
+}
 LOCK = "lock"
 STATE = "export.json"
 
@@ -156,9 +161,9 @@ def main(export: Path) -> int:
         wanted |= {"status": "failed", "error": {"code": "format_not_available", "message": str(refused)}}
     except Exception as error:
         traceback.print_exc()
-        full = isinstance(error, OSError) and error.errno == 28
-        what = "The disk is full" if full else f"The export failed: {type(error).__name__}"
-        wanted |= {"status": "failed", "error": {"code": "disk_full" if full else "server_error", "message": what}}
+        code = failure.of_exception(error)["code"]
+        told = _REASONS.get(code) or failure.clean(f"The export failed: {type(error).__name__}: {error}")
+        wanted |= {"status": "failed", "error": {"code": code, "message": told}}
     if export.is_dir():
         shutil.rmtree(fresh, ignore_errors=True)
         write_json(export / STATE, wanted)

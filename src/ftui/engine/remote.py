@@ -95,22 +95,17 @@ def ensure(file: Path, remote: Remote, *, interactive: bool = False) -> Address:
         lock.close()
 
 
-def close(file: Path) -> bool:
+def close(file: Path, remote: Remote) -> bool:
     """End the tunnel; True when there was one. What trains over there goes on."""
-    address = find(file)
+    before = read_json(file) or {}
     file.unlink(missing_ok=True)
-    if address is None:
-        return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(address.pid, signal.SIGTERM)
-    return True
+    return _end(before.get("pid"), remote)
 
 
 def _connect(file: Path, remote: Remote, interactive: bool) -> Address:
     before = read_json(file) or {}
-    with contextlib.suppress(KeyError, TypeError, ValueError, OSError):
-        # A tunnel whose engine is gone still holds the port.
-        _end_if_ours(int(before["pid"]), remote)
+    # A tunnel whose engine is gone still holds the port.
+    _end(before.get("pid"), remote, seconds=3.0)
     started = _start(remote, interactive)
     port = _free_port(before.get("port"))
     forward = f"127.0.0.1:{port}:127.0.0.1:{started['port']}"
@@ -193,15 +188,28 @@ def _free_port(wanted: object) -> int:
     raise NetworkError("This machine has no free port", "none could be bound", "End some programs")
 
 
-def _end_if_ours(pid: int, remote: Remote) -> None:
-    """End a left-over tunnel. The number may be another process's by now: its command line must name the machine."""
-    listed = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
-    if remote.destination in listed.stdout and " -L 127.0.0.1:" in listed.stdout:
+def _end(pid: object, remote: Remote, seconds: float = 0.0) -> bool:
+    """End a tunnel, and wait for its end at most so long; False where `pid` is none of ours.
+
+    The number may be another process's by now: its command line must name the machine and the forwarding.
+    """
+    if not isinstance(pid, int) or not _is_tunnel(pid, remote):
+        return False
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-        end = time.monotonic() + 3
-        while time.monotonic() < end and subprocess.run(["ps", "-p", str(pid)], capture_output=True).returncode == 0:
-            _kept[:] = [tunnel for tunnel in _kept if tunnel.poll() is None]
-            time.sleep(0.05)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and _is_tunnel(pid, remote):
+        time.sleep(0.05)
+    return True
+
+
+def _is_tunnel(pid: int, remote: Remote) -> bool:
+    _kept[:] = [tunnel for tunnel in _kept if tunnel.poll() is None]
+    try:
+        listed = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return remote.destination in listed.stdout and " -L 127.0.0.1:" in listed.stdout
 
 
 def _last(text: str) -> str:

@@ -21,6 +21,8 @@ FAILURE = "failure.json"
 WISH = "wish.json"
 EVENTS = "events.jsonl"
 RESULT = "result.csv"
+ELSEWHERE = "elsewhere.json"
+"""Says that the job's end was brought back from a bundle, until the server has taken it in."""
 SPARE = "spare"
 SPARE_BYTES = 65536
 """Held back on disk, so that there is room to say that the disk is full."""

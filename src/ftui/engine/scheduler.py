@@ -23,7 +23,7 @@ from ftui.engine.files import Files
 from ftui.engine.jobs import ENDED, WAITING, Jobs, refuse
 from ftui.engine.launch import EXIT, LAUNCH, LOCK
 from ftui.engine.layout import is_locked, read_json, write_json
-from ftui.engine.report import RESULT, STATE, WISH
+from ftui.engine.report import ELSEWHERE, RESULT, STATE, WISH
 from ftui.engine.uploads import MAX_BYTES
 
 CANCEL_SECONDS = 30.0
@@ -67,7 +67,7 @@ class Scheduler:
             await self._validate(job)
         elif job["status"] == "running":
             self._follow(job)
-        elif job["status"] == "paused":
+        elif job["status"] in ("paused", "failed"):
             self._look_elsewhere(job)
         elif job["status"] == "queued" and not any(j["status"] == "running" for j in self._jobs.all()):
             self._jobs.save(job, status="running", attempt=job["attempt"] + 1, wish=None)
@@ -75,10 +75,14 @@ class Scheduler:
             self._launch(job)
 
     def _look_elsewhere(self, job: Job) -> None:
-        """A paused job may have been trained as a bundle; what came back of it says how it ended."""
-        state = self._of_attempt(job, STATE)
-        if state is not None and state.get("state") in ENDED and not is_locked(self._jobs.folder(job) / LOCK):
+        """A job that rests may have been trained as a bundle; what came back of it says how it ended."""
+        mark = self._jobs.folder(job) / ELSEWHERE
+        if not mark.exists() or is_locked(self._jobs.folder(job) / LOCK):
+            return
+        # One that was resumed here since is on another attempt, and goes on with that.
+        if self._of_attempt(job, ELSEWHERE) and (state := self._of_attempt(job, STATE)):
             self._ended(job, state, None)
+        mark.unlink(missing_ok=True)
 
     async def _validate(self, job: Job) -> None:
         folder = self._jobs.folder(job)
@@ -158,6 +162,7 @@ class Scheduler:
             job,
             status="succeeded",
             wish=None,
+            error=None,
             fine_tuned_model=spec.get("model_id"),
             trained_tokens=state.get("trained_tokens"),
             result_files=[result["id"]],

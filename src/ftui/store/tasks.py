@@ -52,6 +52,11 @@ class Task:
     def open(self) -> bool:
         return self.state in OPEN
 
+    @property
+    def pausing(self) -> bool:
+        """Whether it is paused, or will be as soon as its worker sees the wish."""
+        return self.state == "paused" or (self.open and self.control == "pause")
+
     def rate(self, now: float) -> float | None:
         """Units a second in this attempt, None before anything is known."""
         if self.started is None or not self.progress.done:
@@ -224,7 +229,11 @@ class Tasks:
         result: Mapping[str, Any] | None = None,
         error: FtuiError | None = None,
     ) -> None:
+        """End an attempt at a task. One that pauses, while a person already wants something else, is queued again."""
         with self._database.write() as connection:
+            if state == "paused" and self.get(identifier).control != "pause":
+                connection.execute("UPDATE tasks SET state = 'queued' WHERE id = ?", (identifier,))
+                return
             connection.execute(
                 "UPDATE tasks SET state = ?, control = NULL, result = ?, error = ?, finished = ? WHERE id = ?",
                 (

@@ -186,7 +186,7 @@ class CollectPlace(Place):
         task = self._latest
         if action == "retry":
             return self._meaning
-        return "go on" if action == "pause" and task and task.state == "paused" else ""
+        return "go on" if action == "pause" and task and task.pausing else ""
 
     def refusal(self, action: str) -> str:
         source, task = self._source, self._latest
@@ -250,7 +250,7 @@ class CollectPlace(Place):
         from ftui import queue
 
         with self.app.trying():
-            if task.state == "paused":
+            if task.pausing:
                 queue.resume(self.app.store, task.id)
                 self.app.say(f"{task.title} goes on")
             else:

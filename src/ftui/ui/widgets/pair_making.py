@@ -76,7 +76,7 @@ class MakingPlace(Place):
         from ftui import queue
 
         with self.app.trying():
-            if task.state == "paused":
+            if task.pausing:
                 queue.resume(self.app.store, task.id)
                 self.app.say("making pairs goes on")
             else:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from ftui.store import replacing, views
+from ftui.store import pending, replacing, views
 from ftui.store.bulk import Bulk, BulkProgress
 from ftui.store.database import Database
 from ftui.store.filters import Filter, Term
@@ -33,10 +33,12 @@ from ftui.store.pair import (
     check_messages,
     content,
 )
+from ftui.store.pending import FAR
 from ftui.store.replacing import Replacing
 
 __all__ = [
     "AT_ONCE",
+    "FAR",
     "BulkProgress",
     "Counts",
     "Decision",
@@ -59,11 +61,6 @@ _PAIR = (
     " (SELECT json_group_object(flag, reason) FROM pair_flags WHERE pair_flags.pair = id) AS flags"
     " FROM pairs JOIN pair_texts ON pair_texts.pair = id"
 )
-
-
-_NEAR = 1_000
-"""Pairs of a view behind the cursor among which the next pending one mostly is."""
-_STRETCH = 20_000
 
 
 class Pairs:
@@ -180,36 +177,15 @@ class Pairs:
 
     def next_pending(self, after: int) -> int | None:
         """The first pending pair behind `after`, from the start again when there is none."""
-        for bound in (after, -1):
-            rows = self._rows("SELECT id FROM pairs WHERE decision = 0 AND id > ? ORDER BY id LIMIT 1", bound)
-            if rows:
-                return int(rows[0][0])
-        return None
+        return pending.next_pending(self._database, after)
+
+    def near_pending(self, ids: Sequence[int], after: int) -> int | None:
+        """The index of the first pending pair of a view behind index `after`, from the start again; or `FAR`."""
+        return pending.near(self._database, ids, after)
 
     def next_pending_of(self, ids: Sequence[int], after: int) -> int | None:
-        """The index of the first pending pair of a view behind index `after`, from the start again."""
-        left = self.counts().pending
-        if not left:
-            return None
-        start, size = after + 1, 50
-        # So far the asking costs less than reading all that are pending does, however many these are.
-        while start < min(after + max(_NEAR, left // 8), len(ids)):
-            stop = min(start + size, len(ids))
-            found = _first_of(self._pending_of(ids[start:stop]), ids, start, stop)
-            if found is not None:
-                return found
-            start, size = stop, min(size * 20, _STRETCH)
-        # They are few and far between: all of them are read sooner than all that is not one of them is asked for.
-        pending = {row[0] for row in self._database.connection.execute("SELECT id FROM pairs WHERE decision = 0")}
-        found = _first_of(pending, ids, start, len(ids))
-        return found if found is not None else _first_of(pending, ids, 0, min(after + 1, len(ids)))
-
-    def _pending_of(self, ids: Sequence[int]) -> set[int]:
-        rows = self._rows(
-            "SELECT id FROM pairs WHERE id IN (SELECT value FROM json_each(?)) AND +decision = 0",
-            orjson.dumps(list(ids)).decode(),
-        )
-        return {row[0] for row in rows}
+        """The same however far it is; with a million pairs not for the thread of the screen."""
+        return pending.anywhere(self._database, ids, after)
 
     def accepted(self) -> Iterator[Pair]:
         yield from map(_pair, self._database.connection.execute(f"{_PAIR} WHERE decision = 1 ORDER BY id"))
@@ -348,16 +324,6 @@ class Pairs:
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         return [tuple(row) for row in self._database.connection.execute(query, values)]
-
-
-def _first_of(wanted: set[int], ids: Sequence[int], start: int, stop: int) -> int | None:
-    """The first index in a stretch of `ids` at which one of `wanted` stands."""
-    while start < stop:
-        part = ids[start : min(start + _STRETCH, stop)]
-        if not wanted.isdisjoint(part):
-            return next(index for index, identifier in enumerate(part, start) if identifier in wanted)
-        start += len(part)
-    return None
 
 
 def _last(steps: Iterator[BulkProgress]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ftui.store.filters import Filter, Term
 from ftui.store.journal import Way
@@ -15,6 +15,7 @@ from ftui.ui.text import Row, plural
 from ftui.ui.widgets.pair_bulk import BulkWork
 from ftui.ui.widgets.pair_columns import PairColumns
 from ftui.ui.widgets.pair_making import MakingPlace
+from ftui.ui.widgets.pair_next import NextPending
 from ftui.ui.widgets.pair_rows import name
 from ftui.ui.widgets.pair_view import Pace, PairView
 from ftui.ui.widgets.rows import RowList
@@ -32,6 +33,7 @@ class DecidingPlace(MakingPlace):
         self._digits = 3
         self._bulk = BulkWork(self, self._show_bulk)
         self._counter = Reader(self, "count")
+        self._pending = NextPending(self, self._view, "next")
 
     def on_unmount(self) -> None:
         self._bulk.stop()
@@ -103,7 +105,11 @@ class DecidingPlace(MakingPlace):
         self._show_title()
 
     def _next(self, said: str) -> None:
-        index = self._view.next_pending(self.rows.cursor)
+        if not self._seek(lambda index: self._go_on(index, said)):
+            self.app.say(f"{said} · looking for the next pending pair")
+            self._show_pair()
+
+    def _go_on(self, index: int | None, said: str) -> None:
         if index is None:
             left = self.app.store.pairs.counts().pending
             said += " · no other is pending here" if left else " · all are decided"
@@ -114,10 +120,27 @@ class DecidingPlace(MakingPlace):
         self.app.say(said)
         self._show_pair()
 
+    def _seek(self, then: Callable[[int | None], None]) -> bool:
+        """Call `then` with the next pending row; False where it is called later, if the cursor rests until then."""
+        here = self._here
+
+        def found(index: int | None) -> None:
+            if self._here == here:
+                then(index)
+
+        return self._pending.find(self.rows.cursor, found)
+
+    @property
+    def _here(self) -> int:
+        """The id of what the cursor is on, 0 where nothing is shown."""
+        ids, cursor = self._view.ids, self.rows.cursor
+        return ids[cursor] if cursor < len(ids) else 0
+
     def action_skip(self) -> None:
-        if not self.can("skip"):
-            return
-        index = self._view.next_pending(self.rows.cursor)
+        if self.can("skip") and not self._seek(self._skip_to):
+            self.app.say("looking for the next pending pair")
+
+    def _skip_to(self, index: int | None) -> None:
         if index is None:
             self.app.say("nothing is pending here")
         elif index == self.rows.cursor:
@@ -218,6 +241,7 @@ class DecidingPlace(MakingPlace):
         if not self.can(way):
             return
         pairs = self.app.store.pairs
+        self._pending.stop()
         with self.app.trying():
             step = pairs.next_step(way)
             if step is None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ftui.store.pairs import Decision
 from ftui.ui.places.filtering import FilteringPlace
 from ftui.ui.text import plain
+from ftui.ui.widgets.pair_next import NextPending
 from ftui.ui.widgets.pair_rules import RuleWork
 
 _LONGEST = 30
@@ -20,6 +21,7 @@ class LearningPlace(FilteringPlace):
     def __init__(self) -> None:
         super().__init__()
         self._rules = RuleWork(self, self._show_rule)
+        self._fitting = NextPending(self, self._view, "fitting")
 
     def on_mount(self) -> None:
         self.work.offer = self._rules.rows
@@ -92,18 +94,20 @@ class LearningPlace(FilteringPlace):
     def _wrote(self, ids: Sequence[int] | None = None) -> None:
         super()._wrote(ids)
         if self._looking:
-            pending = self._view.next_pending(self.rows.cursor) is not None
-            if self._rules.state == "shown" and not pending:
-                self._rules.answer(self.app.store, "followed")
-            elif self._rules.state == "followed" and pending:
-                self._rules.undone()
+            self._fitting.find(self.rows.cursor, self._count_left)
+
+    def _count_left(self, index: int | None) -> None:
+        """What the rule fits is decided, or is pending again."""
+        if self._looking and self._rules.state == "shown" and index is None:
+            self._rules.answer(self.app.store, "followed")
+        elif self._looking and self._rules.state == "followed" and index is not None:
+            self._rules.undone()
 
     def _show_all(self) -> None:
         """Who leaves what a rule would reject, and it is still pending, does not want the rule."""
         offer = self._rules.offer
         if self._looking and offer is not None:
-            pending = bool(self._view.ids) and self._view.next_pending(self.rows.cursor) is not None
-            if self._rules.state != "in recipe" and pending:
+            if self._rules.state == "shown" and self._view.ids:
                 self._rules.answer(self.app.store, "declined")
                 self.app.say(f"`{offer.rule.text}` is not proposed again · / filters by it")
             self._rules.leave()

@@ -133,13 +133,16 @@ class PairView:
         return index if index < len(self.ids) and self.ids[index] == identifier else None
 
     def next_pending(self, index: int) -> int | None:
-        """The index of the first pending pair behind `index`, from the start again; None when there is none."""
+        """The index of the first pending pair behind `index`, from the start again.
+
+        None when there is none; `FAR` when looking for it takes a while: see `NextPending`.
+        """
         if self.dropped or self.decided or not self.ids:
             return None
         if self._taken.plain:
             found = self._pairs.next_pending(self.ids[index])
             return None if found is None else self.place(found)
-        return self._pairs.next_pending_of(self.ids, index)
+        return self._pairs.near_pending(self.ids, index)
 
 
 def read_parts(pairs: Pairs, wanted: Filter) -> Iterator[range | array[int]]:

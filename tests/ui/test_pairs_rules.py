@@ -93,7 +93,7 @@ async def test_the_rule_goes_into_the_recipe_and_stands_beside_what_was_there(st
     async with Review() as review:
         await offered(review)
         await review.press("L", "L")
-        assert review.bottom.startswith("`flag:short` is in the recipe · p follows it · R shows it")
+        assert review.bottom.startswith("`flag:short` is in the recipe · u undo · p follows it · R shows it")
         text = store.recipe_path.read_text("utf-8")
         assert text.startswith("# mine\nseed = 3 # as ever\n")
         assert recipes.parse(text).rules.reject == ("flag:short",)
@@ -102,6 +102,74 @@ async def test_the_rule_goes_into_the_recipe_and_stands_beside_what_was_there(st
         await review.press("escape")
         await review.until(lambda: not review.place._rules._reader.busy)
         assert "flag:short" not in review.screen
+
+
+async def test_u_takes_the_rule_out_of_the_recipe_again(store: Store) -> None:
+    store.recipe_path.write_text("# mine\nseed = 3 # as ever\n", "utf-8")
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "L", "u")
+        assert review.bottom.startswith("undone: `flag:short` is not in the recipe · ctrl+r redo")
+        assert store.recipe_path.read_text("utf-8") == "# mine\nseed = 3 # as ever\n"
+        assert "L puts the rule into the recipe" in joined(review)
+        await review.press("ctrl+r")
+        assert review.bottom.startswith("done again: `flag:short` is in the recipe · u undo")
+        assert recipes.load(store.recipe_path).rules.reject == ("flag:short",)
+        await review.press("ctrl+d", "u", "u")
+        assert "flag:short" not in store.recipe_path.read_text("utf-8")
+        assert store.pairs.counts().rejected == SHORT - PENDING
+        await review.press("u")
+        assert review.bottom.startswith("undone: accepted 070"), "what was decided before is next"
+
+
+async def test_it_is_taken_out_after_a_restart_though_the_recipe_was_changed_meanwhile(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "L")
+    store.recipe_path.write_text("[rules]\nreject = ['words', # mine\n 'flag:short']\n", "utf-8")
+    async with Review() as review:
+        await review.press("u")
+        assert review.bottom.startswith("undone: `flag:short` is not in the recipe · ctrl+r redo")
+        assert store.recipe_path.read_text("utf-8") == "[rules]\nreject = ['words', # mine\n ]\n"
+        await offered(review)
+
+
+async def test_a_recipe_that_was_broken_meanwhile_says_why_it_is_not_undone(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "L")
+        good = store.recipe_path.read_text("utf-8")
+        store.recipe_path.write_text("seed = oops\n", "utf-8")
+        await review.press("u")
+        assert "recipe.toml is not a recipe" in review.screen
+        assert store.recipe_path.read_text("utf-8") == "seed = oops\n"
+        store.recipe_path.write_text(good, "utf-8")
+        await review.press("u")
+        assert review.bottom.startswith("undone: `flag:short` is not in the recipe")
+        assert recipes.load(store.recipe_path).rules.reject == ()
+
+
+async def test_a_rule_that_was_declined_by_a_slip_comes_back(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "escape")
+        assert review.bottom.startswith("`flag:short` is not proposed again · u undo")
+        await review.until(lambda: review.place._rules.offer is None and not review.place._rules._reader.busy)
+        await review.press("u")
+        assert review.bottom.startswith("undone: `flag:short` can be proposed again · ctrl+r redo")
+        await offered(review)
+        await review.press("ctrl+r")
+        assert review.bottom.startswith("done again: `flag:short` is not proposed again · u undo")
+        await review.until(lambda: "flag:short` would" not in review.screen)
+
+
+async def test_a_rule_that_was_followed_and_undone_is_proposed_at_the_next_start(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "ctrl+d", "u")
+        assert "ctrl+d rejects them all" in joined(review)
+    async with Review() as review:
+        await offered(review)
 
 
 async def test_a_recipe_that_cannot_be_followed_is_left_as_it_is(store: Store) -> None:

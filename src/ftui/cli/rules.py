@@ -55,7 +55,7 @@ def _do(store: Store, offer: Offer, options: argparse.Namespace) -> list[str]:
     text, done = offer.rule.text, list[str]()
     if options.to_recipe:
         proposals.put_into_recipe(store, text)
-        done.append("the recipe leaves out such pairs from now on: ftui prepare")
+        done.append("the recipe leaves out such pairs from now on: ftui prepare; u in 3 Pairs takes it back")
     if options.apply:
         changed = 0
         # As a filter's step it counts as unread, however few pairs it has: nothing is learnt from it.
@@ -63,11 +63,11 @@ def _do(store: Store, offer: Offer, options: argparse.Namespace) -> list[str]:
             store.pairs.view_ids(proposals.fitting(text)), Decision.REJECTED, Decision.PENDING
         ):
             changed = step.changed
-        proposals.answer(store, text, "used")
+        proposals.follow(store, text)
         done.append(f"rejected {changed:,} pairs; u in 3 Pairs takes it back")
     if options.decline:
-        proposals.answer(store, text, "declined")
-        done.append("it is not proposed again")
+        proposals.decline(store, text)
+        done.append("it is not proposed again; u in 3 Pairs takes it back")
     return done
 
 

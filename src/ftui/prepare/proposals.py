@@ -9,10 +9,11 @@ from typing import Literal
 from ftui import paths
 from ftui.errors import InputError
 from ftui.prepare import project
-from ftui.prepare.recipe_text import with_rule
+from ftui.prepare.recipe_text import with_rule, without_rule
 from ftui.prepare.rules import Rule, learn
 from ftui.store import Store
 from ftui.store.filters import Filter, Term
+from ftui.store.journal import Step, Way
 from ftui.store.judged import LEAST, SAMPLE
 
 _KEY = "rules"
@@ -21,6 +22,9 @@ _FEWEST = 3
 _TRIED = 8
 
 Answer = Literal["used", "declined"]
+
+_LABELS: dict[Answer, str] = {"used": "rule put into the recipe: ", "declined": "rule declined: "}
+"""Of steps, before the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,14 @@ class Offer:
             f"{rule.rejected:,} rejections and {rule.wrong:,} of {rule.accepted:,} accepted;"
             f" {self.pending:,} pending {'pair fits' if self.pending == 1 else 'pairs fit'}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person said to a rule: "used" where it was put into the recipe."""
+
+    rule: str
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +91,65 @@ def fitting(rule: str) -> Filter:
     return Filter(rule, also=(Term("is", "pending"),))
 
 
-def answer(store: Store, rule: str, said: Answer) -> None:
-    """Remember that a rule is followed, or that it is not to be proposed again."""
-    store.meta.set(_KEY, json.dumps(_answers(store) | {rule: said}))
+def follow(store: Store, rule: str) -> None:
+    """Remember that a rule is followed. What was rejected for it is a step of its own."""
+    _answer(store, rule, "used")
+
+
+def unfollow(store: Store, rule: str) -> None:
+    """What was rejected for a rule is pending again: it can be proposed again."""
+    _answer(store, rule, None)
+
+
+def decline(store: Store, rule: str) -> None:
+    """Remember that a rule is not to be proposed again, as a step that can be undone: see `replay`."""
+    with store.database.write():
+        store.pairs.note(_LABELS["declined"] + rule)
+        _answer(store, rule, "declined")
 
 
 def put_into_recipe(store: Store, rule: str) -> None:
-    """Write a rule into the project's recipe, whose other lines stay as they are.
+    """Write a rule into the project's recipe, whose other lines stay, as a step that can be undone: see `replay`.
 
     Raises:
         InputError: the recipe cannot be followed, or has no place for it that can be told.
     """
-    changed = with_rule(project.read(store), rule)
-    paths.write_atomic(store.recipe_path, changed)
-    answer(store, rule, "used")
+    text = project.read(store)
+    changed = with_rule(text, rule)
+    with store.database.write():
+        if changed != text:
+            store.pairs.note(_LABELS["used"] + rule)
+            paths.write_atomic(store.recipe_path, changed)
+        _answer(store, rule, "used")
+
+
+def said(step: Step) -> Said | None:
+    """What was said to a rule in a step of the journal; None for a step that is about pairs."""
+    for answer, label in _LABELS.items():
+        if step.label.startswith(label):
+            return Said(step.label.removeprefix(label), answer)
+    return None
+
+
+def replay(store: Store, said: Said, way: Way) -> None:
+    """Undo or redo the next step, which is what was said to a rule; the recipe is changed with it.
+
+    Raises:
+        InputError: the recipe cannot be followed as it is now, and what is said of it stays.
+    """
+    with store.database.write():
+        if said.answer == "used":
+            text = project.read(store)
+            changed = without_rule(text, said.rule) if way == "undo" else with_rule(text, said.rule)
+            if changed != text:
+                paths.write_atomic(store.recipe_path, changed)
+        _answer(store, said.rule, said.answer if way == "redo" else None)
+        store.pairs.undo() if way == "undo" else store.pairs.redo()
+
+
+def _answer(store: Store, rule: str, said: Answer | None) -> None:
+    answers = {text: answer for text, answer in _answers(store).items() if text != rule}
+    store.meta.set(_KEY, json.dumps(answers | ({rule: said} if said else {})))
 
 
 def _answers(store: Store) -> dict[str, str]:

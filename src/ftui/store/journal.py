@@ -46,7 +46,7 @@ class Step:
     """What undo would take back, or redo do again.
 
     Attributes:
-        label: "accepted", "rejected", "pending" or "edited".
+        label: "accepted", "rejected", "pending", "edited", or what `Journal.note` was given.
         size: pairs that it changed.
     """
 
@@ -125,6 +125,11 @@ class Journal:
             )
             self._set_fields(pair, fields)
             return True
+
+    def note(self, label: str) -> None:
+        """Write a step down that changes no pair: who undoes or redoes it sees to the rest by its label."""
+        with self._database.write():
+            self.forget_undone(self.open(label, time.time(), State.DONE))
 
     def replay(self, step: Step, way: Way) -> Sequence[int]:
         """Undo or redo a step of at most `AT_ONCE` pairs; gives their ids."""

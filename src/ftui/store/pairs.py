@@ -228,6 +228,10 @@ class Pairs:
         """What undo or redo would take, to say so or to see whether it is large."""
         return self._journal.next(way)
 
+    def note(self, label: str) -> None:
+        """A step that changes no pair: undo and redo give its label to who can see to the rest."""
+        self._journal.note(label)
+
     def undo(self) -> tuple[str, Sequence[int]] | None:
         """Take the last step back: (what it was, ids of its pairs), None when there is none.
 

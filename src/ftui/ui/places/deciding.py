@@ -246,6 +246,8 @@ class DecidingPlace(MakingPlace):
             step = pairs.next_step(way)
             if step is None:
                 self.app.say(nothing)
+            elif not step.size:
+                self.app.say(f"{verb}: {self._replay_other(way, step)} · {back}")
             elif step.size > AT_ONCE:
                 self._replay_many(way, step, f"{verb}: {step.label} {plural(step.size, 'pair')} · {back}")
             else:
@@ -258,6 +260,10 @@ class DecidingPlace(MakingPlace):
                 what = f"{ids[0]:0{self._digits}}" if len(ids) == 1 else plural(len(ids), "pair")
                 self.app.say(f"{verb}: {label} {what} · {back}")
                 self._show_pair()
+
+    def _replay_other(self, way: Way, step: Step) -> str:
+        """Undo or redo a step that is not about pairs; gives what is so now."""
+        raise NotImplementedError
 
     def _replay_many(self, way: Way, step: Step, said: str) -> None:
         if self._bulk.busy:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from ftui.store.pairs import Decision
+from ftui.errors import InputError
+from ftui.store.journal import Way
+from ftui.store.pairs import Decision, Step
 from ftui.ui.places.filtering import FilteringPlace
 from ftui.ui.text import plain
 from ftui.ui.widgets.pair_next import NextPending
@@ -75,7 +77,7 @@ class LearningPlace(FilteringPlace):
             return
         with self.app.trying():
             self._rules.answer(self.app.store, "in recipe")
-            self.app.say(f"`{offer.rule.text}` is in the recipe · p follows it · R shows it")
+            self.app.say(f"`{offer.rule.text}` is in the recipe · u undo · p follows it · R shows it")
 
     def _ask_counted(self, ids: range | array[int], decision: Decision, only: Decision | None) -> None:
         # How many they are stands in the title, and which ones in the list: nothing is left to ask.
@@ -101,7 +103,22 @@ class LearningPlace(FilteringPlace):
         if self._looking and self._rules.state == "shown" and index is None:
             self._rules.answer(self.app.store, "followed")
         elif self._looking and self._rules.state == "followed" and index is not None:
-            self._rules.undone()
+            self._rules.undone(self.app.store)
+
+    def _replay_other(self, way: Way, step: Step) -> str:
+        """What was said to a rule is taken back or said again, in the recipe as well."""
+        from ftui.prepare import proposals
+
+        said = proposals.said(step)
+        if said is None:  # of a later ftui
+            raise InputError("This step cannot be taken back here", f"it is not known: {step.label}", "Update ftui")
+        proposals.replay(self.app.store, said, way)
+        self._rules.replayed(said.rule, way, shown=self._looking)
+        if self._looking:
+            self._fitting.find(self.rows.cursor, self._count_left)
+        if said.answer == "used":
+            return f"`{said.rule}` is {'' if way == 'redo' else 'not '}in the recipe"
+        return f"`{said.rule}` {'is not' if way == 'redo' else 'can be'} proposed again"
 
     def _show_all(self) -> None:
         """Who leaves what a rule would reject, and it is still pending, does not want the rule."""
@@ -109,6 +126,6 @@ class LearningPlace(FilteringPlace):
         if self._looking and offer is not None:
             if self._rules.state == "shown" and self._view.ids:
                 self._rules.answer(self.app.store, "declined")
-                self.app.say(f"`{offer.rule.text}` is not proposed again · / filters by it")
+                self.app.say(f"`{offer.rule.text}` is not proposed again · u undo · / filters by it")
             self._rules.leave()
         super()._show_all()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from textual.widget import Widget
 
 from ftui.store import Store
+from ftui.store.journal import Way
 from ftui.store.judged import EVERY, LEAST
 from ftui.ui.flow import wrap
 from ftui.ui.reading import Reader
@@ -79,19 +80,36 @@ class RuleWork:
 
         if self.offer is None:
             return
-        rule = self.offer.rule.text
-        if state == "in recipe":
-            proposals.put_into_recipe(store, rule)
-        else:
-            proposals.answer(store, rule, "used" if state == "followed" else "declined")
+        do = {
+            "followed": proposals.follow,
+            "in recipe": proposals.put_into_recipe,
+            "declined": proposals.decline,
+        }
+        do[state](store, self.offer.rule.text)
         if state != "declined":
             self.state = state
         self._show()
 
-    def undone(self) -> None:
+    def undone(self, store: Store) -> None:
         """What the rule fits is pending again."""
-        if self.state == "followed":
+        from ftui.prepare import proposals
+
+        if self.state == "followed" and self.offer is not None:
+            proposals.unfollow(store, self.offer.rule.text)
             self.state = "shown"
+            self._show()
+
+    def replayed(self, rule: str, way: Way, *, shown: bool) -> None:
+        """What was said to a rule was undone or done again; `shown` where the list shows what it fits."""
+        if self.offer is None or self.offer.rule.text != rule:
+            self.look()
+        elif way == "redo" and shown:
+            self.state = "in recipe"
+            self._show()
+        elif way == "redo":
+            self.leave()
+        else:
+            self.state = "shown" if shown else "offered"
             self._show()
 
     def aside(self) -> None:

@@ -125,6 +125,10 @@ class PairView:
     def find(self, identifier: int) -> int | None:
         """The index of a pair, None where it is not shown; looks through all ids where the list is sorted."""
         if self._taken.order != ORDERS[0]:
+            # What was decided on last is mostly on a page that was looked at last.
+            for number, page in self._pages.items():
+                if identifier in page:
+                    return number * _PAGE + self.ids[number * _PAGE : (number + 1) * _PAGE].index(identifier)
             try:
                 return self.ids.index(identifier)
             except ValueError:

@@ -7,11 +7,13 @@ import sys
 from typing import Any
 
 import torch
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from ftui.engine.answers import token_bytes
 from ftui.engine.decode import Batch, Choice
+from ftui.engine.packed import pack
 from ftui.engine.rows import IGNORED, encode, render
 from ftui.engine.trainers import answer_loss
 
@@ -77,6 +79,29 @@ def decoded(model: Any, tokenizer: Any) -> dict[str, Any]:
     }
 
 
+def packed(base: str) -> dict[str, Any]:
+    """How far scores are from those before, for several rows, and with an adapter; and of how many layers."""
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).eval()
+    torch.manual_seed(1)
+    adapter = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+    adapted = get_peft_model(model, adapter).eval()
+    rows = [torch.randint(0, 1000, shape) for shape in ((1, 1), (1, 40), (3, 5))]
+
+    def scores() -> list[torch.Tensor]:
+        with torch.inference_mode():
+            found = [adapted(input_ids=row).logits for row in rows]
+            with adapted.disable_adapter():
+                return found + [adapted(input_ids=row).logits for row in rows]
+
+    before = scores()
+    layers = pack(model)
+    return {
+        "layers": layers,
+        "apart": [float((a - b).abs().max()) for a, b in zip(before, scores(), strict=True)],
+        "again": pack(model.to(torch.float32)),
+    }
+
+
 def main(base: str) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(base)
     example = encode(tokenizer, ROW, 2048)
@@ -108,6 +133,7 @@ def main(base: str) -> dict[str, Any]:
         "plain": sum(loss * n for loss, (_, _, n) in zip(plain, alone, strict=True)) / count,
         "right": [right, sum(hits for _, hits, _ in alone)],
         "decoded": decoded(model, tokenizer),
+        "packed": packed(base),
         "labelled": [count, sum(1 for row in rows for label in row.labels if label != IGNORED)],
     }
 

@@ -66,3 +66,11 @@ def test_probabilities_and_draws(found: dict[str, Any]) -> None:
 
 def test_a_token_s_bytes(found: dict[str, Any]) -> None:
     assert found["decoded"]["bytes"] == ["größer ☃ 价格 🙂\n  x", ""]
+
+
+def test_arranged_matrices_change_no_score(found: dict[str, Any]) -> None:
+    # Scores are about 10; a wrong matrix would be apart by as much. Other processors may round elsewhere.
+    assert max(found["packed"]["apart"]) < 0.1
+    # 30 layers of 7 matrices and the head, or none where the processor has no order of its own.
+    assert found["packed"]["layers"] in (0, 211)
+    assert found["packed"]["again"] == 0

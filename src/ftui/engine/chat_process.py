@@ -28,6 +28,7 @@ from transformers import AutoModelForCausalLM
 from ftui.chatfile import plain
 from ftui.engine.answers import Answer
 from ftui.engine.decode import Batch, Choice
+from ftui.engine.packed import pack
 from ftui.engine.plan import Threads
 from ftui.engine.rows import Unusable, load_tokenizer, render
 
@@ -66,6 +67,7 @@ class Models:
                 raise Refused("unsupported_model", str(error)) from error
             device = "cuda" if torch.cuda.is_available() else "cpu"
             self._model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).to(device).eval()
+            pack(self._model)
             self._base = base
         if adapter is None:
             if self._adapters:

@@ -132,17 +132,22 @@ class Home:
         kept = {
             name: value for name, value in os.environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
         }
-        return kept | {
-            "PYTHONPATH": str(self.code),
-            "PYTHONNOUSERSITE": "1",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "HF_HOME": str(self.cache / "huggingface"),
-            "HF_HUB_OFFLINE": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "TRANSFORMERS_VERBOSITY": "error",
-            "TOKENIZERS_PARALLELISM": "false",
-        }
+        # Threads that wait for one another hold their cores for a moment only: others need them too.
+        return (
+            {"GOMP_SPINCOUNT": "10000"}
+            | kept
+            | {
+                "PYTHONPATH": str(self.code),
+                "PYTHONNOUSERSITE": "1",
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "HF_HOME": str(self.cache / "huggingface"),
+                "HF_HUB_OFFLINE": "1",
+                "HF_HUB_DISABLE_TELEMETRY": "1",
+                "TRANSFORMERS_VERBOSITY": "error",
+                "TOKENIZERS_PARALLELISM": "false",
+            }
+        )
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ftui.store import Store, create_project, schema
-from ftui.store.pairs import Counts, Decision, Filter, NewDropped, NewPair, StandIn, check_messages
+from ftui.store.pairs import Counts, Decision, Filter, Marks, NewDropped, NewPair, StandIn, check_messages
 from store.pair_data import assert_sound, decisions, filled, make
 
 OTHERS = (StandIn(7, "u7", "what is E4", 0.91), StandIn(None, "", "E4?", 0.97))
@@ -116,6 +116,78 @@ def test_an_edited_pair_can_be_reverted_as_one_step() -> None:
         assert list(pairs.view_ids(Filter("newer edited tokens:5"))) == [1]
         assert [pairs.undo(), pairs.undo(), pairs.undo()] == [("edited", [1]), ("edited", [1]), None]
         assert list(pairs.view_ids(Filter("q1 -edited"))) == [1]
+        assert_sound(store)
+
+
+def test_flags_of_an_edit_are_part_of_its_step_and_those_it_was_made_with_come_back() -> None:
+    with filled(0) as store:
+        pairs = store.pairs
+        made = make(1, flags={"short": "2 words", "unsupported": "42"}, risk=0.7)
+        pairs.add(made)
+
+        def marked() -> tuple[dict[str, str], float]:
+            pair = pairs.get(1)
+            assert pair is not None
+            return dict(pair.flags), pair.risk
+
+        new = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a longer answer"}]
+        pairs.edit(1, new, 20, Marks({"unsupported": "42"}, 0.5))
+        assert marked() == ({"unsupported": "42"}, 0.5)
+        assert list(pairs.view_ids(Filter("flag:short"))) == []
+        pairs.edit(1, [*new[:1], {"role": "assistant", "content": "x"}], 3, Marks({"short": "1 letter"}, 0.2))
+        assert pairs.undo() == ("edited", [1])
+        assert marked() == ({"unsupported": "42"}, 0.5)
+        assert pairs.redo() == ("edited", [1])
+        assert marked() == ({"short": "1 letter"}, 0.2)
+        with pairs.replacing() as replacing:
+            replacing.put([make(1, flags={"long": "9 words"}, risk=0.3, stand_ins=OTHERS), make(2)])
+            replacing.finish()
+        assert marked() == ({"short": "1 letter"}, 0.2), "an edit keeps its flags when pairs are made again"
+        assert len(pairs.stand_ins(1)) == 2
+        assert pairs.revert(1) is True
+        assert marked() == ({"long": "9 words"}, 0.3)
+        assert [pairs.undo(), pairs.undo(), pairs.undo()] == [("reverted", [1]), ("edited", [1]), ("edited", [1])]
+        assert marked() == ({"short": "2 words", "unsupported": "42"}, 0.7)
+        with pairs.replacing() as replacing:
+            replacing.put([make(1, flags={"cut": "…"}, risk=0.1)])
+            replacing.finish()
+        pairs.edit(1, new, 20, Marks({}, 0.0))
+        assert pairs.revert(1) is True
+        assert marked() == ({"cut": "…"}, 0.1)
+        assert_sound(store)
+
+
+def test_a_pair_that_was_edited_before_edits_had_flags_keeps_those_it_has() -> None:
+    create_project("old")
+    file = Path(os.environ["FTUI_HOME"]) / "config" / "projects" / "old" / "project.db"
+    file.unlink()
+    connection = sqlite3.connect(file, isolation_level=None)
+    for name in ("search_text", "fold"):
+        connection.create_function(name, 1, str)
+    for part in schema.PROJECT[:4]:
+        connection.executescript(part)
+    connection.execute("PRAGMA user_version = 4")
+    connection.execute("INSERT INTO pairs (id, tokens, edited) VALUES (1, 5, 1)")
+    connection.execute("INSERT INTO pair_totals VALUES (0, 1, 5) ON CONFLICT DO UPDATE SET pairs = 1, tokens = 5")
+    connection.execute(
+        "INSERT INTO pair_texts VALUES (1, '', '', 'digest1', ?, '{}')", (_messages("q", "a long answer"),)
+    )
+    connection.execute("INSERT INTO pair_words VALUES (1, 'q a long answer')")
+    connection.execute("INSERT INTO pair_originals VALUES (1, ?, 4)", (_messages("q", "a"),))
+    connection.execute("INSERT INTO pair_flags VALUES (1, 'short', '1 letter')")
+    connection.close()
+    with Store("old") as store:
+        assert store.pairs.revert(1) is True
+        pair = store.pairs.get(1)
+        assert pair is not None
+        assert (pair.text("assistant"), pair.tokens, dict(pair.flags)) == ("a", 4, {"short": "1 letter"})
+        assert store.pairs.undo() == ("reverted", [1])
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(1, flags={"long": "9"})])
+            replacing.finish()
+        pair = store.pairs.get(1)
+        assert pair is not None
+        assert dict(pair.flags) == {"long": "9"}
         assert_sound(store)
 
 

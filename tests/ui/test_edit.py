@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.edit import EditScreen
 from ftui.ui.widgets import pair_editor
 from ui.pair_data import Review, new_pair, new_store
-from ui.screen import golden
+from ui.screen import golden, settle
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 
@@ -66,6 +67,39 @@ async def test_a_saved_edit_is_in_the_list_and_can_be_undone(store: Store) -> No
         assert review.bottom.startswith("edited 001 · u undo")
         await review.press("u")
         assert answer(store) == before
+
+
+async def test_a_flag_goes_with_its_reason_and_comes_back_with_it(ui_home: Path) -> None:
+    short, gone = {"short": "an answer of 4 characters", "unsupported": "not in the source: 42"}, "unsupported"
+    with new_store(pairs=False) as store:
+        store.pairs.add(replace(new_pair("How long?", "Long."), flags=short, risk=0.8))
+
+        def flags() -> list[str]:
+            pair = store.pairs.get(1)
+            assert pair is not None
+            return sorted(pair.flags)
+
+        async with Review() as review:
+            assert "! short: an answer of 4 characters" in review.screen
+            await review.press("e")
+            field(review, 1).text = "Twenty minutes with two spoons of citric acid."
+            await review.press("ctrl+s")
+            await review.until(lambda: flags() == [gone])
+            await settle(review.pilot)
+            assert "short:" not in review.screen
+            assert "! unsupported" in review.screen
+            await review.press("u")
+            assert flags() == ["short", gone]
+            assert "! short: an answer of 4 characters" in review.screen
+            await review.press("ctrl+r")
+            assert flags() == [gone]
+            await review.press("U")
+            assert flags() == ["short", gone]
+            store.recipe_path.write_text("seed = oops", "utf-8")
+            await review.press("e")
+            field(review, 1).text = "Mail to anna@lumora.example."
+            await review.press("ctrl+s")
+            await review.until(lambda: flags() == ["personal", "short", gone])
 
 
 async def test_leaving_with_changes_asks(store: Store) -> None:

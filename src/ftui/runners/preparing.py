@@ -23,7 +23,6 @@ PAUSE = 0.002
 async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
     from ftui import prepare
     from ftui.prepare import project
-    from ftui.prepare.limit import Limit
     from ftui.prepare.tally import Tally
     from ftui.train import target
 
@@ -41,8 +40,7 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
                 yield record
 
     pairs, dropped, new = list[NewPair](), list[NewDropped](), 0
-    model = target.of(store)
-    limit = Limit(recipe.tokens.most or model.length or 0, model.folder, model.provider.kind != "openai")
+    limit = target.of(store).limit(recipe.tokens.most)
     written = project.written(store, recipe).get
     steps = prepare.prepare_all(
         lambda: records("domain"), recipe, records("general"), sources=names, written=written, limit=limit

@@ -102,19 +102,24 @@ class Journal:
             return changed
 
     def edit(self, pair: int, fields: Mapping[str, Any], label: str) -> bool:
-        """Change `messages` (JSON), `edited` and perhaps `tokens` of a pair; False when they are so already."""
+        """Change `messages` (JSON), `edited` and perhaps `tokens`, `flags` and `risk` of a pair.
+
+        False when they are so already.
+        """
         with self._database.write() as connection:
             row = connection.execute(
-                "SELECT messages, edited, tokens FROM pairs JOIN pair_texts ON pair = id WHERE id = ?", (pair,)
+                "SELECT messages, edited, tokens, risk FROM pairs JOIN pair_texts ON pair = id WHERE id = ?", (pair,)
             ).fetchone()
             if row is None:
                 return False
-            before = {name: row[name] for name in fields}
+            flags = dict(map(tuple, connection.execute("SELECT flag, reason FROM pair_flags WHERE pair = ?", (pair,))))
+            before = {name: flags if name == "flags" else row[name] for name in fields}
             if before == dict(fields):
                 return False
             if not row["edited"]:
                 connection.execute(
-                    "INSERT OR IGNORE INTO pair_originals VALUES (?, ?, ?)", (pair, row["messages"], row["tokens"])
+                    "INSERT OR REPLACE INTO pair_originals VALUES (?, ?, ?, ?, ?)",
+                    (pair, row["messages"], row["tokens"], json.dumps(flags), row["risk"]),
                 )
             batch = self.open(label, time.time(), State.DONE)
             self.forget_undone(batch)
@@ -225,9 +230,14 @@ class Journal:
             return
         if "tokens" in fields:
             self.total(row["decision"], 0, fields["tokens"] - row["tokens"])
-        numbers = {name: value for name, value in fields.items() if name != "messages"}
+        numbers = {name: value for name, value in fields.items() if name not in ("messages", "flags")}
         names = ", ".join(f"{name} = ?" for name in numbers)
         connection.execute(f"UPDATE pairs SET {names} WHERE id = ?", [*numbers.values(), pair])
+        if "flags" in fields:
+            connection.execute("DELETE FROM pair_flags WHERE pair = ?", (pair,))
+            connection.executemany(
+                "INSERT INTO pair_flags VALUES (?, ?, ?)", [(pair, *flag) for flag in fields["flags"].items()]
+            )
         messages = fields["messages"]
         connection.execute("UPDATE pair_texts SET messages = ? WHERE pair = ?", (messages, pair))
         connection.execute("UPDATE pair_words SET text = ? WHERE pair = ?", (search_text_of_json(messages), pair))

@@ -40,6 +40,14 @@ class StandIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What may be wrong with a text: as in `NewPair`."""
+
+    flags: Mapping[str, str]
+    risk: float
+
+
+@dataclass(frozen=True, slots=True)
 class NewPair:
     """A pair as `prepare` makes it.
 

@@ -25,6 +25,7 @@ from ftui.store.pair import (
     Counts,
     Decision,
     Dropped,
+    Marks,
     Message,
     NewDropped,
     NewPair,
@@ -44,6 +45,7 @@ __all__ = [
     "Decision",
     "Dropped",
     "Filter",
+    "Marks",
     "Message",
     "NewDropped",
     "NewPair",
@@ -266,11 +268,15 @@ class Pairs:
         """The pairs of a step."""
         return array("q", (row[0] for row in self._rows("SELECT pair FROM journal_rows WHERE batch = ?", step.batch)))
 
-    def edit(self, identifier: int, messages: Sequence[Message], tokens: int | None = None) -> None:
-        """Replace a pair's messages, and its tokens where they were counted, as one undoable step."""
+    def edit(
+        self, identifier: int, messages: Sequence[Message], tokens: int | None = None, marks: Marks | None = None
+    ) -> None:
+        """Replace a pair's messages, its tokens and its marks where they were worked out, as one undoable step."""
         fields: dict[str, Any] = {"messages": replacing.dump([dict(message) for message in messages]), "edited": 1}
         if tokens is not None:
             fields["tokens"] = tokens
+        if marks is not None:
+            fields |= {"flags": dict(marks.flags), "risk": marks.risk}
         self._journal.edit(identifier, fields, "edited")
 
     def original(self, identifier: int) -> tuple[Message, ...] | None:
@@ -281,11 +287,15 @@ class Pairs:
         return tuple(json.loads(rows[0][0])) if rows else None
 
     def revert(self, identifier: int) -> bool:
-        """Give a pair its first messages back as one undoable step; False when it has them."""
-        rows = self._rows("SELECT messages, tokens FROM pair_originals WHERE pair = ?", identifier)
+        """Give a pair its first messages and its first marks back as one undoable step; False when it has them."""
+        rows = self._rows("SELECT messages, tokens, flags, risk FROM pair_originals WHERE pair = ?", identifier)
         if not rows:
             return False
-        return self._journal.edit(identifier, {"messages": rows[0][0], "edited": 0, "tokens": rows[0][1]}, "reverted")
+        messages, tokens, flags, risk = rows[0]
+        fields = {"messages": messages, "edited": 0, "tokens": tokens}
+        if flags is not None:
+            fields |= {"flags": json.loads(flags), "risk": risk}
+        return self._journal.edit(identifier, fields, "reverted")
 
     # Preparing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,8 @@ class Replacing:
     """A preparation in progress.
 
     A pair that was there before keeps its id, its decision and its edit; its flags, its
-    risk and what it stands for are as they are now. One that the recipe no longer makes
+    risk and what it stands for are as they are now. Flags and risk of an edited one are
+    those of its edit, and the new ones come back with its first text. One that the recipe no longer makes
     goes at `finish`, unless a person has decided on it. A preparation that is cut off
     before `finish` removes nothing, and what it dropped is not shown.
     """
@@ -103,8 +104,9 @@ def insert(database: Database, pairs: Sequence[NewPair]) -> tuple[list[int], int
     added = dict(enumerate(new.values(), (row[0] if row else 0) + 1))
     known |= {pair.digest: identifier for identifier, pair in added.items()}
     _insert_new(database, added)
-    _refresh(database, there)
-    _insert_marks(database, {**there, **added})
+    edited = _edited(database, there) if there else ()
+    _refresh(database, there, edited)
+    _insert_marks(database, {**there, **added}, edited)
     return [known[pair.digest] for pair in pairs], len(added)
 
 
@@ -130,20 +132,35 @@ def _insert_new(database: Database, pairs: Mapping[int, NewPair]) -> None:
     _total(database, len(pairs), sum(pair.tokens for pair in pairs.values()))
 
 
-def _refresh(database: Database, pairs: Mapping[int, NewPair]) -> None:
-    database.connection.executemany(
-        "UPDATE pairs SET risk = ?1, stands_for = ?2 WHERE id = ?3 AND (risk, stands_for) <> (?1, ?2)",
-        [(pair.risk, _stands_for(pair), i) for i, pair in pairs.items()],
+def _edited(database: Database, pairs: Iterable[int]) -> set[int]:
+    """Those of some pairs that are edited, and know the flags that they were made with."""
+    rows = database.connection.execute(
+        "SELECT pair FROM pair_originals JOIN pairs ON id = pair"
+        " WHERE pair IN (SELECT value FROM json_each(?)) AND edited = 1 AND flags IS NOT NULL",
+        (orjson.dumps(list(pairs)).decode(),),
     )
-    for table in ("pair_flags", "stand_ins"):
-        database.connection.executemany(f"DELETE FROM {table} WHERE pair = ?", [(i,) for i in pairs])
+    return {row[0] for row in rows}
 
 
-def _insert_marks(database: Database, pairs: Mapping[int, NewPair]) -> None:
+def _refresh(database: Database, pairs: Mapping[int, NewPair], edited: Collection[int]) -> None:
+    connection = database.connection
+    connection.executemany(
+        "UPDATE pairs SET risk = ?1, stands_for = ?2 WHERE id = ?3 AND (risk, stands_for) <> (?1, ?2)",
+        [(pair.risk, _stands_for(pair), i) for i, pair in pairs.items() if i not in edited],
+    )
+    for i in edited:
+        marks = json.dumps(dict(pairs[i].flags)), pairs[i].risk, i
+        connection.execute("UPDATE pairs SET stands_for = ? WHERE id = ?", (_stands_for(pairs[i]), i))
+        connection.execute("UPDATE pair_originals SET flags = ?, risk = ? WHERE pair = ?", marks)
+    connection.executemany("DELETE FROM pair_flags WHERE pair = ?", [(i,) for i in pairs if i not in edited])
+    connection.executemany("DELETE FROM stand_ins WHERE pair = ?", [(i,) for i in pairs])
+
+
+def _insert_marks(database: Database, pairs: Mapping[int, NewPair], edited: Collection[int]) -> None:
     connection = database.connection
     connection.executemany(
         "INSERT INTO pair_flags VALUES (?, ?, ?)",
-        [(i, flag, reason) for i, pair in pairs.items() for flag, reason in pair.flags.items()],
+        [(i, *flag) for i, pair in pairs.items() if i not in edited for flag in pair.flags.items()],
     )
     connection.executemany(
         "INSERT INTO stand_ins (pair, record, url, question, similarity) VALUES (?, ?, ?, ?, ?)",

@@ -238,6 +238,7 @@ PROJECT: tuple[str, ...] = (
     """,
     schema_pairs.NARROW,
     schema_pairs.UNREAD,
+    schema_pairs.FLAGS_OF_ORIGINALS,
 )
 
 BULK: tuple[str, ...] = (

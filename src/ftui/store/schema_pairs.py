@@ -5,13 +5,13 @@ their own: a million decisions write some MB, and a search reads nothing but
 what it looks for.
 
     pairs            numbers and the decision     pair_texts      messages and where they come from
-    pair_words       folded text, for searching   pair_originals  messages before the first edit
+    pair_words       folded text, for searching   pair_originals  all of it before the first edit
     pair_flags       flag and reason              stand_ins       the near-duplicates it stands for
     pair_totals      counts, kept by every write  dropped         what did not become a pair
     journal          one row an undoable step     journal_rows    what a step changed
 
 `journal_rows.before` and `.after` are a decision's number, or an edit's fields
-as JSON; `decided` is when the decision before was made. The functions
+as JSON, flags among them; `decided` is when the decision before was made. The functions
 `search_text` and `fold` are Python's (`ftui.store.pair`, `ftui.store.folding`).
 """
 
@@ -122,3 +122,9 @@ UNREAD = """
     ALTER TABLE journal ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;
 """
 """A step over all that a filter shows says so: nobody has read its pairs one by one, however few they are."""
+
+FLAGS_OF_ORIGINALS = """
+    ALTER TABLE pair_originals ADD COLUMN flags TEXT;
+    ALTER TABLE pair_originals ADD COLUMN risk REAL;
+"""
+"""An edit gives a pair other flags. NULL: it was edited before that, and has those that it was made with."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftui import paths
 from ftui.connect import prices, providers
@@ -11,6 +12,9 @@ from ftui.connect.providers import Provider
 from ftui.errors import FtuiError
 from ftui.store import Store
 from ftui.train.plan import MAX_AUTO_EPOCHS
+
+if TYPE_CHECKING:
+    from ftui.prepare.limit import Limit
 
 ENGINE_LENGTH = 2048
 """Tokens at which the engine cuts a row."""
@@ -32,6 +36,12 @@ class Target:
     folder: Path | None
     length: int | None
     epochs: int
+
+    def limit(self, most: int) -> Limit:
+        """Where its rows are cut: at `most` tokens, 0 for the length that the model reads."""
+        from ftui.prepare.limit import Limit
+
+        return Limit(most or self.length or 0, self.folder, self.provider.kind != "openai")
 
     def cost(self, tokens: int) -> float | None:
         """Dollars for training on so many tokens, at most; None when the price is not known."""

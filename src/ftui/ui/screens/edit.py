@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -120,7 +120,7 @@ class EditScreen(ModalScreen[bool]):
         self,
         title: str,
         messages: Sequence[Message],
-        save: Callable[[list[dict[str, Any]]], None],
+        save: Callable[[list[dict[str, Any]]], Awaitable[None]],
         why: InputError | None = None,
     ) -> None:
         super().__init__()
@@ -172,14 +172,14 @@ class EditScreen(ModalScreen[bool]):
         await self.query_one(VerticalScroll).mount(*turn)
         turn[0].area.focus()
 
-    def action_save(self) -> None:
+    async def action_save(self) -> None:
         if not self.changed and self._why is None:
             self.dismiss(False)
             return
         messages = self.messages()
         try:
             check_messages(messages)
-            self._save(messages)
+            await self._save(messages)
         except FtuiError as error:
             self._wrong, self._blamed = error, self._texts
             self._show_foot()

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import SuspendNotSupported
 
 from ftui.errors import InputError
-from ftui.store.pairs import Pair, check_messages
+from ftui.store import Store
+from ftui.store.pairs import Marks, Pair, check_messages
 from ftui.ui.widgets import pair_editor
 
 if TYPE_CHECKING:
     from ftui.ui.app import FtuiApp
 
+Messages = Sequence[Mapping[str, Any]]
 Done = Callable[[Pair, bool], None]
 """Called with the pair and whether it was changed."""
 
 
-def edit_here(
-    app: FtuiApp, pair: Pair, done: Done, messages: Sequence[Mapping[str, Any]] = (), why: InputError | None = None
-) -> None:
+def edit_here(app: FtuiApp, pair: Pair, done: Done, messages: Messages = (), why: InputError | None = None) -> None:
     """Open the fields, with the pair's messages or with others that were typed elsewhere.
 
     Args:
@@ -28,8 +30,13 @@ def edit_here(
     """
     from ftui.ui.screens.edit import EditScreen
 
-    app.run_worker(_warm, thread=True, group="warm", exit_on_error=False)
-    screen = EditScreen(f"Edit pair {pair.id}", messages or pair.messages, lambda edited: _save(app, pair, edited), why)
+    async def save(edited: Messages) -> None:
+        await _save(app, pair, edited)
+
+    # The vocabularies are loaded, about a second, while the person types.
+    warm = partial(_worked_out, app.store.name, pair, pair.messages)
+    app.run_worker(warm, thread=True, group="warm", exit_on_error=False)
+    screen = EditScreen(f"Edit pair {pair.id}", messages or pair.messages, save, why)
     app.push_screen(screen, lambda saved: done(pair, bool(saved)))
 
 
@@ -54,8 +61,14 @@ def edit_outside(app: FtuiApp, pair: Pair, done: Done) -> None:
     except InputError as error:
         edit_here(app, pair, done, messages, error)
         return
-    _save(app, pair, messages)
-    done(pair, True)
+    edited = messages
+
+    async def save() -> None:
+        with app.trying():
+            await _save(app, pair, edited)
+            done(pair, True)
+
+    app.run_worker(save(), group="save", exit_on_error=False)
 
 
 def not_edited(name: str) -> str:
@@ -70,14 +83,24 @@ def revert(app: FtuiApp, pair: Pair, name: str) -> str:
     return f"{name} is again as it was made · u undo"
 
 
-def _save(app: FtuiApp, pair: Pair, messages: Sequence[Mapping[str, Any]]) -> None:
-    from ftui.prepare import tokens
+async def _save(app: FtuiApp, pair: Pair, messages: Messages) -> None:
+    """Write an edit. What was decided on meanwhile stays; the pair is the one that was opened."""
+    store = app.store
+    tokens, marks = await asyncio.to_thread(_worked_out, store.name, pair, messages)
+    store.pairs.edit(pair.id, messages, tokens, marks)
 
-    app.store.pairs.edit(pair.id, messages, tokens.count_messages(messages))
 
+def _worked_out(project: str, pair: Pair, messages: Messages) -> tuple[int, Marks]:
+    """The tokens and the flags of a pair with these messages; with the usual recipe where its own is broken."""
+    from ftui.prepare import editing
+    from ftui.prepare import project as projects
+    from ftui.prepare.recipe import Recipe
+    from ftui.train import target
 
-def _warm() -> None:
-    """Load the vocabulary, about a second, while the person types."""
-    from ftui.prepare import tokens
-
-    tokens.count("")
+    with Store(project, recover=False) as store:
+        try:
+            recipe = projects.load(store)
+        except InputError:  # it is said in its place
+            recipe = Recipe()
+        limit = target.of(store).limit(recipe.tokens.most)
+    return editing.marks(pair, messages, recipe.cleaning, limit)

@@ -174,3 +174,22 @@ def test_any_row_gives_a_report(row: Any) -> None:
     line = json.dumps(row).encode()
     for kind in ("chat", "preference"):
         assert chatfile.check([line], kind).rows == 1
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["role", "content", "name", "weight"]),
+            st.sampled_from(
+                ["system", "user", "assistant", "tool", "", " \n", "<|im_end|>", "half \ud800", "ä", None, 1]
+            )
+            | st.text(max_size=9),
+            max_size=3,
+        ),
+        max_size=3,
+    )
+)
+def test_a_row_is_told_at_once_as_it_is_told_in_a_file(messages: list[dict[str, Any]]) -> None:
+    told = chatfile.row_problem({"messages": messages})
+    found = list(chatfile._object_problems({"messages": messages}))
+    assert told == (found[0].removeprefix(",").strip() if found else "")

@@ -27,6 +27,8 @@ MIN_ROWS = 10
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_ROW_BYTES = 8 * 1024 * 1024
 MAX_PROBLEMS = 100
+_SHORT = MAX_ROW_BYTES // 100
+"""Characters of a text by which no row comes near the limit."""
 
 ROW_KEYS = frozenset({"messages", "tools", "parallel_tool_calls", "functions"})
 PREFERENCE_KEYS = frozenset({"input", "preferred_output", "non_preferred_output"})
@@ -36,6 +38,7 @@ MESSAGE_KEYS = {
     "assistant": frozenset({"role", "content", "name", "weight", "tool_calls", "function_call", "refusal", "audio"}),
     "tool": frozenset({"role", "content", "tool_call_id", "name"}),
 }
+_TALKING = ("system", "user", "assistant")
 PLAIN_KEYS = frozenset({"role", "content", "name"})
 _KEPT = ("name", "tool_calls", "tool_call_id", "function_call")
 """Besides role and content, what a chat template is given of a message."""
@@ -159,6 +162,8 @@ def _row_problems(line: bytes, kind: Kind = "chat") -> Iterator[str]:
 
 def row_problem(row: Mapping[str, Any]) -> str:
     """The first thing that is wrong with one row, in a few words; "" when nothing is."""
+    if _is_plain(row):
+        return ""
     problem = next(_object_problems(row), "")
     if not problem and (len(row) > 1 or any(map(_is_long, row["messages"]))):
         # Of plain short texts this need not be asked, and it takes longer than all the rest.
@@ -170,10 +175,26 @@ def row_problem(row: Mapping[str, Any]) -> str:
     return problem.removeprefix(",").strip()
 
 
+def _is_plain(row: Mapping[str, Any]) -> bool:
+    """Whether a row is what nearly all are: a few short texts in turns, with nothing wrong. Told in no time."""
+    messages = row.get("messages")
+    if len(row) != 1 or not isinstance(messages, list) or not messages:
+        return False
+    for message in messages:
+        if not isinstance(message, dict) or len(message) != 2 or message.get("role") not in _TALKING:
+            return False
+        text = message.get("content")
+        if not isinstance(text, str) or not text or text.isspace() or len(text) > _SHORT:
+            return False
+        if "<|" in text or (not text.isascii() and _HALF.search(text)):
+            return False
+    return bool(messages[-1]["role"] == "assistant")
+
+
 def _is_long(message: Mapping[str, Any]) -> bool:
     """Whether a message is more than a text of ordinary length."""
     content = message.get("content")
-    return len(message) > 2 or not isinstance(content, str) or len(content) > MAX_ROW_BYTES // 100
+    return len(message) > 2 or not isinstance(content, str) or len(content) > _SHORT
 
 
 def _object_problems(row: Mapping[str, Any]) -> Iterator[str]:

@@ -58,3 +58,7 @@ def test_kin_are_not_told_apart() -> None:
 
 def test_the_reason_names_the_language() -> None:
     assert judge(SHORT["ru"], ["en", "de"]).doubt.startswith("ru (")
+
+
+def test_half_a_surrogate_is_in_no_language_but_spoils_nothing() -> None:
+    assert next(iter(detect(f"\ud800 {SHORT['de']}"))) == "de"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ftui.errors import InputError
 from ftui.prepare import Dropped, Pair, prepare
+from ftui.prepare.pair import digest
 from ftui.prepare.recipe import Answers, Messages, Mixture, Questions, Recipe, Split
 
 PAGE = """# Help with the Zorbel
@@ -309,3 +314,11 @@ def test_one_wording_is_enough_for_many_presentations(heading: str) -> None:
     pairs, _ = run([record(markdown=f"## {heading}\n\nThe answer to it is here.")], recipe)
     assert len({asked(pair) for pair in pairs}) == len(pairs) >= 18
     assert not any(pair.origin.get("held") for pair in pairs)
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=3), st.booleans())
+def test_a_digest_is_that_of_the_messages_as_json(texts: list[str], named: bool) -> None:
+    more = {"name": "Bo"} if named else {}
+    messages = [{"role": "user", "content": text, **more} for text in texts]
+    canonical = [["user", text, *([more] if named else [])] for text in texts]
+    assert digest(messages) == hashlib.sha256(json.dumps(canonical).encode()).hexdigest()

@@ -175,3 +175,13 @@ def record(identifier: int, **data: Any) -> dict[str, Any]:
 
 def run(records: list[dict[str, Any]], recipe: Recipe) -> list[Pair | Dropped]:
     return list(prepare(records, recipe))
+
+
+def test_half_a_surrogate_spoils_its_own_record_alone() -> None:
+    recipe = Recipe(template="own", messages=Messages("Who?", "{{ data.said }}"), mixture=Mixture(0.0))
+    said = ["Somebody or other.", "Half \ud800 of a character.", "Nobody at all, of course."]
+    made = list(prepare([{"id": n, "data": {"said": each}} for n, each in enumerate(said)], recipe))
+    assert [type(each) for each in made] == [Pair, Dropped, Pair]
+    assert isinstance(made[1], Dropped)
+    assert made[1].reason == "the template fails"
+    assert "cannot be written as JSON" in made[1].detail

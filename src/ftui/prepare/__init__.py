@@ -132,8 +132,7 @@ def prepare_all(
 
 def _packed(records: Records, recipe: Recipe, making: Making, every: int) -> Iterator[Packed]:
     source = iter(records)
-    # One by one: who gives them may want to stop in between.
-    while made := [making.of(record) for record in islice(source, every)]:
+    while made := making.of(islice(source, every)):
         yield pack(made, recipe.duplicates.near)
 
 

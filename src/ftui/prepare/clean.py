@@ -17,7 +17,7 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069"
     "\ud800-\udfff\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]"
 )
-_ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_ASCII_CONTROL = bytes((*range(9), *range(11, 32), 127))
 # What a tokenizer may read as a control token: of OpenAI, Qwen and Llama 3; of DeepSeek, with
 # its own bars and blanks; of Llama 2, Mistral, T5, Gemma and the code models.
 _TOKENS = (
@@ -34,10 +34,15 @@ def clean(text: str) -> str:
     blank lines folded. Cleaning it again changes nothing."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _ASCII_CONTROL.sub("", text) if text.isascii() else _composed(_CONTROL.sub("", text))
+    if is_ascii := text.isascii():
+        text = text.encode().translate(None, _ASCII_CONTROL).decode()
+    else:
+        text = _composed(_CONTROL.sub("", text))
     if "<" in text or "[" in text:
         text = _without_tokens(text)
     if "\n" not in text:
+        if is_ascii and "\t" not in text and "  " not in text:
+            return text.strip()
         return " ".join(text.split())
     text = "\n".join([" ".join(line.split()) for line in text.split("\n")]).strip()
     return _BLANK_LINES.sub("\n\n", text) if "\n\n\n" in text else text

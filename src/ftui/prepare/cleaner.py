@@ -81,8 +81,6 @@ class Cleaner:
 
     def record(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """A record with clean texts: itself where there is nothing to do. A conversation stays as it is."""
-        # What the record before said has no part in what comes of this one.
-        self._judged = ("", language.Judgement(True))
         data = record.get("data")
         if not isinstance(data, Mapping) or _is_conversation(data):
             return record
@@ -94,6 +92,10 @@ class Cleaner:
         if cleaned is record["data"] and mended is title:
             return record
         return {**record, "data": cleaned, "title": mended}
+
+    def begin(self) -> None:
+        """The pairs that come next are of another record: what the one before said has no part in what comes of it."""
+        self._judged = ("", language.Judgement(True))
 
     def pair(self, pair: Pair) -> Pair | Dropped:
         """A pair with its flags and, where the recipe says so, personal data masked; or why it is none.

@@ -79,7 +79,7 @@ class _Process:
         if job == "said":
             return [making.cleaner.said(record) for record in records]
         before = len(making.broken)
-        made = [_counted(making.of(record)) for record in records]
+        made = list(map(_counted, making.of(records)))
         noted = making.cleaner.noted(self._told)
         self._told += len(noted)
         return Batch(dedupe.pack(made, self._near), list(making.broken[before:]), noted)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import BinaryIO, NamedTuple
+from functools import lru_cache
+from itertools import pairwise
+from typing import IO, NamedTuple
 
 from ftui.prepare.near import Index, Near, Signed, sign
 from ftui.prepare.pair import Dropped, Pair, StandIn, text_of
@@ -19,6 +22,10 @@ Made = list[Pair | Dropped]
 NAMED = 20
 """Stand-ins of a pair that are listed one by one; the others are counted."""
 
+_BLOCK = 2**20
+"""Bytes that are read and written at once."""
+_LOADED = 8
+"""Records that are held because somebody may ask for them again at once."""
 _LONGEST = (1 << 24) - 1
 _EMPTY = 1 << 16
 
@@ -133,7 +140,7 @@ def without_near(packed: Iterable[Packed | None], threshold: float, *, numbers: 
             What is packed was packed with the same one.
         numbers: whether facts may be near that hold other numbers.
     """
-    with tempfile.TemporaryFile() as file, closing(Index(threshold, numbers=numbers)) as index:
+    with tempfile.TemporaryFile(buffering=_BLOCK) as file, closing(Index(threshold, numbers=numbers)) as index:
         facts = _Facts(file, index)
         for some in packed:
             if some is not None:
@@ -145,13 +152,13 @@ def without_near(packed: Iterable[Packed | None], threshold: float, *, numbers: 
 class _Facts:
     """The facts of all records: what ranks them in memory, the rest in a file."""
 
-    def __init__(self, file: BinaryIO, index: Index) -> None:
+    def __init__(self, file: IO[bytes], index: Index) -> None:
         self._file = file
         self._index = index
         self._starts = array("Q", [0])  # of each record in the file, and the end
         self._records, self._places = array("I"), array("I")  # of each fact: its record, and which of it
         self._ranks = array("Q")
-        self._loaded: tuple[int, Made] = (-1, [])
+        self._load = lru_cache(maxsize=_LOADED)(self._read)
 
     @property
     def records(self) -> int:
@@ -188,8 +195,7 @@ class _Facts:
             if count[near.kept] <= NAMED:
                 named.setdefault(near.kept, []).append(near)
         fact = 0
-        for record in range(self.records):
-            items = self._load(record)
+        for record, items in enumerate(self._all()):
             first = fact
             while fact < len(self._records) and self._records[fact] == record:
                 fact += 1
@@ -227,13 +233,22 @@ class _Facts:
     def _leader(self, fact: int) -> Pair:
         return _leader(_by_fact(self._load(self._records[fact]))[self._places[fact]])
 
-    def _load(self, record: int) -> Made:
-        if self._loaded[0] != record:
-            start, end = self._starts[record], self._starts[record + 1]
-            self._file.seek(start)
-            # What is read was written by this program a moment ago, into a file that nobody else can open.
-            self._loaded = record, pickle.loads(self._file.read(end - start))
-        return self._loaded[1]
+    def _all(self) -> Iterator[Made]:
+        """All records in their order; others are read meanwhile."""
+        self._file.seek(0)
+        for start, end in pairwise(self._starts):
+            yield _unpacked(self._file.read(end - start))
+
+    def _read(self, record: int) -> Made:
+        self._file.flush()
+        start, end = self._starts[record], self._starts[record + 1]
+        return _unpacked(os.pread(self._file.fileno(), end - start, start))
+
+
+def _unpacked(line: bytes) -> Made:
+    # What is read was written by this program a moment ago, into a file that nobody else can open.
+    made: Made = pickle.loads(line)
+    return made
 
 
 def _by_fact(items: Made) -> list[list[Pair]]:

@@ -100,6 +100,8 @@ def _first(*values: Any) -> str:
 
 def _text(value: Any) -> str:
     """A value as text. Cells of CSV files hold JSON, and the word null for nothing."""
+    if not value and value != 0:
+        return ""
     if isinstance(value, str):
         value = _unpacked(value)
     if isinstance(value, str):

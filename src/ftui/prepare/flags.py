@@ -29,6 +29,8 @@ _WEIGHTS = {
 _OTHER = 0.2
 _LONG_QUESTION = 600
 _MARKS = re.compile(r"[.!?…\n。！？।؟]+")
+# The same for ASCII, many times as fast.
+_ASCII_MARKS = bytes.maketrans(b".!?", b"\n\n\n")
 _BREAKS_OFF = re.compile(r"(?:…|\.\.\.)[\])]*$")
 # What stands at the foot of pages, in the languages that most shops are in.
 _FOOT = (
@@ -103,7 +105,8 @@ def _in_text(text: str, where: str) -> Iterator[tuple[str, str]]:
 def _repeated(text: str) -> str:
     """What comes again and again in a text, in a few words; "" for nothing."""
     seen = set[str]()
-    for part in _MARKS.split(text):
+    parts = text.encode().translate(_ASCII_MARKS).decode().split("\n") if text.isascii() else _MARKS.split(text)
+    for part in parts:
         if len(part) >= 20:
             sentence = part.strip()
             if sentence in seen:

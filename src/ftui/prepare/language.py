@@ -66,7 +66,8 @@ def judge(text: str, wanted: Sequence[str]) -> Judgement:
 
 def detect(text: str) -> dict[str, float]:
     """The likeliest languages of a text with their probabilities, the likeliest first; at least one."""
-    line = " ".join(text[:_LOOKED_AT].split())
+    # Half a surrogate is no text to the model.
+    line = " ".join(text[:_LOOKED_AT].split()).encode(errors="replace").decode()
     return {str(each["lang"]): float(each["score"]) for each in _detector().detect(line, model="lite", k=5)}
 
 

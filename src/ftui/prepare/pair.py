@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from json.encoder import encode_basestring_ascii as _quoted
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -87,13 +88,14 @@ class Pair:
 
 _NAMES = tuple(each.name for each in fields(Pair))
 _VALUES = attrgetter(*_NAMES)
+_PUT = [getattr(Pair, name).__set__ for name in _NAMES]
 
 
 def _again(*values: Any) -> Pair:
     """A pair as it was pickled."""
     pair = object.__new__(Pair)
-    for name, value in zip(_NAMES, values, strict=True):
-        object.__setattr__(pair, name, value)
+    for put, value in zip(_PUT, values, strict=True):
+        put(pair, value)
     return pair
 
 
@@ -137,12 +139,22 @@ def last_text(messages: Iterable[Message], role: str) -> str:
 
 def digest(messages: Iterable[Message], origin: Mapping[str, Any] | None = None) -> str:
     """SHA-256 of messages and of what stands beside them, the same for the same content."""
+    messages = tuple(messages)
+    beside = {key: origin[key] for key in BESIDE_MESSAGES if key in origin} if origin else None
+    if not beside and all(map(_is_plain, messages)):
+        # As the encoder writes it, in a third of the time.
+        said = [f"[{_quoted(each['role'])}, {_quoted(each['content'])}]" for each in messages]
+        return hashlib.sha256(f"[{', '.join(said)}]".encode()).hexdigest()
     canonical: list[Any] = []
     for message in messages:
         entry = [message["role"], message.get("content")]
         if len(message) > 2:
             entry.append({key: value for key, value in message.items() if key not in ("role", "content")})
         canonical.append(entry)
-    if beside := {key: origin[key] for key in BESIDE_MESSAGES if key in origin} if origin else None:
+    if beside:
         canonical.append(beside)
     return hashlib.sha256(json.dumps(canonical, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
+
+
+def _is_plain(message: Message) -> bool:
+    return len(message) == 2 and isinstance(message["role"], str) and isinstance(message.get("content"), str)

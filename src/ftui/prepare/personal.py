@@ -37,6 +37,9 @@ _BETWEEN = r"[\d ()./\u2010-\u2013-]"
 _FIGURES = re.compile(rf"\d{_BETWEEN}{{5,}}\d")
 _PHONE = re.compile(rf"\+\d{_BETWEEN}{{6,}}|\d[ )./\u2010-\u2013-]{{1,2}}\d{_BETWEEN}{{4,}}\d")
 _SHORTEST_KEY = 20
+# One of these is in every key: a text without any need not be taken apart.
+_OF_KEYS = ("_", "-", "AKIA", "ASIA", "AIza", "ya29.", "SG.", "eyJ")
+_DIGITS = "0123456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,11 @@ def find(text: str, region: str = "") -> list[Found]:
     found = list[Found]()
     if "@" in text:
         found += (Found("e-mail address", *match.span()) for match in _MAIL.finditer(text))
-    if max(map(len, text.split()), default=0) >= _SHORTEST_KEY:
+    if any(map(text.__contains__, _OF_KEYS)) and max(map(len, text.split()), default=0) >= _SHORTEST_KEY:
         found += (Found("key", *match.span()) for match in _KEY.finditer(text))
     if "PRIVATE KEY" in text:
         found += (Found("key", *match.span()) for match in _PRIVATE_KEY.finditer(text))
-    if _FIGURES.search(text):
+    if (not text.isascii() or any(map(text.__contains__, _DIGITS))) and _FIGURES.search(text):
         found += _numbers(text, region)
     return _apart(found) if len(found) > 1 else found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 from typing import Any
 
-from ftui.prepare import Cleaner, prepare
+from ftui.prepare import Cleaner, Step, prepare_in_steps
 from ftui.prepare.asking import Ask, asks_of
 from ftui.prepare.pair import Dropped, Pair
 from ftui.prepare.recipe import Recipe
@@ -55,7 +55,10 @@ def preview(
     recipe = replace(recipe, mixture=replace(recipe.mixture, general=0.0))
     some, cleaner = list(islice(records, count)), cleaner or Cleaner(recipe)
     shown = {record.get("id"): _shown(record, recipe, written, cleaner) for record in some}
-    for item in prepare(takewhile(lambda _: going(), some), recipe, written=written, cleaner=cleaner):
+    wanted = takewhile(lambda _: going(), some)
+    for item in prepare_in_steps(wanted, recipe, written=written, cleaner=cleaner, every=1):
+        if isinstance(item, Step):
+            continue
         of = shown.setdefault(item.record, Shown(item.record, item.url, ""))
         if isinstance(item, Pair):
             of.pairs.append(item)

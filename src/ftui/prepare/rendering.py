@@ -15,6 +15,7 @@ from weakref import WeakSet
 import jinja2
 import orjson
 from jinja2 import nodes
+from jinja2.runtime import Context
 
 from ftui.errors import InputError
 from ftui.prepare import sandbox
@@ -74,14 +75,14 @@ class BuiltIn:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._templates = {name: _compiled(text) for name, text in texts.items()}
+        self._environment = _environment()
         self.broken = list[str]()
 
     def __call__(self, values: Mapping[str, Any]) -> Mapping[str, str]:
-        # As `render` does it, without the globals, which take longer than all the rest and are not used.
-        return {
-            name: "".join(template.root_render_func(template.new_context(dict(values), shared=True)))
-            for name, template in self._templates.items()
-        }
+        # As `render` does it, without the globals, which take longer than all the rest and are not used,
+        # and with one context for all, since none of them sets anything.
+        context = Context(self._environment, dict(values), None, {})
+        return {name: "".join(template.root_render_func(context)) for name, template in self._templates.items()}
 
     def close(self) -> None:
         return None
@@ -149,7 +150,11 @@ class Own:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(orjson.dumps(message, default=str) + b"\n")
+            line = orjson.dumps(message, default=str)
+        except (TypeError, orjson.JSONEncodeError) as error:  # half a surrogate, a number beyond 64 bits
+            return {"failed": f"the record cannot be written as JSON ({error})"}
+        try:
+            process.stdin.write(line + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
             return None
@@ -232,4 +237,9 @@ def _missing(what: str, values: Mapping[str, Any]) -> str:
 
 @cache
 def _compiled(text: str) -> jinja2.Template:
-    return sandbox.environment().from_string(text.strip())
+    return _environment().from_string(text.strip())
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return sandbox.environment()

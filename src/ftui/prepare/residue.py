@@ -44,6 +44,10 @@ _LEFT = (
 )
 
 
+# In each of those signs is one of these, most of them a single character: many texts have none.
+_SIGNS = ("<", "&", "{", "[", "\\", "function", "base64,", "orem")
+
+
 def strip(text: str) -> str:
     """`text` without the tags and comments of HTML, its entities as the characters they stand for.
 
@@ -61,6 +65,8 @@ def strip(text: str) -> str:
 
 def left(text: str) -> str:
     """What of a page or a program is still in a text, in a few words; "" for nothing."""
+    if not any([sign in text for sign in _SIGNS]):  # noqa: C419 (a third of the time)
+        return ""
     return next((name for sign, pattern, name in _LEFT if sign in text and pattern.search(text)), "")
 
 

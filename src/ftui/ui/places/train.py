@@ -42,6 +42,7 @@ class TrainPlace(Place):
         Binding("r", "retry", "look again", id="train.retry"),
         Binding("c", "chat", "chat with it", id="train.chat"),
         Binding("l", "log_scale", "log scale", id="train.log"),
+        Binding("v", "versions", "dataset versions", show=False, id="train.versions"),
         Binding("plus", "smooth(1)", "smoother", show=False, id="train.smoother"),
         Binding("minus", "smooth(-1)", "rougher", show=False, id="train.rougher"),
     ]
@@ -145,6 +146,8 @@ class TrainPlace(Place):
 
     def refusal(self, action: str) -> str:
         watched = self.selected
+        if action == "versions" and not self.app.store.versions.any():
+            return "there is no dataset version yet · a job freezes one"
         if action in ("cancel", "pause", "retry", "chat", "log_scale", "smooth") and watched is None:
             return "there is no job yet · n makes one"
         if watched is None:
@@ -168,6 +171,12 @@ class TrainPlace(Place):
             self.refresh_view()
             self.query_one(RowList).cursor = 0
             self.app.say(f"{name} is on its way; leaving ftui leaves it running · ctrl+x cancels")
+
+    def action_versions(self) -> None:
+        if self.can("versions"):
+            from ftui.ui.screens.versions import VersionsScreen
+
+            self.app.push_screen(VersionsScreen(self.app.store))
 
     def action_cancel(self) -> None:
         if not self.can("cancel") or self.selected is None:

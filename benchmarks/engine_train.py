@@ -10,7 +10,6 @@ same rate, schedule and batch. Its loss curve has to be the engine's.
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import tempfile
@@ -18,8 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from engine_home import installed
 from ftui.engine.layout import BASE_MODEL, Home
 from measure import Figure
 
@@ -37,14 +35,6 @@ _ANSWERS = (
 )
 
 
-def _home() -> Home:
-    named = os.environ.get("FTUI_TEST_ENGINE")
-    home = Home(Path(named) if named else platformdirs.user_data_path("ftui") / "engine")
-    if not home.python.exists() or not (home.models / BASE_MODEL).exists():
-        raise SystemExit("Training is measured in the engine's environment. Install it: ftui engine install")
-    return home
-
-
 def _rows(count: int) -> list[dict[str, Any]]:
     found = []
     for number in range(count):
@@ -56,21 +46,20 @@ def _rows(count: int) -> list[dict[str, Any]]:
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    rows, steps, turns = (24, 4, 1) if quick else (192, 24, 3)
-    home = _home()
+    rows, steps, turns = (12, 3, 1) if quick else (192, 24, 3)
+    home = installed()
     with tempfile.TemporaryDirectory(prefix="ftui-bench-", ignore_cleanup_errors=True) as folder:
         ours, plain, told = list[float](), list[float](), list[float]()
         curves: list[list[float]] = []
         for turn in range(turns):
-            job = _job(Path(folder) / f"turn-{turn}", home, rows, steps)
+            job = job_in(Path(folder) / f"turn-{turn}", home, rows, steps)
             _run(home, ["-m", "ftui.engine.trainer", str(job), "1"])
-            lines = [json.loads(line) for line in (job / "events.jsonl").read_text("utf-8").splitlines()]
-            metrics = [line["data"] for line in lines if line["type"] == "metrics"]
+            metrics = steps_of(job)
             # The first step wakes caches and threads, in all three.
             ours.append(statistics.median(step["tokens_per_second"] for step in metrics[1:]))
             dtype = json.loads((job / "trainer.json").read_text("utf-8"))["dtype"]
-            plain.append(_peer(home, job, "plain", dtype, steps)["tokens_per_second"])
-            told_of = _peer(home, job, "ours", dtype, steps)
+            plain_of, told_of = _peers(home, job, dtype, steps)
+            plain.append(plain_of["tokens_per_second"])
             told.append(told_of["tokens_per_second"])
             curves = [[step["train_loss"] for step in metrics], told_of["losses"]]
     speed = statistics.median(ours)
@@ -91,33 +80,44 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     )  # fmt: skip
 
 
-def _job(folder: Path, home: Home, rows: int, steps: int) -> Path:
+def job_in(folder: Path, home: Home, rows: int, steps: int, **spec: Any) -> Path:
+    """A job's folder as the server prepares it; `spec` adds to what its specification says."""
     job = folder / "jobs" / "ftjob-1"
     job.mkdir(parents=True)
     (folder / "models").mkdir()
     (job / "train.jsonl").write_text("\n".join(map(json.dumps, _rows(rows))), "utf-8")
-    spec = {
+    data = {
         "base": str(home.models / BASE_MODEL),
         "hyperparameters": {"n_epochs": 1, "batch_size": rows // steps, "learning_rate_multiplier": 1.0},
         "seed": 3,
         "folder": "ft-1",
         "model_id": "ft:bench:ftui::1",
     }
-    (job / "spec.json").write_text(json.dumps(spec), "utf-8")
+    (job / "spec.json").write_text(json.dumps(data | spec), "utf-8")
     return job
 
 
-def _peer(home: Home, job: Path, way: str, dtype: str, steps: int) -> dict[str, Any]:
-    out = _run(home, [str(_PEER), str(home.models / BASE_MODEL), str(job / "train.jsonl"), way, dtype, str(steps)])
-    found: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return found
+def steps_of(job: Path) -> list[dict[str, Any]]:
+    """What the trainer told of each step."""
+    lines = [json.loads(line) for line in (job / "events.jsonl").read_text("utf-8").splitlines()]
+    return [line["data"] for line in lines if line["type"] == "metrics"]
+
+
+def _peers(home: Home, job: Path, dtype: str, steps: int) -> list[dict[str, Any]]:
+    base, train = str(home.models / BASE_MODEL), str(job / "train.jsonl")
+    out = _run(home, [str(_PEER), base, train, dtype, str(steps), "plain", "ours"])
+    return [json.loads(line) for line in out.splitlines() if line.startswith('{"tokens')]
 
 
 def _run(home: Home, arguments: list[str]) -> str:
     home.link_code()
-    environment = home.environment() | {"GOMP_SPINCOUNT": "10000"}
     ran = subprocess.run(
-        [str(home.python), *arguments], env=environment, capture_output=True, text=True, timeout=1200, check=False
+        [str(home.python), *arguments],
+        env=home.environment(),
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
     )
     if ran.returncode:
         raise SystemExit(ran.stderr[-3000:])

@@ -1,4 +1,4 @@
-"""A TRL script as one would write it: `trl_sft.py BASE TRAIN WAY DTYPE STEPS`; prints JSON."""
+"""A TRL script as one would write it: `trl_sft.py BASE TRAIN DTYPE STEPS WAY ...`; prints a line of JSON a way."""
 
 from __future__ import annotations
 
@@ -87,4 +87,5 @@ def main(base: str, train: str, way: str, dtype: str, steps: int) -> dict[str, A
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))))
+    for way in sys.argv[5:]:
+        print(json.dumps(main(sys.argv[1], sys.argv[2], way, sys.argv[3], int(sys.argv[4]))))

@@ -88,6 +88,22 @@ def test_a_trainer_killed_at_random_moments_ends_with_the_same_result(place: Hom
     assert left == {"ft-ftjob-1"}
 
 
+def test_what_was_trained_is_known_after_the_last_step(place: Home, tiny: Path, tmp_path: Path, whole: Path) -> None:
+    job = made.job(tmp_path, tiny, ROWS, validation=ROWS[:7], hyperparameters=HYPER)
+    models = tmp_path / "models"
+    models.rmdir()
+    models.write_text("in the way")
+    assert run(place, job)["state"] == "failed"
+    assert made.state(job)["trained_tokens"] > 1
+    # The state is written now and then: that of a killed trainer is of some step before its last checkpoint.
+    write_json(job / "trainer.json", made.state(job) | {"step": 2, "trained_tokens": 1})
+    models.unlink()
+    models.mkdir()
+    run(place, job, 2)
+    assert_same(job, whole)
+    assert made.state(job)["step"] == made.state(whole)["step"] == 20
+
+
 def _wait_for_work(job: Path, launcher: Any, attempt: int, *, begin: bool) -> None:
     """Until it trains; with `begin` only until it has been started."""
     before = job.joinpath("events.jsonl").stat().st_size if job.joinpath("events.jsonl").exists() else 0

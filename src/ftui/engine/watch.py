@@ -95,6 +95,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         kept = read_json(checkpoint / checkpoints.MARKER) or {}
         self._tokens = int(kept.get("tokens", 0))
         self._lowest, self._worse, self.best = kept.get("lowest"), int(kept.get("worse", 0)), kept.get("best")
+        # What a killed run wrote last may be of an earlier step, and after the last step nothing is written again.
+        self._report.update(step=kept.get("step"), total_steps=self._total, trained_tokens=self._tokens)
         self._report.say(f"Going on from the checkpoint at step {kept.get('step')}")
 
     def over(self) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ftui.events import Event, Record, Result
+from ftui.events import Event, Progress, Record, Result
 from ftui.prepare import project
-from ftui.prepare.recipe import Answers, Mixture, Questions, Recipe
+from ftui.prepare.recipe import Answers, Duplicates, Mixture, Questions, Recipe
 from ftui.runners.preparing import prepare_pairs
 from ftui.store import Store, create_project
 from ftui.store.filters import Filter
@@ -130,3 +130,18 @@ async def test_the_report_adds_up_and_every_reason_is_a_filter(store: Store) -> 
     assert (second["new"], second["made"]) == (0, second["pairs"])
     assert second["removed"] == first["pairs"] - second["pairs"] > 0
     assert second["with_pairs"] == first["with_pairs"] - 1, "nothing general is mixed in"
+
+
+@pytest.mark.parametrize("near", [0.85, 0.0])
+async def test_all_passes_over_the_records_are_on_one_scale(store: Store, near: float) -> None:
+    recipe = Recipe(questions=Questions(presentations=1), mixture=Mixture(0.0), duplicates=Duplicates(near))
+    project.save(store, recipe)
+    source = store.sources.add("site", "crawl", {}).id
+    store.records.put(source, [page(n, f"# How fast is number {n}?\n\nIt needs {n} minutes.") for n in range(900)])
+    told = [event for event in await prepared(store) if isinstance(event, Progress)]
+    done = [each.done for each in told]
+    assert done == sorted(done)
+    assert (done[-1], {each.total for each in told}) == (900, {900})
+    by_text = {each.text: each.done for each in told}
+    assert 0 < by_text["looking for what a site repeats"] < by_text["making pairs"] < 900
+    assert len([each for each in done if 0 < each < 900]) >= 5

@@ -13,8 +13,11 @@ from ftui.store.pairs import NewDropped, NewPair, StandIn
 from ftui.store.tasks import Task
 
 if TYPE_CHECKING:
-    from ftui.prepare import Pair
+    from ftui.prepare import Pair, Step
+    from ftui.prepare.tally import Tally
 
+_LEARN, _MAKE, _SETTLE = 1, 5, 3
+"""How long the passes over all records take beside each other, about."""
 BATCH = 500
 PAUSE = 0.002
 """Between two batches, so that a person's key gets in."""
@@ -31,6 +34,8 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
     names = {source.id: source.name for source in sources}
     tags = {source.id: source.tag for source in sources}
     total, read, tally = store.records.count(), dict[str, int](), Tally()
+    domain = sum(store.records.count(source.id) for source in sources if source.tag == "domain")
+    way = _Way(total, domain, learns=recipe.cleaning.boilerplate > 0)
 
     def records(tag: str) -> Iterator[dict[str, Any]]:
         read[tag] = 0
@@ -48,7 +53,7 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
     with store.pairs.replacing() as replacing, closing(steps):
         for item in steps:
             if isinstance(item, prepare.Step):
-                yield Progress(item.records, total, "records", text=item.doing)
+                yield way.looked(item)
                 await asyncio.sleep(PAUSE)
                 continue
             tally.take(item)
@@ -60,7 +65,7 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
                 new += replacing.put(pairs)
                 replacing.drop(dropped)
                 pairs, dropped = [], []
-                yield Progress(sum(read.values()), total, "records", text=f"{tally.pairs:,} pairs")
+                yield way.settled(tally)
                 await asyncio.sleep(PAUSE)
         new += replacing.put(pairs)
         replacing.drop(dropped)
@@ -68,6 +73,41 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
     yield Progress(total, total, "records", text=f"{tally.pairs:,} pairs")
     counts = {"records": sum(read.values()), "pairs": store.pairs.counts().total, "new": new, "removed": removed}
     yield Result(counts | tally.as_dict())
+
+
+class _Way:
+    """How far a preparation is: its passes over the records on one scale, that of all records.
+
+    Args:
+        domain: records that all passes look at.
+        learns: whether there is a pass that looks for what a site repeats.
+    """
+
+    def __init__(self, total: int, domain: int, *, learns: bool) -> None:
+        self._total = total
+        self._whole = domain * (_LEARN * learns + _MAKE) + total * _SETTLE
+        self._learnt = self._made = 0
+        self._told = 0
+
+    def looked(self, step: Step) -> Progress:
+        """After some more records of a pass in which nothing is decided yet."""
+        from ftui.prepare import LEARNING
+
+        if step.doing == LEARNING:
+            self._learnt = step.records
+        else:
+            self._made = max(self._made, step.records)
+        return self._progress(0, step.doing)
+
+    def settled(self, tally: Tally) -> Progress:
+        """After some more pairs: of so many records it is known what became of them."""
+        return self._progress(tally.with_pairs + tally.dropped.total(), f"{tally.pairs:,} pairs")
+
+    def _progress(self, settled: int, text: str) -> Progress:
+        done = self._learnt * _LEARN + self._made * _MAKE + settled * _SETTLE
+        # Records that come in meanwhile are looked at as well.
+        self._told = max(self._told, min(done * self._total // max(self._whole, 1), self._total))
+        return Progress(self._told, self._total, "records", text=text)
 
 
 def _new(pair: Pair) -> NewPair:

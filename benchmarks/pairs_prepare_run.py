@@ -1,6 +1,7 @@
 """One measurement of preparing, in a process of its own: `pairs_prepare_run.py WHAT RECORDS ...` prints JSON.
 
-ours N [LANGUAGE]    prepare, all steps, on as many processes as it takes by itself
+ours N [LANGUAGE [held]]    prepare, all steps, on as many processes as it takes by itself; held: the
+                     records are there beforehand, as they are for the parts
 bare N PART PARTS    the parts of it called directly, over every PARTS-th record
 store N              the task: records of the store to pairs in the store
 """
@@ -8,6 +9,7 @@ store N              the task: records of the store to pairs in the store
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import random
@@ -50,19 +52,22 @@ def records(count: int) -> Iterator[dict[str, Any]]:
         yield {"id": number + 1, "source": 1, "url": url, "title": title, "data": data}
 
 
-def ours(count: int, language: str = "") -> dict[str, float]:
+def ours(count: int, language: str = "", held: str = "") -> dict[str, float]:
     from ftui.prepare import Pair, prepare_all
 
     recipe = Recipe(
         template=PRODUCTS, mixture=Mixture(0.0), cleaning=Cleaning(languages=(language,) if language else ())
     )
-    started = time.perf_counter()
+    there = list(records(count)) if held else []
+    gc.collect()
+    gc.freeze()
+    started = _now()
     pairs = tokens = 0
-    for item in prepare_all(lambda: records(count), recipe):
+    for item in prepare_all(lambda: there or records(count), recipe):
         if isinstance(item, Pair):
             pairs += 1
             tokens += item.tokens
-    return {"seconds": time.perf_counter() - started, "pairs": pairs, "tokens": tokens}
+    return _since(started) | {"pairs": pairs, "tokens": tokens}
 
 
 def bare(count: int, part: int, parts: int) -> dict[str, float]:
@@ -92,7 +97,7 @@ def bare(count: int, part: int, parts: int) -> dict[str, float]:
     rows = set[bytes]()
     tokens.count("")
     encode = tokens._encoding().encode_ordinary
-    started = time.perf_counter()
+    started = _now()
     boilerplate = Boilerplate(0.3)
     for record in some:
         boilerplate.add(record)
@@ -117,7 +122,7 @@ def bare(count: int, part: int, parts: int) -> dict[str, float]:
         signature.update(near.runs(f"{question}\n{said}"))
         index.query(signature)
         index.insert(number, signature)
-    return {"seconds": time.perf_counter() - started}
+    return _since(started)
 
 
 def store(count: int) -> dict[str, float]:
@@ -143,9 +148,19 @@ def store(count: int) -> dict[str, float]:
             async for _ in prepare_pairs(there, task):
                 pass
 
-        started = time.perf_counter()
+        started = _now()
         asyncio.run(run())
-        return {"seconds": time.perf_counter() - started, "pairs": there.pairs.counts().total}
+        return _since(started) | {"pairs": there.pairs.counts().total}
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(started: tuple[float, float]) -> dict[str, float]:
+    """The seconds since then, and those of processor time of this process."""
+    now = _now()
+    return {"seconds": now[0] - started[0], "processor": now[1] - started[1]}
 
 
 def main(what: str, *values: str) -> None:

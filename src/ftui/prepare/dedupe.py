@@ -196,12 +196,11 @@ class _Facts:
                 named.setdefault(near.kept, []).append(near)
         fact = 0
         for record, items in enumerate(self._all()):
-            first = fact
+            first, changes = fact, False
             while fact < len(self._records) and self._records[fact] == record:
+                changes = changes or fact in gone or count[fact] > 0
                 fact += 1
-            if any(number in gone or count[number] for number in range(first, fact)):
-                items = list(self._changed(items, first, gone, count, named))
-            yield items
+            yield list(self._changed(items, first, gone, count, named)) if changes else items
 
     def _changed(
         self, items: Made, fact: int, gone: dict[int, Near], count: array[int], named: dict[int, list[Near]]

@@ -22,8 +22,6 @@ _SLOTS = 64
 _SEED = 1
 _SURE = 0.999
 _BATCH = 256
-_SIGNED = 25
-"""Texts that are signed together: their words fit the cache of the processor."""
 _KEY = (1 << 32) - 1
 # Below the threshold by more than three standard deviations of the estimate.
 _SLACK = 0.2
@@ -61,20 +59,19 @@ def sign(texts: Sequence[str], threshold: float) -> Signed:
     """Work out what an `Index` of the same threshold keeps of some texts."""
     from rensa import RMinHash
 
+    words = list(map(runs, texts))
     rows = _rows(threshold)
     signatures = list[bytes]()
     keys = [array("I") for _ in range(_SLOTS // rows)]
-    for start in range(0, len(texts), _SIGNED):
-        words = list(map(runs, texts[start : start + _SIGNED]))
-        for said, slots in zip(words, RMinHash.digests_from_token_sets(words, _SLOTS, _SEED), strict=True):
-            signatures.append(array("I", slots).tobytes()[::4])
-            if not said:
-                for band in keys:
-                    band.append(0)
-                continue
-            columns = [slots[column::rows] for column in range(rows)]
-            for band, key in zip(keys, map(hash, zip(*columns, strict=False)), strict=False):
-                band.append(key & _KEY or 1)
+    for said, slots in zip(words, RMinHash.digests_from_token_sets(words, _SLOTS, _SEED), strict=True):
+        signatures.append(array("I", slots).tobytes()[::4])
+        if not said:
+            for band in keys:
+                band.append(0)
+            continue
+        columns = [slots[column::rows] for column in range(rows)]
+        for band, key in zip(keys, map(hash, zip(*columns, strict=False)), strict=False):
+            band.append(key & _KEY or 1)
     return Signed(len(texts), b"".join(signatures), tuple(band.tobytes() for band in keys))
 
 

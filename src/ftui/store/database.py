@@ -51,7 +51,7 @@ class Database:
     def __init__(self, project: Path, bulk: Path) -> None:
         self.path = project
         self._within = ""
-        self._own_writes = 0
+        self.own_writes = 0
         self.patience = BUSY_SECONDS
         self.refused: FtuiError | None = None
         journal = "TRUNCATE" if on_network(project) or on_network(bulk) else "WAL"
@@ -150,7 +150,7 @@ class Database:
             try:
                 yield
                 self.connection.execute("COMMIT")
-                self._own_writes += 1
+                self.own_writes += 1
             except BaseException:
                 self._roll_back()
                 raise
@@ -187,7 +187,7 @@ class Database:
         """Differs from the last one when anybody has committed anything since."""
         main = self.connection.execute("PRAGMA main.data_version").fetchone()[0]
         bulk = self.connection.execute("PRAGMA bulk.data_version").fetchone()[0]
-        return int(main), int(bulk), self._own_writes
+        return int(main), int(bulk), self.own_writes
 
     def interrupt(self) -> None:
         """End what is being read; the only thing that another thread may call."""

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.actions import ActionParseResult
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -23,12 +23,15 @@ from textual.screen import Screen
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.ui import arrival, palette, places, reading_only
+from ftui.ui.keys import Keys
 from ftui.ui.messages import StoreChanged
 from ftui.ui.place import Place
 from ftui.ui.session import Session, last_project, last_words, write_down
 from ftui.ui.themes import THEMES
+from ftui.ui.widgets.covered import CoveredColumn, CoveredRow, CoveredScreen
 from ftui.ui.widgets.footer import BottomLine, Footer
 from ftui.ui.widgets.header import PLACES, Header
+from ftui.ui.widgets.rows import RowList
 
 if TYPE_CHECKING:
     from ftui.ui.widgets.chat import ChatPane
@@ -72,6 +75,8 @@ class FtuiApp(App[None]):
         self._places: dict[int, Place] = {}
         self._number = 0
         self._chat: ChatPane | None = None
+        self.keys = Keys()
+        """What the keys do where the focus is."""
         for theme in THEMES:
             self.register_theme(theme)
         self._theme_wanted, self._trouble = arrival.dress(self)
@@ -105,7 +110,7 @@ class FtuiApp(App[None]):
     def say(self, text: str) -> None:
         """What the last key did, on the bottom line: `rejected · u undo`."""
         self._bottom.say(text)
-        self.look_again()
+        self._look_below()
 
     def fail(self, error: FtuiError) -> None:
         """Show what, why and do of an error; nothing that was typed is lost."""
@@ -148,10 +153,13 @@ class FtuiApp(App[None]):
 
     # Life
 
+    def get_default_screen(self) -> Screen[Any]:
+        return CoveredScreen(id="_default")
+
     def compose(self) -> ComposeResult:
         yield Header()
-        with Horizontal(id="body"):
-            with Container(id="places"):
+        with CoveredRow(id="body"):
+            with CoveredColumn(id="places"):
                 # The first place comes with the first layout: mounting it later would cost a second one.
                 yield from self._first_places()
         yield BottomLine()
@@ -183,7 +191,7 @@ class FtuiApp(App[None]):
         self.set_interval(1.0, self._tick)
         self.set_interval(REMEMBER_SECONDS, self.remember)
         self.set_interval(WORKER_SECONDS, self._see_to_worker)
-        self.call_after_refresh(arrival.warm, self)
+        self.set_timer(arrival.CALM_SECONDS, lambda: arrival.warm(self))
 
     def _fatal_error(self) -> None:
         # The last resort. Textual would print a traceback with all local values, keys among them.
@@ -282,6 +290,13 @@ class FtuiApp(App[None]):
             return
         with self.trying():
             self.screen_stack[0].query_one(Header).show(self.store, self._number)
+            self._look_below()
+
+    def _look_below(self) -> None:
+        """Bring the next step and the keys up to date; what else a key did, the store's news bring a moment later."""
+        if self._session is None or not self._standing:
+            return
+        with self.trying():
             if self.place is not None:
                 self._bottom.look(self._next_step)
             self.screen_stack[0].query_one(Footer).show()
@@ -348,6 +363,21 @@ class FtuiApp(App[None]):
         self.focus_place()
 
     # Keys
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded and await self._do(event.key):
+            return
+        await super().on_event(event)
+
+    async def _do(self, key: str) -> bool:
+        """Do at once what a key means to a list; False where it is for somebody else to know.
+
+        Handed on from the list to all that it is in, the key would take longer than what it does.
+        """
+        if len(self.screen_stack) != 1 or not isinstance(self.focused, RowList):
+            return False
+        found = self.keys.active(self.screen).get(key)
+        return found is not None and found.enabled and await self.run_action(found.binding.action, found.node)
 
     async def run_action(
         self,

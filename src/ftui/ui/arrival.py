@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 PAIRS = 3
 """The number of the place in which pairs are reviewed."""
 MENDED = "a step over many pairs had been cut off: it is taken back, or undone to its end"
+CALM_SECONDS = 0.5
+"""After the first picture, the first keys go before what is only needed later."""
 AWAY_SECONDS = 60.0
 """Who comes back sooner is not told what happened."""
 

@@ -83,10 +83,10 @@ class Session:
     @contextmanager
     def no_news(self) -> Iterator[None]:
         """What the block writes with this store does not count for `changed`."""
-        before = self.store.stamp()[2]
+        before = self.store.database.own_writes
         yield
         main, bulk, own = self._stamp
-        self._stamp = (main, bulk, own + self.store.stamp()[2] - before)
+        self._stamp = (main, bulk, own + self.store.database.own_writes - before)
 
     def changed(self) -> bool:
         """Whether anybody has committed anything, or changed the recipe's file, since the last time this was asked."""

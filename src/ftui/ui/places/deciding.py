@@ -18,7 +18,6 @@ from ftui.ui.widgets.pair_making import MakingPlace
 from ftui.ui.widgets.pair_next import NextPending
 from ftui.ui.widgets.pair_rows import name
 from ftui.ui.widgets.pair_view import Pace, PairView
-from ftui.ui.widgets.rows import RowList
 
 _DOING = {"accepted": "accepting", "rejected": "rejecting"}
 
@@ -28,6 +27,8 @@ class DecidingPlace(MakingPlace):
 
     def __init__(self) -> None:
         super().__init__()
+        self.columns = PairColumns(self._row, self._moved)
+        self.rows = self.columns.rows
         self._view = PairView(self.app.store.pairs)
         self._pace = Pace()
         self._digits = 3
@@ -39,17 +40,15 @@ class DecidingPlace(MakingPlace):
         self._bulk.stop()
 
     @property
-    def columns(self) -> PairColumns:
-        return self.query_one(PairColumns)
-
-    @property
-    def rows(self) -> RowList:
-        return self.columns.rows
-
-    @property
     def current(self) -> Pair | None:
         """The pair under the cursor."""
         return self._view.pair(self.rows.cursor) if self._view.ids else None
+
+    def _row(self, index: int, width: int) -> Row:
+        raise NotImplementedError
+
+    def _moved(self) -> None:
+        raise NotImplementedError
 
     def _show_title(self) -> None:
         raise NotImplementedError
@@ -100,8 +99,11 @@ class DecidingPlace(MakingPlace):
     def _wrote(self, ids: Sequence[int] | None = None) -> None:
         """Show what the store holds now, row by row; only these pairs have changed, where they are named."""
         self._view.forget(ids)
-        self.work.look(self.app.store)
-        self.rows.update(len(self._view.ids))
+        if ids is None or self.work.rows:
+            self.work.look(self.app.store)
+        current = self.current
+        alone = current is not None and ids is not None and list(ids) == [current.id]
+        self.rows.update(len(self._view.ids), only=[self.rows.cursor] if alone else None)
         self._show_title()
 
     def _next(self, said: str) -> None:

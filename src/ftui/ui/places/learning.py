@@ -87,11 +87,13 @@ class LearningPlace(FilteringPlace):
             super()._ask_counted(ids, decision, only)
 
     def _decide(self, ids: Sequence[int], decision: Decision, what: str) -> None:
+        if decision is not Decision.REJECTED:
+            super()._decide(ids, decision, what)
+            return
         counts = self.app.store.pairs.counts
         before = counts().rejected
         super()._decide(ids, decision, what)
-        if decision is Decision.REJECTED:
-            self._rules.rejected(counts().rejected - before)
+        self._rules.rejected(counts().rejected - before)
 
     def _wrote(self, ids: Sequence[int] | None = None) -> None:
         super()._wrote(ids)

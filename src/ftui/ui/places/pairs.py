@@ -21,7 +21,6 @@ from ftui.ui.places.learning import LearningPlace
 from ftui.ui.text import Row
 from ftui.ui.widgets.pair_aim import Standing
 from ftui.ui.widgets.pair_beside import extra
-from ftui.ui.widgets.pair_columns import PairColumns
 from ftui.ui.widgets.pair_editing import edit_here, edit_outside, not_edited, revert
 from ftui.ui.widgets.pair_rows import Extra, dropped_row, list_row, name
 from ftui.ui.widgets.pair_title import progress_words
@@ -45,6 +44,8 @@ class PairsPlace(LearningPlace):
     number = 3
     title = "Pairs"
     short = "Pairs"
+
+    BLANK: ClassVar[bool] = True  # covered by what is in it
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "decide('accepted')", "accept", id="pairs.accept"),
@@ -84,7 +85,7 @@ class PairsPlace(LearningPlace):
 
     def compose(self) -> ComposeResult:
         yield PairWork()
-        yield PairColumns(self._row)
+        yield self.columns
 
     # Showing
 
@@ -138,9 +139,7 @@ class PairsPlace(LearningPlace):
         row = self._view.row(self.rows.cursor) if self._view.ids else None
         self.columns.show_pair(row, self.app.store, self._digits)
 
-    @on(RowList.Highlighted)
-    def _moved(self, event: RowList.Highlighted) -> None:
-        event.stop()  # nobody above wants it, and every ancestor that is asked takes its time
+    def _moved(self) -> None:
         # Who holds a key down over SSH does not pay for every source on the way.
         if self._pane_timer is not None:
             self._pane_timer.stop()

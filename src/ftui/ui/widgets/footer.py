@@ -111,6 +111,7 @@ class Footer(Toned):
         self.app.screen_change_signal.subscribe(self, self._bindings_changed)
 
     def _bindings_changed(self, screen: Screen[Any]) -> None:
+        self.app.keys.forget()
         self.show()
 
     def show(self) -> None:
@@ -127,7 +128,7 @@ class Footer(Toned):
             return [], []  # a dialog is open and says its own keys
         first: dict[tuple[str, str], ActiveBinding] = {}
         last: dict[str, ActiveBinding] = {}
-        for active in self.screen.active_bindings.values():
+        for active in self.app.keys.active(self.screen).values():
             binding = active.binding
             if not binding.show or not active.enabled:
                 continue
@@ -186,7 +187,7 @@ class Footer(Toned):
 
     def render_line(self, y: int) -> Strip:
         self._shown = self.row(self.size.width)
-        return self.paint(self._shown, self.size.width, self.rich_style)
+        return self.paint(self._shown, self.size.width, self.base)
 
     def on_click(self, event: events.Click) -> None:
         for start, end, press in self._clickable:

@@ -61,7 +61,7 @@ class Header(Toned):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        return self.paint(self.row(self.size.width), self.size.width, self.rich_style)
+        return self.paint(self.row(self.size.width), self.size.width, self.base)
 
     def row(self, width: int) -> Row:
         """The line in `width` cells: the places in the middle, worker and money at the right."""

@@ -8,12 +8,13 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 
 from ftui.store import Store
 from ftui.store.pairs import Dropped, Pair
 from ftui.ui.place import Place
 from ftui.ui.text import Row
+from ftui.ui.widgets.covered import CoveredColumn, CoveredRow
 from ftui.ui.widgets.pair_beside import PairSides, seen_title
 from ftui.ui.widgets.pair_filter import PairFilter
 from ftui.ui.widgets.pair_pane import NO_PAIR, Beside, Fill, PairReader, SourcePane, pair_rows
@@ -24,13 +25,14 @@ from ftui.ui.widgets.rows import RowList, entitle
 SOURCE = "Pair and source"
 
 
-class PairColumns(Horizontal):
+class PairColumns(CoveredRow):
     """Left the list, or the whole text of one pair; right the pair and its source.
 
     In a narrow terminal the right side lies over the left one, when asked for.
 
     Args:
         row: gives the row of an index for a width in cells.
+        moved: called when the cursor of the list is on another row.
     """
 
     DEFAULT_CSS = """
@@ -67,10 +69,10 @@ class PairColumns(Horizontal):
         Binding("end,G", "rows('jump', -1)", "last", show=False),
     ]
 
-    def __init__(self, row: Callable[[int, int], Row]) -> None:
+    def __init__(self, row: Callable[[int, int], Row], moved: Callable[[], None]) -> None:
         super().__init__(classes="-beside")
         self.title = PairTitle()
-        self.rows = RowList(row, id="pairs-rows")
+        self.rows = RowList(row, moved=moved, id="pairs-rows")
         self.filter = PairFilter()
         self._reader = PairReader()
         self._source = SourcePane()
@@ -80,7 +82,7 @@ class PairColumns(Horizontal):
         self._seen = False
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="pairs-left"):
+        with CoveredColumn(id="pairs-left"):
             yield self.title
             # The border is not the list's own: a row would bring it along at every repaint.
             with Vertical(id="pairs-frame"):

@@ -88,7 +88,7 @@ class PairTitle(Toned):
         # In the border's own colour where that is the accent: one change of colour less at every decision.
         focused = isinstance(self.parent, Widget) and self.parent.has_pseudo_class("focus-within")
         row: Row = (Span(_LEFT), Span(self._said, "" if focused else "dim"), Span(f" {rule}"), *right)
-        return self.paint(row, width, self.rich_style)
+        return self.paint(row, width, self.base)
 
 
 def progress_words(

@@ -29,7 +29,7 @@ class PairWork(Lines):
     """Why the recipe cannot be followed."""
     dropped = False
     """Whether there is anything that did not become a pair."""
-    _seen: tuple[int, str] | None = None
+    _seen: object = ()
     _dismissed = 0
     _store: Store | None = None
 
@@ -46,7 +46,7 @@ class PairWork(Lines):
         task = self.latest = store.tasks.latest("prepare")
         rows: list[Row] = []
         seen = (task.id, task.state) if task is not None else None
-        if seen != self._seen or self._seen is None:
+        if seen != self._seen:
             self._seen, self.dropped = seen, store.pairs.any_dropped()
         if task is not None and task.open:
             rows = progress_rows(task, width)

@@ -6,7 +6,7 @@ like when it was painted last and repaint only the lines that differ now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -27,26 +27,22 @@ from ftui.ui.text import Row, Span, cut, plain, width_of
 from ftui.ui.tones import tone_style
 
 _GROWTH = 64
+_NOTHING = Color(0, 0, 0, 0)
 
 
 class Toned(Widget):
     """A widget that paints rows in the colours of the theme."""
 
-    _background: Color | None = None
-    """What its lines stand on, while some of them are painted: Textual works it out anew whenever it is asked."""
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        self._background = self.background_colors[1]
-        try:
-            return super().render_lines(crop)
-        finally:
-            self._background = None
-
     def tone_style(self, tone: str) -> Style:
         """The style of a tone, to be laid over the background of the line."""
         if not tone:
             return Style()
-        return tone_style(tone, self.app.theme_variables, self._background or self.background_colors[1])
+        return tone_style(tone, self.app.theme_variables, self.visual_style.background or _NOTHING)
+
+    @property
+    def base(self) -> Style:
+        """The style of a line: as `rich_style`, which Textual works out anew whenever it is asked."""
+        return self.visual_style.rich_style
 
     def paint(self, row: Row, width: int, base: Style, before: Sequence[Segment] = ()) -> Strip:
         """A row as exactly `width` cells; what does not fit is cut with `…`."""
@@ -121,7 +117,7 @@ class Lines(Toned):
 
     def render_line(self, y: int) -> Strip:
         row = self.rows[y] if y < len(self.rows) else ()
-        return self.paint(row, self.size.width, self.rich_style)
+        return self.paint(row, self.size.width, self.base)
 
 
 class RowList(ScrollView, Toned, inherit_bindings=False):
@@ -134,6 +130,8 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
     Args:
         row: gives the row of an index for a width in cells; called for what is visible only.
         empty: what is shown while there is nothing, line by line.
+        moved: called at once when the cursor is on another row, instead of a `Highlighted`,
+            which takes its time on its way up.
     """
 
     DEFAULT_CSS = """
@@ -178,12 +176,14 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         row: Callable[[int, int], Row],
         *,
         empty: Sequence[Row] = (),
+        moved: Callable[[], None] | None = None,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._row = row
         self._empty = tuple(empty)
+        self._moved = moved
         self._count = 0
         self._painted: dict[int, tuple[object, ...]] = {}
 
@@ -196,21 +196,27 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         """Cells that a row may fill."""
         return max(self.scrollable_content_region.width - 1, 0)
 
-    def update(self, count: int, *, empty: Sequence[Row] | None = None) -> None:
-        """There are `count` rows now, some may read differently; repaints those that do."""
+    def update(self, count: int, *, empty: Sequence[Row] | None = None, only: Iterable[int] | None = None) -> None:
+        """There are `count` rows now, some may read differently; repaints those that do.
+
+        Args:
+            only: the indexes of all rows that may read differently, where they are known.
+        """
         if empty is not None:
             self._empty = tuple(empty)
-        if count != self._count and self.styles.auto_dimensions:
-            self.refresh(layout=True)
+        if count != self._count:
+            only = None
+            if self.styles.auto_dimensions:
+                self.refresh(layout=True)
         self._count = count
         self._resize()
         if self.cursor >= count:
             self.cursor = max(count - 1, 0)
-        height = self.scrollable_content_region.height
-        width, top = self.scrollable_content_region.width, self.scroll_offset.y
-        for y in range(height):
-            if self._painted.get(y) != self._look(y + top, width):
-                self.refresh_line(y + top)
+        region, top = self.scrollable_content_region, self.scroll_offset.y
+        shown = range(top, top + region.height)
+        for index in shown if only is None else (index for index in only if index in shown):
+            if self._painted.get(index - top) != self._look(index, region.width):
+                self.refresh_line(index)
 
     def _resize(self) -> None:
         # virtual_size lays the whole screen out again when it changes, so it grows in steps.
@@ -243,10 +249,10 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         row, width, here = look[:3]
         assert isinstance(row, tuple)
         assert isinstance(width, int)
-        base = self.rich_style
+        base = self.base
         mark = Segment(" ", base)
         if here:
-            base += self.get_component_rich_style("rowlist--cursor")
+            base += self.get_visual_style("rowlist--cursor").rich_style
             mark = Segment("▌" if self.has_focus or self.has_class("-lit") else "▏", base + self.tone_style("accent"))
             # It is the row that is read: nothing in it is dim, which saves two changes of style at every step.
             row = tuple(Span(span.text) if span.tone == "dim" else span for span in row)
@@ -265,7 +271,9 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         self.refresh_line(old)
         self.refresh_line(new)
         self._show_cursor()
-        if self._count:
+        if self._count and self._moved is not None:
+            self._moved()
+        elif self._count:
             self.post_message(self.Highlighted(self, new))
 
     def _show_cursor(self) -> None:

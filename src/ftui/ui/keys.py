@@ -1,0 +1,41 @@
+"""Which keys do what where the focus is.
+
+Textual asks every ancestor of the focus for its keys whenever one is pressed, and
+passes the key on from one to the next until somebody knows it. Both cost more than
+a decision does, so what was found is kept until the focus is elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual.binding import ActiveBinding
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widget import Widget
+
+
+class Keys:
+    """The bindings that are active on a screen, taken anew where they may be others."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Screen[Any], Widget | None] | None = None
+        self._found: Mapping[str, ActiveBinding] = {}
+
+    def active(self, screen: Screen[Any]) -> Mapping[str, ActiveBinding]:
+        """What each key does, by its name."""
+        focused = screen.focused
+        if self._of is None or self._of[0] is not screen or self._of[1] is not focused:
+            self._found = screen.active_bindings
+            self._of = (screen, focused) if _settled(focused or screen) else None
+        return self._found
+
+    def forget(self) -> None:
+        """Textual has said that they are others now."""
+        self._of = None
+
+
+def _settled(node: DOMNode) -> bool:
+    """Whether nobody from `node` on decides anew at every key which of its actions are there."""
+    return all(type(each).check_action is DOMNode.check_action for each in node.ancestors_with_self)

@@ -154,7 +154,8 @@ class FtuiApp(App[None]):
     # Life
 
     def get_default_screen(self) -> Screen[Any]:
-        return CoveredScreen(id="_default")
+        # With its class from the beginning: one that comes with the first layout has all styles worked out twice.
+        return CoveredScreen(id="_default", classes="-wide" if self.size.width >= 100 else "-narrow")
 
     def compose(self) -> ComposeResult:
         yield Header()

@@ -37,8 +37,7 @@ def warm(app: FtuiApp) -> None:
     """Import in a thread what the next keys will need; called after the first picture."""
     modules = ["ftui.queue", "ftui.ui.screens.form"]
     # A third of all memory, and of no use to who reviews pairs for hours.
-    if app.place is None or app.place.number != PAIRS:
-        modules.append("openai")
+    modules.append("openai" if app.place is None or app.place.number != PAIRS else "ftui.ui.widgets.words_field")
 
     def load() -> None:
         for module in modules:

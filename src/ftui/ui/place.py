@@ -104,5 +104,10 @@ class Place(Vertical):
         # What works now follows from what was just read.
         self.app.look_again()
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Known before the first layout, so that no style is worked out twice.
+        self.set_class(self.app.size.width < self.NARROW, "-narrow")
+
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < self.NARROW, "-narrow")

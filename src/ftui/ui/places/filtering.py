@@ -116,11 +116,11 @@ class FilteringPlace(DecidingPlace):
 
     # Keys
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         if not self.can("filter"):
             return
         self._left = self.current.id if self.current else self._left
-        self.columns.start_filter(self._view.words, self._view.where)
+        await self.columns.start_filter(self._view.words, self._view.where)
 
     @on(PairFilter.Changed)
     def _filter(self, event: PairFilter.Changed) -> None:

@@ -12,12 +12,7 @@ from textual.widgets import Input
 
 from ftui.ui.text import Span
 from ftui.ui.widgets.rows import Lines
-
-
-class _Words(Input):
-    """The words; its `enter` is named, so that the footer shows it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "keep the filter")]
+from ftui.ui.widgets.words_field import WordsField
 
 
 class FilterLine(Horizontal):
@@ -51,11 +46,7 @@ class FilterLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Lines()
-        field = _Words(placeholder=self._placeholder, compact=True)
-        # One line has no room for the border that fields have elsewhere.
-        field.styles.border = ("none", "transparent")
-        field.styles.height, field.styles.width = 1, "1fr"
-        yield field
+        yield WordsField(placeholder=self._placeholder)
 
     def on_mount(self) -> None:
         self.query_one(Lines).show([(Span("/ ", "key"),)])

@@ -41,10 +41,9 @@ class PairColumns(CoveredRow):
         & #pairs-left { width: 3fr; height: 1fr; }
         & #pairs-frame { height: 1fr; border: round $border-blurred; border-top: none; }
         & RowList { height: 1fr; }
-        & PairReader, & PairFilter, & SourcePane { display: none; }
+        & PairReader, & SourcePane { display: none; }
         & SourcePane { border: round $border-blurred; border-title-color: $text-muted; }
         & SourcePane:focus { border: round $accent; border-title-color: $foreground; }
-        &.-filtering PairFilter { display: block; }
         &.-reading RowList { display: none; }
         &.-reading PairReader { display: block; }
         &.-beside SourcePane { display: block; }
@@ -71,6 +70,7 @@ class PairColumns(CoveredRow):
 
     def __init__(self, row: Callable[[int, int], Row], moved: Callable[[], None]) -> None:
         super().__init__(classes="-beside")
+        self.set_class(self.app.size.width < Place.NARROW, "-narrow")
         self.title = PairTitle()
         self.rows = RowList(row, moved=moved, id="pairs-rows")
         self.filter = PairFilter()
@@ -196,15 +196,14 @@ class PairColumns(CoveredRow):
         self.add_class("-reading")
         self._see(self._seen)
 
-    def start_filter(self, words: str, where: str) -> None:
+    async def start_filter(self, words: str, where: str) -> None:
         """Open the filter's line below the list."""
         self.remove_class("-over", "-reading")
-        self.add_class("-filtering")
-        self.filter.open(words, where)
+        await self.filter.open(words, where)
 
     def end_filter(self) -> None:
-        self.remove_class("-filtering")
-        self.rows.focus()
+        self.filter.display = False
+        self.screen.set_focus(self.rows)
 
     def step_back(self) -> bool:
         """Show the list again; False when nothing was over it."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Input
 
 from ftui.errors import FtuiError, InputError
 from ftui.store.filters import parse
@@ -19,22 +17,22 @@ from ftui.ui.widgets.pair_view import SHOWN
 from ftui.ui.widgets.pair_words import Completing, Known, note_rows
 from ftui.ui.widgets.rows import Lines
 
-
-class _Words(Input):
-    """The words; its `enter` is named, so that the footer shows it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "keep the filter")]
-
+if TYPE_CHECKING:
+    from textual.widgets import Input
 
 _BEGUN = re.compile(r"(?:^|\s)-?(?:is|flag|source|tokens|fact|made):$", re.IGNORECASE)
 _HELP = '"a phrase"  -not  is:edited  flag:short  source:web  tokens:>500  dropped'
 
 
 class PairFilter(Vertical):
-    """Posts `Changed` while one types, `Left` when one is done. Below the words: what can be said, or what is wrong."""
+    """Posts `Changed` while one types, `Left` when one is done. Below the words: what can be said, or what is wrong.
+
+    What is in it is made when it is opened first: a field of text costs a tenth of the whole start.
+    """
 
     DEFAULT_CSS = """
     PairFilter {
+        display: none;
         height: auto;
         & > Horizontal { height: 1; }
         & .prompt { width: 2; }
@@ -69,25 +67,22 @@ class PairFilter(Vertical):
         super().__init__()
         self._completing = Completing()
         self._reader = Reader(self, "known")
+        self._prompt, self._keys, self._note = Lines(classes="prompt"), Lines(classes="keys"), Lines(classes="note")
+        self._field: Input | None = None
 
-    def compose(self) -> ComposeResult:
-        with Horizontal():
-            yield Lines(classes="prompt")
-            field = _Words(placeholder="words in any message", compact=True, suggester=self._completing)
-            # One line has no room for the border that fields have elsewhere.
-            field.styles.border = ("none", "transparent")
-            field.styles.height, field.styles.width = 1, "1fr"
-            yield field
-            yield Lines(classes="keys")
-        yield Lines(classes="note")
-
-    def open(self, words: str, where: str) -> None:
-        """Start from the filter as it is."""
+    async def open(self, words: str, where: str) -> None:
+        """Start from the filter as it is; the field has the focus when this returns."""
         self.where = where
-        field = self.query_one(Input)
-        with field.prevent(Input.Changed):
-            field.value = words
-        field.focus()
+        self.display = True
+        if self._field is None:
+            from ftui.ui.widgets.words_field import WordsField
+
+            self._field = WordsField(placeholder="words in any message", suggester=self._completing)
+            await self.mount(Horizontal(self._prompt, self._field, self._keys), self._note)
+        with self._field.prevent(self._field.Changed):
+            self._field.value = words
+        # Not `focus`, which waits its turn: what is typed next is the field's already.
+        self.screen.set_focus(self._field)
         self._describe()
         self.blame(None)
         self._reader.read(Known.of, self._know)
@@ -103,20 +98,21 @@ class PairFilter(Vertical):
             told: say what is wrong also where there is something to choose from.
         """
         self._wrong = error
-        note = self.query_one(".note", Lines)
+        if self._field is None:
+            return
         width = (self.size.width or self.app.size.width) - 4
-        row = note_rows(self._completing.known, self.query_one(Input).value, width)
+        row = note_rows(self._completing.known, self._field.value, width)
         if row is None:
             row = (Span(plain(_HELP, width), "dim"),)
         elif not told:
             error = None
         if error is not None:
             row = (Span("! ", "warn"), Span(plain(f"{error.what} · {error.do}", width - 2)))
-        note.show([row])
+        self._note.show([row])
 
     def _describe(self) -> None:
-        self.query_one(".prompt", Lines).show([(Span("/ ", "key"),)])
-        self.query_one(".keys", Lines).show([(Span("tab ", "key"), Span(self.where))])
+        self._prompt.show([(Span("/ ", "key"),)])
+        self._keys.show([(Span("tab ", "key"), Span(self.where))])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -144,5 +140,5 @@ class PairFilter(Vertical):
 
     def _tell(self) -> None:
         # A key that has no value yet filters nothing: what it can be stands below.
-        words = _BEGUN.sub("", self.query_one(Input).value.strip()).strip()
+        words = _BEGUN.sub("", self._field.value.strip() if self._field is not None else "").strip()
         self.post_message(self.Changed(words, self.where))

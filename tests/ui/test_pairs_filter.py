@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from textual import events
 
 from ftui.store import Store
 from ftui.store.pairs import AT_ONCE, BulkProgress, Decision, NewDropped, StandIn
@@ -69,6 +70,16 @@ async def test_keys_and_words_of_the_filter(store: Store) -> None:
         assert review.current.id == 9
         await review.press("escape")
         assert "flag:short" not in review.screen
+
+
+async def test_what_is_typed_right_behind_the_slash_is_a_word_of_the_filter(store: Store) -> None:
+    """All keys wait before the first one is looked at, as over a slow line."""
+    async with Review() as review:
+        for key, character in (("slash", "/"), ("x", "x"), ("a", "a"), ("k", "k")):
+            review.app.post_message(events.Key(key, character))
+        await review.until(lambda: "“xak”" in review.screen)
+        await review.press("escape")
+        assert store.pairs.counts().decided == 0
 
 
 async def test_what_is_wrong_is_said_in_the_line_and_the_list_stays(store: Store) -> None:

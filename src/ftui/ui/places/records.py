@@ -134,7 +134,7 @@ class RecordsView(Vertical):
             if not self._column.whole:
                 return
             self._listed = now
-            rows, records = self._column.query_one("#list", RowList), self._column.records
+            rows, records = self._column.rows_of["records"], self._column.records
             current = records.ids[rows.cursor] if rows.cursor < len(records.ids) else None
             records.take(ids)
             self._column.update()
@@ -255,7 +255,8 @@ class RecordsView(Vertical):
 
     def action_filter(self) -> None:
         if self._can("filter"):
-            self.show_view("records")
+            if self._column.view != "records":
+                self.show_view("records")
             self._column.start_filter()
 
     @on(FilterLine.Changed)

@@ -52,10 +52,14 @@ class FilterLine(Horizontal):
         self.query_one(Lines).show([(Span("/ ", "key"),)])
 
     def open(self, words: str) -> None:
-        """Start from the filter as it is."""
+        """Start from the filter as it is; the field has the focus when this returns."""
+        self.display = True
         field = self.query_one(Input)
         with field.prevent(Input.Changed):
             field.value = words
+        # Not `focus` alone, which waits its turn: what is typed next is the field's already.
+        self.screen.set_focus(field)
+        # And again behind whoever waits for its turn just now.
         field.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -36,6 +36,7 @@ class RecordColumn(Vertical):
         survey: their fields, None before they were counted.
         reasons: what failed, and what was left out.
         words: those that the listed records have, "" for all records.
+        rows_of: the list of each view.
     """
 
     DEFAULT_CSS = """
@@ -46,7 +47,6 @@ class RecordColumn(Vertical):
         & RowList { height: 1fr; display: none; scrollbar-gutter: stable; }
         &.-records #list, &.-fields #fields, &.-failed #reasons { display: block; }
         & FilterLine { display: none; padding: 0 1; }
-        &.-filtering FilterLine { display: block; }
     }
     """
 
@@ -57,41 +57,48 @@ class RecordColumn(Vertical):
         self.survey: Survey | None = None
         self.reasons = Reasons()
         self.words = ""
+        self._views, self._head = Lines(id="records-views"), Lines(id="records-head")
+        self._filter = FilterLine("words, all of which are in the record")
+        # Held, not looked for: an answer may come while the column is taken away.
+        self.rows_of = {
+            "records": RowList(self._record_row, id="list"),
+            "fields": RowList(self._field_row, id="fields"),
+            "failed": RowList(self._reason_row, empty=_NOTHING_FAILED, id="reasons"),
+        }
 
     def compose(self) -> ComposeResult:
-        yield Lines(id="records-views")
-        yield Lines(id="records-head")
-        yield RowList(self._record_row, id="list")
-        yield RowList(self._field_row, id="fields")
-        yield RowList(self._reason_row, empty=_NOTHING_FAILED, id="reasons")
-        yield FilterLine("words, all of which are in the record")
+        yield self._views
+        yield self._head
+        yield from self.rows_of.values()
+        yield self._filter
 
     @property
     def whole(self) -> bool:
         """Whether all of it is there: not before it is built, nor while it is taken away."""
-        return bool(self.query(FilterLine))
+        return self._filter.is_mounted and self.is_attached
 
     @property
     def rows(self) -> RowList:
         """The list that is shown."""
-        return self.query_one({"records": "#list", "fields": "#fields", "failed": "#reasons"}[self.view], RowList)
+        return self.rows_of[self.view]
 
     @property
     def field(self) -> FieldSummary | None:
         """The field under the cursor."""
-        index = self.query_one("#fields", RowList).cursor
+        index = self.rows_of["fields"].cursor
         return self.survey.fields[index] if self.survey and index < len(self.survey.fields) else None
 
     @property
     def group(self) -> tuple[str, str, int] | None:
         """The reason under the cursor, as the store gives it."""
-        index = self.query_one("#reasons", RowList).cursor
+        index = self.rows_of["failed"].cursor
         return self.reasons.groups[index] if index < len(self.reasons.groups) else None
 
     def go(self, view: str, row: int = 0) -> None:
         """Show another list, and give it the focus."""
         self.view = view
-        self.remove_class("-filtering", *(f"-{other}" for other in VIEWS))
+        self._filter.display = False
+        self.remove_class(*(f"-{other}" for other in VIEWS))
         self.add_class(f"-{view}")
         if row:
             self.rows.cursor = row
@@ -99,18 +106,17 @@ class RecordColumn(Vertical):
 
     def start_filter(self) -> None:
         """Open the filter's line below the list."""
-        self.add_class("-filtering")
-        self.query_one(FilterLine).open(self.words)
+        self._filter.open(self.words)
 
     def end_filter(self) -> None:
-        self.remove_class("-filtering")
-        self.rows.focus()
+        self._filter.display = False
+        self.screen.set_focus(self.rows)
 
     def update(self) -> None:
         """The lists hold something else now; in that of records the cursor stays where it is."""
-        self.query_one("#list", RowList).update(len(self.records.ids), empty=nothing_rows(self.words))
-        self.query_one("#fields", RowList).update(len(self.survey.fields) if self.survey else 0)
-        self.query_one("#reasons", RowList).update(len(self.reasons.groups))
+        self.rows_of["records"].update(len(self.records.ids), empty=nothing_rows(self.words))
+        self.rows_of["fields"].update(len(self.survey.fields) if self.survey else 0)
+        self.rows_of["failed"].update(len(self.reasons.groups))
 
     def show(self, name: str, total: int, says: str, *, listed: bool) -> None:
         """Write the lines above the list.
@@ -128,10 +134,10 @@ class RecordColumn(Vertical):
             ("failed", failed_title(self.reasons.failed, self.reasons.skipped)),
         )
         entitle(self, name)
-        self.query_one("#records-views", Lines).show([view_row(views, self.view, says)])
+        self._views.show([view_row(views, self.view, says)])
         width = self.rows.row_width
         heads = {"records": record_head(width, self._digits), "fields": field_head(width), "failed": reason_head(width)}
-        self.query_one("#records-head", Lines).show([heads[self.view]])
+        self._head.show([heads[self.view]])
 
     @property
     def _digits(self) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, TextArea
 
-from ftui.ui import clock
+from ftui.ui import arrival, clock
 from ui.screen import UPDATE
 
 NOON = 1_795_348_800.0
@@ -43,6 +43,7 @@ def ui_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.setattr(clock, "now", lambda: NOON)
+    monkeypatch.setattr(arrival, "CALM_SECONDS", 0.0)
     for field in (Input, TextArea):
         monkeypatch.setattr(field.cursor_blink, "_default", False)
     return home

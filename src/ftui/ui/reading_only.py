@@ -40,6 +40,7 @@ def why(app: FtuiApp) -> str:
 def took_over(app: FtuiApp, store: Store) -> None:
     """The other ftui has ended, and this one has its seat now."""
     app.say("the other ftui has ended · this one writes now")
+    app.look_again()
     if app.place is not None:
         app.place.refresh_view()
     arrival.mend(app, store)

@@ -13,7 +13,7 @@ from ftui.errors import SettingsError
 from ftui.settings import read_toml, section
 from ftui.store import Store
 from ftui.store.pairs import Counts
-from ftui.ui.arrival import CALM_SECONDS
+from ftui.ui import arrival
 from ftui.ui.reading import Reader
 from ftui.ui.text import money
 
@@ -78,7 +78,7 @@ class Standing:
             of = (store.jobs.newest(), path.stat().st_mtime_ns if path.exists() else 0)
             if of != self._of:
                 self._of = of
-                self._reader.read(aim_of, self._found, rest=CALM_SECONDS)
+                self._reader.read(aim_of, self._found, rest=arrival.CALM_SECONDS)
 
     def _found(self, aim: Aim) -> None:
         if aim != self.aim:

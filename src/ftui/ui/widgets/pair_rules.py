@@ -10,7 +10,7 @@ from textual.widget import Widget
 from ftui.store import Store
 from ftui.store.journal import Way
 from ftui.store.judged import EVERY, LEAST
-from ftui.ui.arrival import CALM_SECONDS
+from ftui.ui import arrival
 from ftui.ui.flow import wrap
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row, Span, plural, width_of
@@ -49,7 +49,7 @@ class RuleWork:
             if rejected >= LEAST:
                 self._place.set_timer(_REST, self.look)
 
-        self._reader.read(lambda store: store.pairs.rejected_by_hand(), counted, rest=CALM_SECONDS)
+        self._reader.read(lambda store: store.pairs.rejected_by_hand(), counted, rest=arrival.CALM_SECONDS)
 
     def rejected(self, number: int) -> None:
         """So many pairs were rejected by hand just now."""

@@ -80,17 +80,6 @@ found.job = [job.object, job.method.supervised.hyperparameters.n_epochs];
 found.mine = [];
 for await (const one of client.fineTuning.jobs.list({ limit: 1, metadata: { from: "node" } })) found.mine.push(one.id);
 found.mine = found.mine.length === 1 && found.mine[0] === job.id;
-const state = async () => (await client.fineTuning.jobs.retrieve(job.id)).status;
-while (["validating_files", "queued"].includes(await state())) await new Promise((go) => setTimeout(go, 100));
-await client.fineTuning.jobs.pause(job.id);
-while ((await state()) === "running") await new Promise((go) => setTimeout(go, 100));
-found.paused = await state();
-found.resumed = (await client.fineTuning.jobs.resume(job.id)).status;
-await client.fineTuning.jobs.cancel(job.id);
-while ((await state()) === "running") await new Promise((go) => setTimeout(go, 100));
-found.ended = await state();
-found.events = [];
-for await (const event of client.fineTuning.jobs.listEvents(job.id, { limit: 2 })) found.events.push(event.message);
 const checkpoints = (await client.fineTuning.jobs.checkpoints.list(finished)).data;
 found.checkpoints = checkpoints.map((one) => one.object);
 const tuned = (await client.fineTuning.jobs.retrieve(finished)).fine_tuned_model;
@@ -125,6 +114,17 @@ for await (const chunk of stream) {
 found.helper = await client.chat.completions
   .stream({ model: checkpoints[0].fine_tuned_model_checkpoint, messages, temperature: 0, max_tokens: 3 })
   .finalContent();
+const state = async () => (await client.fineTuning.jobs.retrieve(job.id)).status;
+while (["validating_files", "queued"].includes(await state())) await new Promise((go) => setTimeout(go, 100));
+await client.fineTuning.jobs.pause(job.id);
+while ((await state()) === "running") await new Promise((go) => setTimeout(go, 100));
+found.paused = await state();
+found.resumed = (await client.fineTuning.jobs.resume(job.id)).status;
+await client.fineTuning.jobs.cancel(job.id);
+while ((await state()) === "running") await new Promise((go) => setTimeout(go, 100));
+found.ended = await state();
+found.events = [];
+for await (const event of client.fineTuning.jobs.listEvents(job.id, { limit: 2 })) found.events.push(event.message);
 found.errors = [
   await refusal(client.files.retrieve("file-none"), NotFoundError),
   await refusal(client.chat.completions.create({ model, messages, n: 2 }), BadRequestError),

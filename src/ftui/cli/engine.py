@@ -12,10 +12,10 @@ from collections import Counter, deque
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ftui import paths
+from ftui import paths, settings
 from ftui.cli.common import ProgressLine, confirm, one_line, open_store, print_json, print_table
 from ftui.connect import providers
-from ftui.engine import bases, bundle, disk, install, local
+from ftui.engine import bases, bundle, disk, install, local, serving
 from ftui.engine.address import instance
 from ftui.engine.layout import Home
 from ftui.errors import EngineError, InputError
@@ -35,6 +35,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=0, help="default: a free one")
     serve.add_argument("--token-file", metavar="FILE", help="use the token in this file")
+    serve.add_argument(
+        "--chat",
+        choices=serving.KINDS,
+        help="which program answers chats (default: engine.chat in config.toml, or auto)",
+    )
     serve.set_defaults(run=_serve)
     start = actions.add_parser("start", help="run the server in the background, until it is idle for long")
     start.add_argument("--json", action="store_true", help="print its port and token, as `ftui connect` needs them")
@@ -91,7 +96,9 @@ def _serve(options: argparse.Namespace) -> int:
     home = paths.engine_home()
     if not install.installed(home):
         raise EngineError("The engine is not installed", "it has an environment of its own", "ftui engine install")
-    command = local.serve_command(home, host=options.host, port=options.port, token_file=options.token_file)
+    command = local.serve_command(
+        home, host=options.host, port=options.port, token_file=options.token_file, chat=options.chat
+    )
     os.execve(command.arguments[0], command.arguments, command.environment)
 
 
@@ -111,13 +118,18 @@ def _status(options: argparse.Namespace) -> int:
     home = paths.engine_home()
     installed, address = install.installed(home), local.find(home)
     counted, used = Counter(disk.jobs(home)), disk.usage(home)
+    by, instead = serving.state(home, settings.config(), running=address is not None)
     if options.json:
         server = {"base_url": address.base_url, "pid": address.pid} if address else None
         where = {"folder": str(home), "bytes": dict(used)}
-        print_json({"installed": installed, "server": server, "jobs": counted, **where})
+        chat = {"by": by, "instead": instead}
+        print_json({"installed": installed, "server": server, "chat": chat, "jobs": counted, **where})
         return 0
     print(f"installed  {'yes' if installed else 'no (ftui engine install)'}")
     print(f"server     {f'{address.base_url}, process {address.pid}' if address else 'not running'}")
+    print(f"chat       {by}")
+    for model, why in instead.items():
+        print(f"           transformers for {one_line(model)}: {one_line(why)}")
     said = ", ".join(f"{number} {state}" for state, number in counted.most_common())
     print(f"jobs       {said or 'none'}")
     print(f"folder     {home}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ftui.engine.layout import Home
 from ftui.engine.local import IDLE_SECONDS
+from ftui.engine.serving import KINDS, Wish
 from ftui.errors import FtuiError, describe
 
 
@@ -34,13 +35,17 @@ def main() -> int:
         metavar="SECONDS",
         help="free the memory of the chat's model after so long without a question",
     )
+    serve.add_argument("--chat", choices=KINDS, default=Wish().chat, help="which program answers chats")
+    serve.add_argument("--llama-server", default=Wish().llama, metavar="COMMAND", help="llama.cpp's server")
+    serve.add_argument("--vllm", default=Wish().vllm, metavar="COMMAND", help="vLLM")
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     from ftui.engine.server import serve as run
 
     home = Home(args.home.resolve())
+    wish = Wish(args.chat, args.llama_server, args.vllm)
     try:
-        asyncio.run(run(home, args.host, args.port, args.token_file, args.idle_exit, args.unload))
+        asyncio.run(run(home, args.host, args.port, args.token_file, args.idle_exit, args.unload, wish))
     except (FtuiError, OSError) as error:
         shown = describe(error)
         print(shown, file=sys.stderr)

@@ -57,7 +57,7 @@ _NOTHING: dict[str, tuple[Any, ...]] = {
 
 
 def read_request(body: Fields, models: Models) -> dict[str, Any]:
-    """The fields of a chat request that the child needs, checked."""
+    """The fields of a chat request that whoever answers needs, checked; `model` is a `Model`."""
     body.only((*READ, *_IGNORED, *_NOTHING))
     for name, harmless in _NOTHING.items():
         value = body.data.get(name)
@@ -70,6 +70,7 @@ def read_request(body: Fields, models: Models) -> dict[str, Any]:
     limit = body.whole("max_completion_tokens", 1, 1 << 31)
     older = body.whole("max_tokens", 1, 1 << 31)
     return {
+        "model": model,
         "base": str(model.base),
         "adapter": str(model.adapter) if model.adapter else None,
         "messages": _messages(body),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui.engine import failure
+from ftui.engine.gguf_rules import can_write
 from ftui.engine.layout import Lock, read_json, sync_folder, write_json
 
 FORMATS = ("adapter", "merged", "gguf-f16", "gguf-q8_0")
@@ -74,13 +75,11 @@ def _merge(base: Path, adapter: Path | None) -> tuple[Any, Any]:
 
 
 def _gguf(base: Path, adapter: Path | None, kind: str, folder: Path, name: str) -> None:
-    from transformers import AutoConfig
-
     from ftui.engine import gguf_file
 
     file = folder / f"{_short(name)}-{kind}.gguf"
     model, tokenizer = _merge(base, adapter)
-    if gguf_file.can_write(AutoConfig.from_pretrained(base)):
+    if can_write(read_json(base / "config.json") or {}):
         gguf_file.write(model, tokenizer, file, kind, name)
     else:
         _with_llama_cpp(model, tokenizer, file, kind)

@@ -6,6 +6,7 @@ has succeeded; its files are files of the API, so that any client can fetch them
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import shutil
@@ -26,6 +27,11 @@ from ftui.engine.models import Model, Models
 from ftui.engine.wire import ApiError, not_found, read_body
 
 _ID = re.compile(r"export-[0-9a-f]{24}")
+_LOOK_SECONDS = 0.1
+
+
+class NotExported(Exception):
+    """An export failed; the message says why."""
 
 
 class Exports:
@@ -39,13 +45,30 @@ class Exports:
 
     def make(self, model: Model, form: str) -> dict[str, Any]:
         """The export of a model in a form: the one that is there or being made, else a new one."""
+        return self._show(self._begin(model, form))
+
+    async def ready(self, model: Model, form: str) -> Path:
+        """The folder with the files of an export, once it is made; who stops waiting does not stop it.
+
+        Raises:
+            NotExported: it cannot be made.
+        """
+        state = self._begin(model, form)
+        while state["status"] == "running":
+            await asyncio.sleep(_LOOK_SECONDS)
+            state = self._state(state["id"]) or state
+        if state["status"] == "failed":
+            raise NotExported(state["error"]["message"])
+        return self._folder / str(state["id"]) / "files"
+
+    def _begin(self, model: Model, form: str) -> dict[str, Any]:
         # A model of the same name that was trained anew is another one.
         stamp = f"{model.id} {model.created} {form}"
         identity = f"export-{hashlib.sha256(stamp.encode()).hexdigest()[:24]}"
         folder = self._folder / identity
         known = self._state(identity)
         if known is not None and known["status"] != "failed":
-            return self._show(known)
+            return known
         state = {
             "id": identity,
             "created_at": int(time.time()),
@@ -67,7 +90,7 @@ class Exports:
                 stderr=log,
                 start_new_session=True,
             )
-        return self._show(state)
+        return state
 
     def get(self, identity: str) -> dict[str, Any]:
         state = self._state(identity) if _ID.fullmatch(identity) else None

@@ -16,18 +16,12 @@ from typing import Any
 import gguf
 import torch
 
+from ftui.engine.gguf_rules import PRE
+
 TYPES = {
     "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
     "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
 }
-_PRE = {49152: "smollm"}
-"""What llama.cpp calls the rules that cut text before the byte pairs, by the size of the vocabulary."""
-
-
-def can_write(config: Any) -> bool:
-    """Whether a model of this configuration can be written here."""
-    plain = _rope(config).get("rope_type", "default") == "default"
-    return config.model_type == "llama" and config.vocab_size in _PRE and plain
 
 
 def write(model: Any, tokenizer: Any, file: Path, kind: str, name: str) -> None:
@@ -91,7 +85,7 @@ def _add_tokenizer(writer: Any, tokenizer: Any, config: Any) -> None:
             kind = gguf.TokenType.NORMAL if number in words else gguf.TokenType.UNUSED
         types.append(kind)
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(_PRE[config.vocab_size])
+    writer.add_tokenizer_pre(PRE[config.vocab_size])
     writer.add_token_list(texts)
     writer.add_token_types(types)
     writer.add_token_merges(_merges(backend))

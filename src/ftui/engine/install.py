@@ -17,7 +17,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import time
 import urllib.error
@@ -28,6 +27,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ftui.engine.child import Child, Failed, explain, folder_bytes
+from ftui.engine.gpu import has_gpu
 from ftui.engine.layout import BASE_MODEL, Home, Lock, is_locked, read_json, sync_folder, write_json
 from ftui.errors import BusyError, EngineError
 from ftui.events import Event, Note, Progress, Result
@@ -55,18 +55,6 @@ CONVERSION = 1
 
 _ENV, _MODEL = "env", "model"
 _PIP_LINE = re.compile(r"\s*(Collecting|Downloading|Installing) ([^\s;(<=>~!]+)")
-
-
-def has_gpu() -> bool:
-    """Whether an NVIDIA GPU answers on this machine."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return False
-    try:
-        found = subprocess.run([tool, "-L"], capture_output=True, timeout=15, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return found.returncode == 0 and b"GPU" in found.stdout
 
 
 def sizes() -> list[tuple[str, int]]:

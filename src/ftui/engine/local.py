@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from ftui import settings
+from ftui.engine import serving
 from ftui.engine.address import Address, instance
 from ftui.engine.install import installed
 from ftui.engine.layout import Home, Lock, is_locked, read_json
@@ -39,6 +41,7 @@ def serve_command(
     port: int = 0,
     token_file: str | None = None,
     idle_seconds: float = 0,
+    chat: str | None = None,
 ) -> Command:
     """The server for `home` as a command, to be run in the foreground or detached.
 
@@ -47,6 +50,10 @@ def serve_command(
         port: 0 for any free one.
         token_file: file with the bearer token; without it the server makes a new one.
         idle_seconds: end after so long without work; 0 for never.
+        chat: which program answers chats (see `serving.KINDS`); without it what the settings say.
+
+    Raises:
+        SettingsError: the settings cannot be used.
     """
     place = Home(home)
     place.link_code()
@@ -54,6 +61,7 @@ def serve_command(
     arguments += ["--host", host, "--port", str(port), "--idle-exit", str(idle_seconds)]
     if token_file is not None:
         arguments += ["--token-file", str(Path(token_file).resolve())]
+    arguments += serving.arguments(serving.wish(settings.config(), chat))
     return Command(arguments, place.environment())
 
 

@@ -11,7 +11,8 @@ from ftui.chatfile import plain
 from ftui.engine.layout import read_json
 
 IGNORED = -100
-_PROBE = "Zebras only, please."
+PROBE = "Zebras only, please."
+"""A system message that no template has in it by itself."""
 _takes_system: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
@@ -64,9 +65,9 @@ def load_tokenizer(folder: str | Path) -> Any:
 def takes_system(tokenizer: Any) -> bool:
     """Whether the chat template has a place for a system message; some refuse it, some drop it silently."""
     if tokenizer not in _takes_system:
-        probe = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "Hello"}]
+        probe = [{"role": "system", "content": PROBE}, {"role": "user", "content": "Hello"}]
         try:
-            _takes_system[tokenizer] = _PROBE in _apply(tokenizer, probe, ask=True, tools=None)
+            _takes_system[tokenizer] = PROBE in _apply(tokenizer, probe, ask=True, tools=None)
         except Unusable:
             _takes_system[tokenizer] = False
     return _takes_system[tokenizer]
@@ -82,7 +83,7 @@ def render(tokenizer: Any, messages: Sequence[Mapping[str, Any]], *, ask: bool, 
         Unusable: the template refuses the chat.
     """
     if any(message["role"] == "system" for message in messages) and not takes_system(tokenizer):
-        messages = _fold(messages)
+        messages = fold(messages)
     return _apply(tokenizer, messages, ask=ask, tools=tools)
 
 
@@ -103,7 +104,8 @@ def _apply(tokenizer: Any, messages: Sequence[Mapping[str, Any]], *, ask: bool, 
     return str(text)
 
 
-def _fold(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def fold(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The chat with each system message in front of the user's next one."""
     found: list[dict[str, Any]] = []
     waiting: list[str] = []
     for message in messages:

@@ -31,7 +31,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ftui import __version__
-from ftui.engine import chat, exports, files, job_routes, models, openapi, uploads
+from ftui.engine import backends, chat, exports, files, job_routes, models, openapi, serving, uploads
+from ftui.engine.chat_child import UNLOAD_SECONDS
 from ftui.engine.endpoints import Endpoint, routes
 from ftui.engine.jobs import Jobs
 from ftui.engine.layout import Home, Lock, read_json, write_json
@@ -89,7 +90,7 @@ class Clock:
 class Engine:
     """All parts of one server, and how long it lives."""
 
-    def __init__(self, home: Home, token: str, idle_seconds: float, unload_seconds: float) -> None:
+    def __init__(self, home: Home, token: str, idle_seconds: float, unload_seconds: float, wish: serving.Wish) -> None:
         self.home = home
         self.instance = secrets.token_hex(8)
         self._idle_seconds = idle_seconds
@@ -99,7 +100,7 @@ class Engine:
         self._exports = exports.Exports(home.exports, self._files, home.logs / "export.log")
         self._jobs = Jobs(home.jobs)
         self._scheduler = Scheduler(self._jobs, self._files)
-        self._chat = chat.ChatProcess(home.logs / "chat.log", unload_seconds)
+        self._chat = backends.Chat(home, self._models, self._exports, wish, unload_seconds)
         self._uploads = uploads.Uploads(home.uploads, self._files)
         self.stop = asyncio.Event()
         self.endpoints = [
@@ -138,6 +139,7 @@ class Engine:
     async def _live(self, app: Starlette) -> AsyncIterator[None]:
         work = (self._scheduler.run(), self._watch(), self._sweep())
         tasks = [asyncio.create_task(part) for part in work]
+        self._chat.begin()
         try:
             yield
         finally:
@@ -173,13 +175,15 @@ async def serve(
     port: int,
     token_file: Path | None,
     idle_seconds: float,
-    unload_seconds: float = chat.UNLOAD_SECONDS,
+    unload_seconds: float = UNLOAD_SECONDS,
+    wish: serving.Wish | None = None,
 ) -> None:
     """Serve `home` until a signal, idleness or the end of the folder.
 
     Args:
         idle_seconds: end after so long without work; 0 for never.
         unload_seconds: free the chat's model after so long without a question.
+        wish: which program answers chats.
 
     Raises:
         EngineError: a public host without a token of the person's own, or an unusable token file.
@@ -204,7 +208,7 @@ async def serve(
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
-        engine = Engine(home, token, idle_seconds, unload_seconds)
+        engine = Engine(home, token, idle_seconds, unload_seconds, wish or serving.Wish())
         config = uvicorn.Config(
             engine.app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=3
         )

@@ -35,7 +35,7 @@ def write_toml(path: Path, data: dict[str, Any]) -> None:
 
 
 def config() -> dict[str, Any]:
-    """What the person set: `keymap`, `theme`, `prices`, `[providers.NAME]`."""
+    """What the person set: `keymap`, `theme`, `prices`, `[engine]`, `[providers.NAME]`."""
     return read_toml(paths.config_dir() / "config.toml")
 
 

@@ -17,7 +17,7 @@ def make(base: Path, folder: Path, name: str) -> None:
     model = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"))
     for key, parameter in model.named_parameters():
         if "lora_B" in key:
-            torch.nn.init.normal_(parameter, std=0.02)
+            torch.nn.init.normal_(parameter, std=0.06)
     model.save_pretrained(folder)
     (folder / "model.json").write_text(json.dumps({"id": name, "base": base.name, "created": 1_700_000_000}))
 

@@ -32,7 +32,9 @@ def main(command: list[str]) -> int:
             os.killpg(child.pid, number)
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through `sys.stdin`, whose lock this thread would still hold when the interpreter ends.
+        while os.read(0, 4096):
+            pass
         send(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_SECONDS)

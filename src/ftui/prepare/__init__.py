@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -68,7 +69,7 @@ def prepare_in_steps(
     limit: Limit | None = None,
     every: int = 200,
 ) -> Iterator[Pair | Dropped | Step]:
-    """As `prepare`, with a `Step` after every so many records while nothing else comes yet."""
+    """As `prepare`, with a `Step` after every so many records, or sooner, while nothing else comes yet."""
     with Making(recipe, sources, written, cleaner, limit) as making:
         packed = _packed(records, recipe, making, every)
         yield from _settled(packed, _Mixing(recipe, general, sources or {}, written, making.finished))
@@ -105,9 +106,11 @@ def prepare_all(
     cleaner = Cleaner(recipe)
     if some < 2:
         if cleaner.learns:
+            told = time.monotonic()
             for number, record in enumerate(read(), start=1):
                 cleaner.learn(record)
-                if number % 200 == 0:
+                if number % 200 == 0 or time.monotonic() - told > crew.SIGN:
+                    told = time.monotonic()
                     yield Step(number, LEARNING)
             cleaner.learnt()
         yield from prepare_in_steps(
@@ -131,9 +134,20 @@ def prepare_all(
 
 
 def _packed(records: Records, recipe: Recipe, making: Making, every: int) -> Iterator[Packed]:
-    source = iter(records)
-    while made := making.of(islice(source, every)):
-        yield pack(made, recipe.duplicates.near)
+    source, made = iter(records), list[Made]()
+    size = 1
+    while True:
+        started = time.monotonic()
+        some = making.of(islice(source, min(size, every - len(made))))
+        made += some
+        # Large ones come one by one: each of them may take a second.
+        slow = time.monotonic() - started > crew.SIGN
+        size = 1 if slow else min(2 * size, every)
+        if made and (slow or not some or len(made) >= every):
+            yield pack(made, recipe.duplicates.near)
+            made = []
+        if not some:
+            return
 
 
 def _of_crew(workers: crew.Crew, records: Records, cleaner: Cleaner) -> Iterator[Packed | None]:

@@ -41,7 +41,7 @@ MOST = 4
 _BATCH, _BATCH_BYTES = 200, 2**20
 _AHEAD = 2
 """Jobs that a process has at once: one to do, one to go on with."""
-_SIGN = 0.3
+SIGN = 0.3
 """Seconds without a result after which there is a sign of life instead."""
 
 
@@ -93,7 +93,7 @@ class Crew:
         """Signs of life until all processes have started."""
         missing = list(self._connections)
         while missing:
-            for connection in wait(missing, _SIGN):
+            for connection in wait(missing, SIGN):
                 assert isinstance(connection, Connection)
                 self._answer(connection)
                 missing.remove(connection)
@@ -179,7 +179,7 @@ class Crew:
 
     def _receive(self, under_way: dict[Connection, list[int]], results: dict[int, Any]) -> bool:
         """Take in what has come back; gives whether anything has."""
-        ready = wait(self._connections, _SIGN)
+        ready = wait(self._connections, SIGN)
         for connection in ready:
             assert isinstance(connection, Connection)
             answer, value = self._answer(connection)

@@ -78,7 +78,7 @@ def test_files_become_pairs(tmp_path: Path) -> None:
     assert "exact duplicate" in said
     assert " tokens, " in said
     assert "at 2,048 tokens: packing saves " in said
-    assert "(1 rows instead of 12)" in said
+    assert "(1 row instead of 12)" in said
     assert 'template = "product-description"' in run("prepare", "--show-recipe").stdout
     status = json.loads(run("status", "--json").stdout)
     assert status["records"] == 13

@@ -253,5 +253,51 @@ async def test_what_cannot_start_says_why_and_what_was_typed_is_kept(store: Stor
         assert "0 pairs are accepted" in train.screen
 
 
+async def test_more_settings_of_the_engine_are_closed_until_they_are_asked_for(store: Store) -> None:
+    add_pairs(store)
+    add_service("http://127.0.0.1:9", KEY)
+    async with at_train((80, 24)) as train:
+        await train.press("n")
+        await train.until_shown("at 2,048 tokens: packing saves")
+        assert "▸ More settings" in train.screen
+        assert "LoRA rank" not in train.screen
+        screen = train.app.screen
+        assert isinstance(screen, JobScreen)
+        assert screen._hyperparameters() == {}
+        screen.query_one("#learning_rate_multiplier").focus()
+        await train.press("down", "enter")
+        assert "LoRA rank" in train.screen
+        await train.fill(lora_rank="16", lora_dropout="0", context_length="64", early_stop="3")
+        screen.query_one("#packing", Select).value = "yes"
+        await train.until_shown("at 64 tokens: packing ")
+        assert screen._hyperparameters() == {
+            "lora_rank": 16,
+            "lora_dropout": 0,
+            "context_length": 64,
+            "early_stop": 3,
+            "packing": True,
+        }
+        await golden(train.app, "train-new-more-80x24")
+        assert screen._plan is not None
+        assert not [problem for problem in screen._plan.problems if "lora" in problem]
+        await train.fill(lora_rank="1000")
+        assert "a whole number from 1 to 512, or auto" in train.screen
+        await train.press("escape", "n")
+        assert train.app.screen.query_one("#lora_rank", Input).value == "1000"
+        train.app.screen.query_one("#provider", Select).value = "testing"
+        await settle(train.pilot)
+        assert "More settings" not in train.screen
+        assert "packing" not in train.screen
+        screen = train.app.screen
+        assert isinstance(screen, JobScreen)
+        assert screen._hyperparameters() == {}
+        screen.query_one("#provider", Select).value = "engine"
+        await settle(train.pilot)
+        screen.query_one("_Head").focus()
+        await train.press("enter")
+        assert "LoRA rank" not in train.screen
+        assert screen._hyperparameters() == {}, "what is closed is not sent"
+
+
 def test_a_price_is_never_rounded_down() -> None:
     assert [at_most(cost) for cost in (0.0001, 0.01, 0.8640, 1.0)] == ["$0.01", "$0.01", "$0.87", "$1.00"]

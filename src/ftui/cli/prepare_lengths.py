@@ -11,7 +11,7 @@ from ftui.store import Store
 
 def report(store: Store, recipe: Recipe) -> Iterator[str]:
     """Lines about the pairs that are not rejected, for the model that they are meant for; nothing without pairs."""
-    from ftui.train import target
+    from ftui.train import packing, target
 
     lengths = Lengths(store.pairs.token_counts())
     if not len(lengths):
@@ -20,7 +20,4 @@ def report(store: Store, recipe: Recipe) -> Iterator[str]:
     room = recipe.tokens.most or target.of(store).length
     if not room:
         return
-    packed = lengths.packed(room)
-    cut = f", {packed.cut:,} pairs longer and cut" if packed.cut else ""
-    saves = f"saves {packed.saved:.0%} of the computing" if packed.saved > 0 else "saves nothing"
-    yield f"at {room:,} tokens: packing {saves} ({packed.sequences:,} rows instead of {packed.rows:,}){cut}"
+    yield packing.told(lengths.packed(room))

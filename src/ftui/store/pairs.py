@@ -82,9 +82,10 @@ class Pairs:
         pairs, tokens = self._rows("SELECT pairs, tokens FROM pair_totals WHERE decision = 1")[0]
         return int(pairs), int(tokens)
 
-    def token_counts(self) -> Iterator[int]:
-        """The tokens of each pair that is not rejected, in no order; reads all pairs."""
-        rows = self._database.connection.execute("SELECT tokens FROM pairs WHERE decision <> ?", (Decision.REJECTED,))
+    def token_counts(self, *, accepted: bool = False) -> Iterator[int]:
+        """The tokens of each pair that is not rejected, or of the accepted ones, in no order; reads all pairs."""
+        where, which = ("decision = ?", Decision.ACCEPTED) if accepted else ("decision <> ?", Decision.REJECTED)
+        rows = self._database.connection.execute(f"SELECT tokens FROM pairs WHERE {where}", (which,))
         return (row[0] for row in rows)
 
     def flags(self) -> list[tuple[str, int]]:

@@ -75,7 +75,7 @@ def plan(
     problems = [
         f"{name} is {value}; it takes a number above 0"
         for name, value in chosen.items()
-        if name != "seed" and not 0 < value < math.inf
+        if name not in ("seed", "lora_dropout") and not 0 < value < math.inf
     ]
     epochs = max(int(chosen.get("n_epochs", MAX_AUTO_EPOCHS)), 1)
     cost = prices.training(provider, model, tokens * epochs)

@@ -16,9 +16,12 @@ from ftui.connect import providers
 from ftui.errors import FtuiError, InputError, describe
 from ftui.store import Store
 from ftui.train.plan import Plan, plan
+from ftui.train.target import ENGINE_LENGTH
+from ftui.ui.reading import Reader
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.form import wrapped
 from ftui.ui.text import Row, count, money, plain, plural, row
+from ftui.ui.widgets.job_settings import AUTO, PACKING, SETTINGS, JobSettings, number
 from ftui.ui.widgets.monitor import at_most
 from ftui.ui.widgets.rows import Lines
 
@@ -28,7 +31,8 @@ _NUMBERS: dict[str, tuple[str, type[int] | type[float], float, float]] = {
     "learning_rate_multiplier": ("Learning rate", float, 0.0001, 1000),
 }
 """Label, kind and bounds of what can be set; all of them may be left to the provider ("auto")."""
-AUTO = "auto"
+_REST = 0.2
+"""Seconds without a change before what packing saves is worked out."""
 
 
 class JobScreen(ModalScreen[str | None]):
@@ -52,6 +56,7 @@ class JobScreen(ModalScreen[str | None]):
         & Select > SelectCurrent { background: $surface; }
         & Select:focus > SelectCurrent { background: $block-cursor-blurred-background; }
         & VerticalScroll { height: auto; max-height: 11; margin-top: 1; }
+        &.-more .dialog > VerticalScroll { max-height: 4; }
         & #keys { margin-top: 1; }
     }
     """
@@ -63,6 +68,10 @@ class JobScreen(ModalScreen[str | None]):
         self._store = store
         self._providers = {provider.name: provider for provider in providers.all_providers()}
         self._plan: Plan | None = None
+        self._lengths = Reader(self, "lengths")
+        self._length, self._packing = 0, ""
+        self._refused = False
+        """Whether an error stands where the plan is shown otherwise."""
 
     def compose(self) -> ComposeResult:
         names = [(provider.title, provider.name) for provider in self._providers.values()]
@@ -91,6 +100,7 @@ class JobScreen(ModalScreen[str | None]):
                     yield Label(label)
                     hint = f"{AUTO}, or {low:g} to {high:g}"
                     yield Input(self.draft.get(name, AUTO), placeholder=hint, id=name)
+            yield JobSettings(self.draft)
             with VerticalScroll(can_focus=False):
                 yield Lines(id="plan")
             yield Lines(id="keys")
@@ -122,6 +132,10 @@ class JobScreen(ModalScreen[str | None]):
         else:
             self.focus_previous()
 
+    @on(JobSettings.Toggled)
+    def _room(self) -> None:
+        self.set_class(self._own and self.query_one(JobSettings).open, "-more")
+
     # What is chosen
 
     @property
@@ -134,7 +148,14 @@ class JobScreen(ModalScreen[str | None]):
             return str(self.query_one("#base", Select).value)
         return self.query_one("#typed", Input).value.strip()
 
+    @property
+    def _own(self) -> bool:
+        """Whether it would be trained by ftui's own engine, here or elsewhere."""
+        return self._providers[self.provider].is_engine
+
     def _show_bases(self) -> None:
+        self.query_one(JobSettings).display = self._own
+        self._room()
         known = self._providers[self.provider].base_models
         self.query_one("#known").display = bool(known)
         self.query_one("#unknown").display = not known
@@ -153,20 +174,10 @@ class JobScreen(ModalScreen[str | None]):
         """
         chosen: dict[str, Any] = {}
         for name, (label, kind, low, high) in _NUMBERS.items():
-            text = self.query_one(f"#{name}", Input).value.strip()
-            if text in ("", AUTO):
-                continue
-            whole = "a whole number" if kind is int else "a number"
-            try:
-                value = kind(text)
-            except ValueError:
-                value = -1
-            if not low <= value <= high:
-                raise InputError(
-                    f"{label}: {plain(text, 20)!r} does not fit", f"it is {whole} from {low:g} to {high:g}, or auto"
-                )
-            chosen[name] = value
-        return chosen
+            value = number(label, self.query_one(f"#{name}", Input).value, kind, low, high)
+            if value is not None:
+                chosen[name] = value
+        return chosen | (self.query_one(JobSettings).chosen() if self._own else {})
 
     # What it would be
 
@@ -175,11 +186,14 @@ class JobScreen(ModalScreen[str | None]):
         self._show_bases()
 
     @on(Select.Changed, "#base")
+    @on(Select.Changed, f"#{PACKING}")
     @on(Input.Changed)
     def _look(self) -> None:
         """Work the plan out anew and show it."""
         try:
             self._plan = plan(self._store, self.provider, self.base_model, self._hyperparameters())
+            self._refused = False
+            self._look_at_lengths(self._plan)
             self._show(self._plan_rows(self._plan))
         except Exception as error:
             self._plan = None
@@ -190,11 +204,37 @@ class JobScreen(ModalScreen[str | None]):
             row(f"{plural(plan.rows, 'pair')} · {plural(plan.tokens, 'token')} · {self._times(plan)}"),
             row(*self._price(plan)),
         ]
+        if self._packing:
+            rows += self._wrapped("  ", "dim", self._packing)
         for notice in plan.notices:
             rows += self._wrapped("! ", "warn", notice)
         for problem in plan.problems:
             rows += self._wrapped("✗ ", "bad", problem)
         return rows
+
+    def _look_at_lengths(self, plan: Plan) -> None:
+        """What packing saves at the length of this plan, from a thread: it looks at all accepted pairs."""
+        length = int(plan.hyperparameters.get("context_length", ENGINE_LENGTH)) if self._own else 0
+        if length == self._length:
+            return
+        self._length, self._packing = length, ""
+        if not length:
+            self._lengths.stop()
+            return
+
+        def read(store: Store) -> str:
+            from ftui.train import packing
+
+            found = packing.of_accepted(store, length)
+            return packing.told(found) if found else ""
+
+        def then(said: str) -> None:
+            self._packing = said
+            # What was refused meanwhile stays to be read.
+            if said and self._plan is not None and not self._refused:
+                self._show(self._plan_rows(self._plan))
+
+        self._lengths.read(read, then, rest=_REST)
 
     def _times(self, plan: Plan) -> str:
         if "n_epochs" in plan.hyperparameters:
@@ -217,6 +257,7 @@ class JobScreen(ModalScreen[str | None]):
         self.query_one("#plan", Lines).show(rows)
 
     def _show_error(self, error: FtuiError) -> None:
+        self._refused = True
         rows = self._wrapped("✗ ", "bad", error.what)
         for mark, text in (("  ", error.why), ("→ ", error.do)):
             rows += self._wrapped(mark, "accent", text)
@@ -262,6 +303,9 @@ class JobScreen(ModalScreen[str | None]):
         self.dismiss(job.name)
 
     def action_leave(self) -> None:
+        for name in (*SETTINGS, PACKING):
+            self.draft.pop(name, None)
+        self.draft.update(self.query_one(JobSettings).typed)
         self.draft.update({name: self.query_one(f"#{name}", Input).value for name in (*_NUMBERS, "typed")})
         self.draft.update(provider=self.provider, base=self.base_model)
         self.dismiss(None)

@@ -33,6 +33,8 @@ _LOOK_AFTER = 0.4
 """Seconds without a key after which the preview is made anew."""
 _FILE_EVERY = 0.5
 """Seconds between two looks whether another program has changed the file."""
+_FIRST_AFTER = 0.1
+"""Seconds before the first preview: the screen is painted before a thread takes its share of the time."""
 
 
 class RecipeScreen(ModalScreen[bool]):
@@ -56,6 +58,7 @@ class RecipeScreen(ModalScreen[bool]):
     ]
     DEFAULT_CSS = """
     RecipeScreen {
+        background: $background;
         & .dialog { width: 100%; max-width: 100%; height: 100%; max-height: 100%; padding: 0; }
         & Horizontal, & #recipe-panes { height: 1fr; }
         & TextArea { width: 1fr; height: 1fr; border-title-color: $text-muted; padding: 0 1; }
@@ -86,6 +89,7 @@ class RecipeScreen(ModalScreen[bool]):
         self._unread = False
         self._replaced = False
         self._elsewhere = False
+        self._previewed = False
         self._turn = 0
         self._asked = 0
         self._timer: Timer | None = None
@@ -227,9 +231,11 @@ class RecipeScreen(ModalScreen[bool]):
             if self._asked == asked and self.is_mounted:
                 self._show(*found)
 
-        self._reader.read(read, then, failed=lambda error: then(([], describe(error))))
+        rest = 0.0 if self._previewed else _FIRST_AFTER
+        self._reader.read(read, then, rest, lambda error: then(([], describe(error))))
 
     def _show(self, rows: list[Row], error: FtuiError | None) -> None:
+        self._previewed = True
         if error is None:
             self.query_one("#recipe-preview Lines", Lines).show(rows)
         self._say(error)

@@ -57,6 +57,7 @@ class VersionsScreen(ModalScreen[None]):
     ]
     CSS = """
     VersionsScreen {
+        background: $background;
         & .dialog { width: 100%; max-width: 100%; height: 100%; max-height: 100%; padding: 0; }
         & #versions { height: auto; max-height: 8; }
         & #changes { height: 1fr; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,13 @@ def connect(home: Path) -> openai.OpenAI:
     """An unchanged OpenAI client on the engine of `home`, which is started where needed."""
     address = local.ensure(home, idle_seconds=1800)
     return openai.OpenAI(base_url=address.base_url, api_key=address.token, max_retries=0, timeout=120)
+
+
+def free_port() -> int:
+    """A port that nobody listens on; the next who asks gets another one."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def chats(count: int) -> bytes:

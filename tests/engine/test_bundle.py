@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import openai
 import pytest
 import yaml
 
-from engine.conftest import BASE, chats, connect, ended, upload, wait_for
+from engine.conftest import BASE, chats, connect, ended, free_port, upload, wait_for
 from ftui.engine import bundle
 from ftui.engine.layout import Home, read_json
 from ftui.errors import BusyError, InputError
@@ -47,12 +48,27 @@ def paused(client: openai.OpenAI) -> str:
     return str(first.id)
 
 
-def run(folder: Path, home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """A script of a bundle with the engine's own Python, so that nothing is installed."""
+def run(folder: Path, home: Path, *words: str, seconds: float = 300, **more: str) -> subprocess.CompletedProcess[str]:
+    """A script of a bundle with the engine's own Python, so that nothing is installed.
+
+    It ends with all that it started; what all of them said is its `stderr`, also when it took too long.
+    """
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHON": str(Home(home).python), "READY": "1"}
-    return subprocess.run(
-        words, cwd=folder, env=environment | more, capture_output=True, text=True, timeout=300, check=False
-    )
+    # To a file: a pipe would stay open as long as anyone who was left behind lives.
+    with (folder / "said.log").open("w+", encoding="utf-8") as said:
+        script = subprocess.Popen(
+            words, cwd=folder, env=environment | more, stdout=said, stderr=said, text=True, start_new_session=True
+        )
+        try:
+            code = script.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = -signal.SIGALRM
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(script.pid, signal.SIGKILL)
+            script.wait()
+        said.seek(0)
+        return subprocess.CompletedProcess(words, code, "", said.read()[-6000:])
 
 
 def test_a_job_goes_away_and_comes_back_as_a_model(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:
@@ -122,25 +138,67 @@ def test_a_job_that_failed_here_succeeds_elsewhere_and_one_that_rests_stays_as_i
     assert not (home / "jobs" / job / "elsewhere.json").exists()
 
 
-def test_slurm_starts_it_on_every_node(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:
-    """Slurm's own programs are played by two scripts; what they start is real: two processes that train together."""
+@pytest.fixture
+def slurm(tmp_path: Path) -> Callable[[Path], dict[str, str]]:
+    """Slurm's own programs are played by scripts: two nodes, ended together where one of them fails."""
+
+    def make(folder: Path) -> dict[str, str]:
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        (tools / "scontrol").write_text("#!/bin/sh\necho 127.0.0.1\necho 127.0.0.1\n")
+        play = f"#!{sys.executable}\n" + Path(__file__).with_name("srun.py").read_text()
+        (tools / "srun").write_text(play)
+        for tool in tools.iterdir():
+            tool.chmod(0o755)
+        return {
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "SLURM_SUBMIT_DIR": str(folder),
+            "SLURM_JOB_NODELIST": "a,b",
+            "SLURM_JOB_NUM_NODES": "2",
+            "PROCESSES": "1",
+            "GLOO_SOCKET_IFNAME": "lo",
+            "MASTER_PORT": str(free_port()),
+            "OMP_NUM_THREADS": "1",
+        }
+
+    return make
+
+
+def test_slurm_starts_it_on_every_node(
+    home: Path, there: openai.OpenAI, tmp_path: Path, slurm: Callable[[Path], dict[str, str]]
+) -> None:
+    """What Slurm starts is real: two processes that train together."""
     job = paused(there)
     folder = tmp_path / "box"
     bundle.write(home, job, folder)
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "scontrol").write_text("#!/bin/sh\necho 127.0.0.1\necho 127.0.0.1\n")
-    (tools / "srun").write_text('#!/bin/sh\nSLURM_NODEID=0 "$@" & first=$!\nSLURM_NODEID=1 "$@"\nwait $first\n')
-    for tool in tools.iterdir():
-        tool.chmod(0o755)
-    path = f"{tools}:{os.environ['PATH']}"
-    done = run(
-        folder, home, "sh", "job.sbatch", PATH=path, SLURM_SUBMIT_DIR=str(folder), SLURM_JOB_NODELIST="a,b",
-        SLURM_JOB_NUM_NODES="2", PROCESSES="1", GLOO_SOCKET_IFNAME="lo", MASTER_PORT="29657",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = run(folder, home, "sh", "job.sbatch", **slurm(folder))
+    assert done.returncode == 0, done.stderr
     assert bundle.bring_back(home, folder) == "succeeded"
     wait_for(lambda: there.fine_tuning.jobs.retrieve(job).status == "succeeded")
+
+
+def test_a_node_that_fails_ends_the_others(
+    home: Path, there: openai.OpenAI, tmp_path: Path, slurm: Callable[[Path], dict[str, str]]
+) -> None:
+    folder = tmp_path / "box"
+    bundle.write(home, paused(there), folder)
+    script = (folder / "job.sbatch").read_text().replace("exec ./run.sh", "[ $NODE_RANK = 0 ] || exit 7; exec ./run.sh")
+    (folder / "job.sbatch").write_text(script)
+    done = run(folder, home, "sh", "job.sbatch", **slurm(folder))
+    assert done.returncode == 7, done.stderr
+
+
+def test_machines_wait_for_each_other_no_longer_than_they_say(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:
+    folder = tmp_path / "box"
+    bundle.write(home, paused(there), folder)
+    port = str(free_port())
+    done = run(
+        folder, home, "sh", "run.sh", NODES="2", NODE_RANK="0", MASTER="127.0.0.1", MASTER_PORT=port, PROCESSES="1",
+        MEETING_SECONDS="3",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert f"Machine 0 of 2: waits at most 3 s for all to meet at 127.0.0.1 port {port}" in done.stderr
+    assert "1/2 clients joined" in done.stderr
 
 
 def test_the_files_for_clusters_are_well_formed(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:

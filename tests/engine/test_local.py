@@ -122,3 +122,24 @@ def test_secrets_of_the_environment_do_not_reach_the_engine(
         environment = Home(home).environment()
     assert "OPENAI_API_KEY" not in environment
     local.stop(home)
+
+
+def test_the_hub_s_token_does_not_reach_the_chat(new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("what a process was given can only be seen on Linux")
+    monkeypatch.setenv("HF_TOKEN", "hf_" + "x" * 20)
+    home = new_home()
+    with connect(home) as client:
+        client.chat.completions.create(
+            model="smollm2-135m-instruct", messages=[{"role": "user", "content": "Hi"}], max_tokens=1
+        )
+        address = local.find(home)
+        assert address is not None
+        children = Path(f"/proc/{address.pid}/task").glob("*/children")
+        chats = [pid for text in children for pid in text.read_text("ascii").split()]
+        assert chats
+        assert "HF_TOKEN=" in Path(f"/proc/{address.pid}/environ").read_text()
+        for pid in chats:
+            assert "chat_process" in Path(f"/proc/{pid}/cmdline").read_text()
+            assert "HF_TOKEN" not in Path(f"/proc/{pid}/environ").read_text()
+    local.stop(home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -9,34 +10,16 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from engine import made
-from ftui.engine.layout import Home, is_locked, write_json
+from engine.launched import HYPER, ROWS, assert_same, children, log, run, start, team_of, wait_for_work
+from ftui.engine.layout import Home, write_json
 
 KILLS = int(os.environ.get("FTUI_TEST_KILLS", "3"))
-ROWS = [made.row(number, system=number % 3 == 0) for number in range(22)]
-HYPER = {"batch_size": 6, "n_epochs": 5, "learning_rate_multiplier": 5.0, "lora_dropout": 0.0}
-
-
-def start(place: Home, job: Path, attempt: int, *, prefix: tuple[str, ...] = (), limit: Any = None) -> Any:
-    command = [*prefix, str(place.python), "-m", "ftui.engine.launch", str(job), str(attempt)]
-    environment = place.environment() | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=limit)
-
-
-def run(place: Home, job: Path, attempt: int = 1, *, limit: Callable[[], None] | None = None) -> dict[str, Any]:
-    assert start(place, job, attempt, limit=limit).wait(200) == 0
-    assert not is_locked(job / "lock")
-    return made.state(job)
-
-
-def log(job: Path) -> str:
-    return (job / "trainer.log").read_text("utf-8")[-3000:]
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +28,6 @@ def whole(place: Home, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     job = made.job(tmp_path_factory.mktemp("whole"), tiny, ROWS, validation=ROWS[:7], hyperparameters=HYPER)
     assert run(place, job)["state"] == "succeeded", log(job)
     return job
-
-
-def assert_same(job: Path, whole: Path) -> None:
-    assert made.state(job)["state"] == "succeeded", (made.state(job), log(job))
-    assert made.losses(job) == pytest.approx(made.losses(whole), rel=1e-3)
-    assert made.state(job)["trained_tokens"] == made.state(whole)["trained_tokens"]
 
 
 def test_the_order_of_rows_is_the_same_for_one_and_many(place: Home) -> None:
@@ -73,7 +50,7 @@ def test_a_trainer_killed_at_random_moments_ends_with_the_same_result(place: Hom
         attempt += 1
         launcher = start(place, job, attempt)
         if kills < KILLS:
-            _wait_for_work(job, launcher, attempt, begin=chance.random() < 0.2)
+            wait_for_work(job, launcher, attempt, begin=chance.random() < 0.2)
             time.sleep(chance.random() * 0.6)
             if _kill_trainer(launcher.pid):
                 kills += 1
@@ -104,25 +81,8 @@ def test_what_was_trained_is_known_after_the_last_step(place: Home, tiny: Path, 
     assert made.state(job)["step"] == made.state(whole)["step"] == 20
 
 
-def _wait_for_work(job: Path, launcher: Any, attempt: int, *, begin: bool) -> None:
-    """Until it trains; with `begin` only until it has been started."""
-    before = job.joinpath("events.jsonl").stat().st_size if job.joinpath("events.jsonl").exists() else 0
-    end = time.monotonic() + 100
-    while time.monotonic() < end and launcher.poll() is None:
-        events = job / "events.jsonl"
-        if events.exists() and "Step" in events.read_text("utf-8")[before:]:
-            return
-        if begin and job.joinpath("trainer.json").exists() and made.state(job)["attempt"] == attempt:
-            return
-        time.sleep(0.02)
-
-
 def _kill_trainer(launcher: int) -> bool:
-    children = Path(f"/proc/{launcher}/task/{launcher}/children")
-    try:
-        pids = [int(pid) for pid in children.read_text("ascii").split()]
-    except OSError:
-        return False
+    pids = children(launcher)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     return bool(pids)
@@ -212,11 +172,11 @@ def test_a_team_pauses_together_and_one_death_ends_it(place: Home, tiny: Path, t
     write_json(job / "wish.json", {"attempt": 1, "want": "pause"})
     assert run(place, job)["state"] == "paused", (made.state(job), log(job))
     launcher = start(place, job, 2)
-    _wait_for_work(job, launcher, 2, begin=False)
-    (torchrun,) = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text("ascii").split()
-    workers = Path(f"/proc/{torchrun}/task/{torchrun}/children").read_text("ascii").split()
-    for worker in workers[-1:]:
-        os.kill(int(worker), signal.SIGKILL)
+    wait_for_work(job, launcher, 2, begin=False)
+    workers = team_of(launcher)
+    with contextlib.suppress(ProcessLookupError):
+        for worker in workers[-1:]:
+            os.kill(worker, signal.SIGKILL)
     launcher.wait(100)
     state = made.state(job)
     # A fast machine may have been through already.

@@ -17,6 +17,7 @@ from ftui.cli.common import ProgressLine, confirm, one_line, open_store, print_j
 from ftui.connect import providers
 from ftui.engine import bases, bundle, disk, install, local, serving
 from ftui.engine.address import instance
+from ftui.engine.fitting import SHARDS
 from ftui.engine.layout import Home
 from ftui.errors import EngineError, InputError
 from ftui.events import Note, Progress
@@ -39,6 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--chat",
         choices=serving.KINDS,
         help="which program answers chats (default: engine.chat in config.toml, or auto)",
+    )
+    serve.add_argument(
+        "--processes", type=int, metavar="N", help="that train one job together (default: one for each GPU)"
+    )
+    serve.add_argument(
+        "--shard", choices=SHARDS, default="auto", help="shard a model over them (default: where it does not fit one)"
     )
     serve.set_defaults(run=_serve)
     start = actions.add_parser("start", help="run the server in the background, until it is idle for long")
@@ -97,8 +104,9 @@ def _serve(options: argparse.Namespace) -> int:
     if not install.installed(home):
         raise EngineError("The engine is not installed", "it has an environment of its own", "ftui engine install")
     command = local.serve_command(
-        home, host=options.host, port=options.port, token_file=options.token_file, chat=options.chat
-    )
+        home, host=options.host, port=options.port, token_file=options.token_file, chat=options.chat,
+        processes=options.processes, shard=options.shard,
+    )  # fmt: skip
     os.execve(command.arguments[0], command.arguments, command.environment)
 
 

@@ -8,10 +8,19 @@ import logging
 import sys
 from pathlib import Path
 
+from ftui.engine.fitting import SHARDS
 from ftui.engine.layout import Home
 from ftui.engine.local import IDLE_SECONDS
 from ftui.engine.serving import KINDS, Wish
 from ftui.errors import FtuiError, describe
+
+
+def processes(text: str) -> int:
+    """How many processes train together, from the command line."""
+    number = int(text) if text.isdigit() else 0
+    if not 1 <= number <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 256")
+    return number
 
 
 def main() -> int:
@@ -38,14 +47,21 @@ def main() -> int:
     serve.add_argument("--chat", choices=KINDS, default=Wish().chat, help="which program answers chats")
     serve.add_argument("--llama-server", default=Wish().llama, metavar="COMMAND", help="llama.cpp's server")
     serve.add_argument("--vllm", default=Wish().vllm, metavar="COMMAND", help="vLLM")
+    serve.add_argument(
+        "--processes", type=processes, metavar="N", help="that train together (default: one for each GPU)"
+    )
+    serve.add_argument(
+        "--shard", choices=SHARDS, default="auto", help="shard a model over them (default: where it does not fit one)"
+    )
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     from ftui.engine.server import serve as run
 
     home = Home(args.home.resolve())
     wish = Wish(args.chat, args.llama_server, args.vllm)
+    launch = {"processes": args.processes, "shard": args.shard}
     try:
-        asyncio.run(run(home, args.host, args.port, args.token_file, args.idle_exit, args.unload, wish))
+        asyncio.run(run(home, args.host, args.port, args.token_file, args.idle_exit, args.unload, wish, launch))
     except (FtuiError, OSError) as error:
         shown = describe(error)
         print(shown, file=sys.stderr)

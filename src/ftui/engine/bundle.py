@@ -118,7 +118,8 @@ def _fill(place: Home, job: dict[str, Any], spec: dict[str, Any], source: Path, 
             moved[key] = f"../../models/{path.name}"
             if path.is_dir():
                 shutil.copytree(path, fresh / "models" / path.name)
-    moved.pop("launch", None)
+    # How many machines and processes there are is seen there.
+    moved["launch"] = {"shard": (spec.get("launch") or {}).get("shard", "auto")}
     write_json(target / "spec.json", moved)
     _add_code(fresh / "code" / "ftui")
     shutil.copyfile(CONSTRAINTS, fresh / "constraints.txt")

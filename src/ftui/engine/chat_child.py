@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-from ftui.engine.layout import new_id
+from ftui.engine.layout import new_id, without_token
 from ftui.engine.wire import ApiError
 
 UNLOAD_SECONDS = 300.0
@@ -79,6 +79,7 @@ class ChatProcess:
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=log,
+                    env=without_token(),
                     limit=1 << 24,
                 )
             self._reader = asyncio.create_task(self._read(self._process))

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from ftui.engine.endpoints import Endpoint
 from ftui.engine.export import FORMATS, LOCK, STATE
 from ftui.engine.files import Files
-from ftui.engine.layout import is_locked, read_json, write_json
+from ftui.engine.layout import is_locked, read_json, without_token, write_json
 from ftui.engine.models import Model, Models
 from ftui.engine.wire import ApiError, not_found, read_body
 
@@ -88,6 +88,7 @@ class Exports:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=without_token(),
                 start_new_session=True,
             )
         return state

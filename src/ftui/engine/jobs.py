@@ -36,10 +36,15 @@ _SHOWN = (
 
 
 class Jobs:
-    """The jobs of one engine. Only the server writes `job.json`, so it is kept in memory as well."""
+    """The jobs of one engine. Only the server writes `job.json`, so it is kept in memory as well.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        launch: what each job's specification has as its `launch` (see `launch.py`).
+    """
+
+    def __init__(self, folder: Path, launch: dict[str, Any] | None = None) -> None:
         self._folder = folder
+        self._launch = launch or {}
         self._known: dict[str, dict[str, Any]] = {}
         for path in folder.iterdir():
             job = read_json(path / "job.json")
@@ -120,6 +125,7 @@ class Jobs:
             "seed": job["seed"],
             "folder": f"ft-{tail}",
             "model_id": f"ft:{base.name.lower()}:ftui:{slug}:{tail}",
+            "launch": self._launch,
         }
         write_json(self.folder(job) / "spec.json", spec)
         self.save(job, hyperparameters=hyper)

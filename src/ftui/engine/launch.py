@@ -4,9 +4,10 @@ A small process of its own session between server and trainer. It outlives the
 server, so the true exit code or signal is known even when the server was away,
 and it holds the job's lock, so no job is ever trained twice at a time.
 
-`spec.json` may have a `launch` with `processes` on this host, `nodes`, the
-`node_rank` of this one, `master_addr`, `master_port` and the network
-`interface` to speak over: then `torchrun` starts the trainer.
+`torchrun` starts the trainer where there is more than one process: as many as
+there are GPUs, or as `launch` in `spec.json` says. That may have `processes` on
+this host, `nodes`, the `node_rank` of this one, `master_addr`, `master_port`,
+the network `interface` to speak over, and `shard` (see `fitting`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ def launch(job: Path, attempt: int) -> None:
     with contextlib.suppress(OSError):
         os.nice(10)
     settings = (read_json(job / "spec.json") or {}).get("launch") or {}
+    settings = settings if settings.get("processes") else settings | {"processes": max(1, gpus())}
     killed = _kills()
     with (job / LOG).open("ab") as log:
         start = log.tell()
@@ -71,6 +74,18 @@ def launch(job: Path, attempt: int) -> None:
             write_json(job / EXIT, {"attempt": attempt, "code": code, "last_line": last})
 
 
+def gpus() -> int:
+    """How many GPUs torch sees; it is asked only where its build could see any, since that takes seconds."""
+    try:
+        if version("torch").endswith("+cpu") or sys.platform == "darwin":
+            return 0
+    except PackageNotFoundError:
+        return 0
+    asked = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
+    told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout.strip()
+    return int(told) if told.isdigit() else 0
+
+
 def trainer_command(settings: dict[str, Any]) -> list[str]:
     """What follows `python -m`: the trainer itself, or torchrun with it."""
     processes, nodes = int(settings.get("processes", 1)), int(settings.get("nodes", 1))
@@ -91,7 +106,7 @@ def training_environment(settings: dict[str, Any]) -> dict[str, str]:
     environment = dict(os.environ)
     if int(settings.get("processes", 1)) * int(settings.get("nodes", 1)) == 1:
         # TRL refuses several GPUs in one process; more of them are torchrun's work.
-        environment.setdefault("CUDA_VISIBLE_DEVICES", "0")
+        environment["CUDA_VISIBLE_DEVICES"] = environment.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     if settings.get("interface"):
         environment |= {name: str(settings["interface"]) for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")}
     # How long an idle OpenMP thread spins before it sleeps. The default is some ten milliseconds, in which

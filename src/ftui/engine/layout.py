@@ -150,6 +150,11 @@ class Home:
         )
 
 
+def without_token() -> dict[str, str]:
+    """The environment of an engine's process that only reads folders: without the token of the model hub."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HF_TOKEN")}
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write `data` so that a crash leaves the old file or the new one; mode 0600."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 import statistics
 import time
@@ -14,14 +15,15 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+from transformers.distributed import DistributedConfig
 from trl import DPOConfig, SFTConfig, pack_dataset
 
-from ftui.engine import checkpoints, memory, plan, team
+from ftui.engine import checkpoints, fitting, memory, plan, team
 from ftui.engine.failure import Stop
 from ftui.engine.order import Order, pieces
 from ftui.engine.report import Report
 from ftui.engine.rows import IGNORED
-from ftui.engine.trainers import AnswerTrainer, PairTrainer
+from ftui.engine.trainers import AnswerTrainer, PairTrainer, own
 from ftui.engine.watch import Watch
 
 Rows = Sequence[dict[str, list[int]]]
@@ -44,13 +46,30 @@ def quicker_dtype() -> str:
     return "bfloat16" if seconds["bfloat16"] < 0.9 * seconds["float32"] else "float32"
 
 
-def load_model(base: Path, dtype: str) -> Any:
-    """The model in the folder `base` for training."""
+def load_model(base: Path, dtype: str, *, sharded: bool = False) -> Any:
+    """The model in the folder `base` for training, its weights frozen.
+
+    Args:
+        sharded: each process loads its part of the weights alone (FSDP); all processes have to call it.
+    """
     config = AutoConfig.from_pretrained(base)
     # Some models squash the scores of attention, which only the plain computation knows how to do.
     soft = getattr(config.get_text_config(), "attn_logit_softcapping", None)
-    attention = {"attn_implementation": "eager"} if soft else {}
-    return AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype), **attention)
+    more: dict[str, Any] = {"attn_implementation": "eager"} if soft else {}
+    if sharded:
+        more["distributed_config"] = DistributedConfig(fsdp_size=team.size(), fsdp_plan=_layers(config))
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype), **more)
+    # Before it is used: while it is, some weights of a sharded model are whole, and freezing those would be in vain.
+    return model.requires_grad_(False)
+
+
+def _layers(config: Any) -> dict[str, str] | None:
+    """The layers of a model by which it is sharded, or None where the library knows them."""
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(config)
+    whole = empty._no_split_modules or ()
+    names = {re.sub(r"\.\d+", ".*", name) for name, part in empty.named_modules() if type(part).__name__ in whole}
+    return None if names & set(empty.fsdp_plan) else dict.fromkeys(names, "free_full_weight")
 
 
 def packs(model: Any) -> bool:
@@ -68,7 +87,7 @@ def packs(model: Any) -> bool:
     was = model.training
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             both = model(input_ids=torch.cat([first, second])[None], position_ids=positions[None], use_cache=False)
             alone = model(input_ids=second[None], position_ids=positions[None, 5:], use_cache=False)
     except (TypeError, ValueError, RuntimeError, IndexError):
@@ -104,12 +123,12 @@ class Run:
         if self._hyper.get("packing") and not self._pairs:
             rows = self._pack(rows)
             validation = [row | {"seq_lengths": [len(row["input_ids"])]} for row in validation]
-        how = self._fit(rows, batch_size)
+        way = self._fit(rows, batch_size)
         seed = int(self._spec["seed"])
         # The adapter is made before the library sets its own seed.
         set_seed(seed)
-        model = load_model(self._base, self.dtype)
-        args = self._arguments(job, how, batch_size, epochs, model)
+        model = load_model(self._base, self.dtype, sharded=way.sharded)
+        args = self._arguments(job, way.fit, batch_size, epochs, model)
         if not self._pairs and not packs(model):
             args["padding_free"] = False
             if "seq_lengths" in rows[0]:
@@ -132,11 +151,14 @@ class Run:
             callbacks=[watch],
         )
         order = Order(
-            [tokens for tokens, _ in map(_size, rows)], batch_size, how.at_once, seed, team.rank(), team.size()
+            [tokens for tokens, _ in map(_size, rows)], batch_size, way.fit.at_once, seed, team.rank(), team.size()
         )
         self._trainer.take(list(rows), self._blank(rows[0]), order)
         watch.begin(self._trainer, validation)
         start = checkpoints.newest(job)
+        if not team.agree(start.name if start else ""):
+            why = "they must see the same folder, or each a copy of it"
+            raise Stop("server_error", f"The machines of this job have different checkpoints: {why}")
         if start is not None:
             watch.restore(start)
         if watch.over():
@@ -154,7 +176,7 @@ class Run:
                 shutil.copy2(self._best / name, folder / name)
             return
         model = self._trainer.accelerator.unwrap_model(self._trainer.model)
-        model.save_pretrained(str(folder), selected_adapters=["default"])
+        model.save_pretrained(str(folder), selected_adapters=["default"], state_dict=own(model))
 
     def _arguments(self, job: Path, how: plan.Fit, batch_size: int, epochs: int, model: Any) -> dict[str, Any]:
         hyper, seed = self._hyper, int(self._spec["seed"])
@@ -216,33 +238,38 @@ class Run:
         self._report.say(f"{len(rows):,} examples packed into {len(packed):,} windows of {window:,} tokens")
         return list(packed)
 
-    def _fit(self, rows: Rows, batch_size: int) -> plan.Fit:
+    def _fit(self, rows: Rows, batch_size: int) -> fitting.Way:
         """How a batch is taken; says before anything is loaded what it needs.
 
         Raises:
             Stop: it fits in no way.
         """
-        model = memory.shape(self._base)
-        width = 2 if self.dtype == "bfloat16" else 4
-        rank = int(self._hyper.get("lora_rank", 16))
-        kept = memory.need(model, width, rank, pairs=self._pairs)
-        recomputed = memory.need(model, width, rank, recomputed=True, pairs=self._pairs)
         cuda = torch.cuda.is_available()
-        free = float(torch.cuda.mem_get_info()[0]) if cuda else memory.free() / team.on_this_host()
-        share = -(-batch_size // team.size())
         # The library's first memory is taken already.
-        free += 0.0 if cuda else 0.5 * memory.LIBRARIES
-        how = plan.fit(share, list(map(_size, rows)), kept.of, recomputed.of, free)
-        where = "GPU memory" if cuda else "memory"
-        numbers = f"needs about {memory.said(how.bytes)} of {where}, {memory.said(free)} are free"
-        if how.bytes > free:
-            raise Stop("model_too_large", f"The model does not fit: training it {numbers}")
-        ways = f", {how.at_once} of {share} examples at a time" * (how.at_once < share)
-        ways += ", activations computed twice" * how.recomputed
+        here = float(torch.cuda.mem_get_info()[0]) if cuda else memory.free() / team.on_this_host()
+        here += 0.0 if cuda else 0.5 * memory.LIBRARIES
+        # All processes cut a batch alike, so the one with the least decides.
+        (free,) = team.least([here])
+        wanted = str((self._spec.get("launch") or {}).get("shard") or "auto")
+        width = 2 if self.dtype == "bfloat16" else 4
+        way = fitting.choose(
+            memory.shape(self._base), width, int(self._hyper.get("lora_rank", 16)), list(map(_size, rows)), batch_size,
+            free, pairs=self._pairs, processes=team.size(), wanted=wanted,
+        )  # fmt: skip
+        numbers, why = fitting.told(way, free, team.size(), gpu=cuda, wanted=wanted)
+        if way.fit.bytes > free:
+            also = f", sharded over {team.size()} processes" * way.sharded
+            raise Stop("model_too_large", f"The model does not fit: training it{also} {numbers}")
+        if why:
+            self._report.say(why)
+        share = -(-batch_size // team.size())
+        ways = f", {way.fit.at_once} of {share} examples at a time" * (way.fit.at_once < share)
+        ways += ", activations computed twice" * way.fit.recomputed
         self._report.say(f"Training {numbers}{ways}")
-        # All processes cut a batch alike.
-        at_once, again = team.least([how.at_once, not how.recomputed])
-        return plan.Fit(int(at_once), not again, how.bytes)
+        if team.size() > batch_size:
+            spare = f"A batch of {batch_size} gives work to {batch_size} of {team.size()} processes"
+            self._report.say(f"{spare}: a larger one would use them all", level="warn")
+        return way
 
     def _blank(self, row: dict[str, list[int]]) -> dict[str, list[int]]:
         """A row like `row` that has nothing to learn."""

@@ -42,6 +42,8 @@ def serve_command(
     token_file: str | None = None,
     idle_seconds: float = 0,
     chat: str | None = None,
+    processes: int | None = None,
+    shard: str = "auto",
 ) -> Command:
     """The server for `home` as a command, to be run in the foreground or detached.
 
@@ -51,6 +53,8 @@ def serve_command(
         token_file: file with the bearer token; without it the server makes a new one.
         idle_seconds: end after so long without work; 0 for never.
         chat: which program answers chats (see `serving.KINDS`); without it what the settings say.
+        processes: that train one job together; None for one for each GPU.
+        shard: whether the model is sharded over them, one of `fitting.SHARDS`.
 
     Raises:
         SettingsError: the settings cannot be used.
@@ -59,6 +63,10 @@ def serve_command(
     place.link_code()
     arguments = [str(place.python), "-m", "ftui.engine", "serve", "--home", str(place.path)]
     arguments += ["--host", host, "--port", str(port), "--idle-exit", str(idle_seconds)]
+    if processes is not None:
+        arguments += ["--processes", str(processes)]
+    if shard != "auto":
+        arguments += ["--shard", shard]
     if token_file is not None:
         arguments += ["--token-file", str(Path(token_file).resolve())]
     arguments += serving.arguments(serving.wish(settings.config(), chat))

@@ -8,7 +8,7 @@ import os
 import resource
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ftui.engine.layout import read_json
@@ -98,6 +98,17 @@ def need(model: Shape, weight_bytes: int, rank: int, *, recomputed: bool = False
     # Of each learned token the scores, their gradients and a copy in between.
     answer = model.vocabulary * 4.0 * 3
     return Need(LIBRARIES + frozen + adapter, kept * 4.0 * (1.2 if pairs else 1.0), answer, frozen)
+
+
+def sharded(model: Shape, whole: Need, weight_bytes: int, processes: int) -> Need:
+    """What each of `processes` needs when the base's weights are sharded over them, where one alone needs `whole`.
+
+    The adapter is whole in each. So are, while they are used, the words that scores are computed from and of the
+    layers three: one at work, the next one and the room that it comes through.
+    """
+    used = (model.vocabulary * model.hidden + 3 * model.parameters / max(1, model.layers)) * weight_bytes
+    here = min(whole.frozen, used) + whole.frozen / processes
+    return replace(whole, fixed=whole.fixed - whole.frozen + here, frozen=here)
 
 
 def free() -> float:

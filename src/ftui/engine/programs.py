@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import secrets
 import socket
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftui.engine.failure import clean
+from ftui.engine.layout import without_token
 from ftui.engine.upstream import Unusable
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Program:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self.plan.environment, self.plan.key_name: key},
+                env={**without_token(), **self.plan.environment, self.plan.key_name: key},
                 start_new_session=True,
             )
         self.client = httpx2.AsyncClient(

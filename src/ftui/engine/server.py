@@ -90,7 +90,10 @@ class Clock:
 class Engine:
     """All parts of one server, and how long it lives."""
 
-    def __init__(self, home: Home, token: str, idle_seconds: float, unload_seconds: float, wish: serving.Wish) -> None:
+    def __init__(
+        self, home: Home, token: str, idle_seconds: float, unload_seconds: float, wish: serving.Wish,
+        launch: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self.home = home
         self.instance = secrets.token_hex(8)
         self._idle_seconds = idle_seconds
@@ -98,7 +101,7 @@ class Engine:
         self._files = files.Files(home.files)
         self._models = models.Models(home.models, home.jobs)
         self._exports = exports.Exports(home.exports, self._files, home.logs / "export.log")
-        self._jobs = Jobs(home.jobs)
+        self._jobs = Jobs(home.jobs, launch)
         self._scheduler = Scheduler(self._jobs, self._files)
         self._chat = backends.Chat(home, self._models, self._exports, wish, unload_seconds)
         self._uploads = uploads.Uploads(home.uploads, self._files)
@@ -177,6 +180,7 @@ async def serve(
     idle_seconds: float,
     unload_seconds: float = UNLOAD_SECONDS,
     wish: serving.Wish | None = None,
+    launch: dict[str, Any] | None = None,
 ) -> None:
     """Serve `home` until a signal, idleness or the end of the folder.
 
@@ -184,6 +188,7 @@ async def serve(
         idle_seconds: end after so long without work; 0 for never.
         unload_seconds: free the chat's model after so long without a question.
         wish: which program answers chats.
+        launch: how trainers are started, see `launch.py`; by itself as many processes as there are GPUs.
 
     Raises:
         EngineError: a public host without a token of the person's own, or an unusable token file.
@@ -208,7 +213,7 @@ async def serve(
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
-        engine = Engine(home, token, idle_seconds, unload_seconds, wish or serving.Wish())
+        engine = Engine(home, token, idle_seconds, unload_seconds, wish or serving.Wish(), launch)
         config = uvicorn.Config(
             engine.app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=3
         )

@@ -33,12 +33,9 @@ def first_here() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
-def meet() -> None:
-    """Wait until all processes are there; from then on they can agree on things."""
-    if size() > 1:
-        import torch
-
-        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+def agree(value: str) -> bool:
+    """Whether all processes call this with the same `value`; every process has to call it."""
+    return size() == 1 or len(set(_all(value))) == 1
 
 
 def total(values: Sequence[float]) -> list[float]:
@@ -66,6 +63,19 @@ def of_first(value: T) -> T:
     if size() == 1:
         return value
     return _all(value)[0]
+
+
+def leave() -> None:
+    """Go when all are done; every process has to call it.
+
+    One that goes earlier, or with its connections open, may end by a signal, and
+    `torchrun` would end the others for it in the midst of their work.
+    """
+    if size() > 1:
+        import torch
+
+        total([0.0])
+        torch.distributed.destroy_process_group()
 
 
 def _all(value: T) -> list[T]:

@@ -24,6 +24,7 @@ from ftui.engine import checkpoints, hub, memory, plan, team
 from ftui.engine.failure import Stop, of_exception
 from ftui.engine.layout import read_json, sync_folder, write_json
 from ftui.engine.loading import load_rows
+from ftui.engine.meeting import Meeting
 from ftui.engine.report import RESULT, Quiet, Report, result_csv, write_text
 from ftui.engine.rows import Unusable, load_tokenizer
 
@@ -52,10 +53,10 @@ def train(job: Path, report: Report) -> None:
         raise Stop("server_error", "The job's specification cannot be read")
     # In a bundle paths are named from the job's folder. Links are not followed: a base is known by its link's name.
     spec |= {key: os.path.abspath(job / spec[key]) for key in ("base", "adapter") if spec.get(key)}
-    if spec.get("hub") and team.first_here():
-        hub.fetch(spec["hub"], Path(spec["base"]), report, asked.now)
     # Everything heavy comes after the signal handler is in place.
-    team.meet()
+    meeting = Meeting()
+    if spec.get("hub"):
+        meeting.on_each_machine(lambda: hub.fetch(spec["hub"], Path(spec["base"]), report, asked.now))
     if reason := team.of_first(asked.now()):
         _end(reason, report)
         return
@@ -125,6 +126,9 @@ def main(job: Path, attempt: int) -> int:
     try:
         report.update(now=True)
         train(job, report)
+        # What there was to do is done and told, whoever is missing now.
+        with contextlib.suppress(RuntimeError):
+            team.leave()
     except Exception as error:
         if not job.is_dir():
             # The engine's folder is gone: nobody is left to tell.

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 from trl import DPOTrainer, SFTTrainer
 
 from ftui.engine import team
@@ -80,6 +81,13 @@ def answer_loss(model: Any, inputs: Inputs) -> tuple[torch.Tensor, int, int]:
     return loss, right, len(targets)
 
 
+def own(model: Any) -> dict[str, Any] | None:
+    """What each process has whole of a sharded model: its adapters. None where all of the model is whole."""
+    if not getattr(model, "is_distributed_loading_by_transformers", False):
+        return None
+    return {name: tensor for name, tensor in model.state_dict().items() if not isinstance(tensor, DTensor)}
+
+
 class _Shared:
     """What both trainers do: rows in our order, and a step's loss as the mean over all of its parts.
 
@@ -90,6 +98,7 @@ class _Shared:
 
     # Told to the library: the loss needs no division by the number of pieces.
     loss_is_scaled_for_ga = True
+    model: Any
     rows: Any
     blank: Any
     order: Order
@@ -106,6 +115,10 @@ class _Shared:
         batches = list(islice(iterator, number))
         (whole,) = team.total([float(sum(self.weight(batch) for batch in batches))])
         return batches, whole / team.size()
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        # The library would put all of a sharded base together to save the adapter.
+        super()._save(output_dir, state_dict or own(self.model))  # type: ignore[misc]
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Nothing: a checkpoint is not a publication."""

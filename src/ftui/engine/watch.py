@@ -140,6 +140,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         step = int(state.global_step)
         self._saved = time.monotonic()
+        # Each process writes a file of its own into the checkpoint: it is whole when all of them have.
+        team.total([0.0])
         if team.rank():
             return
         if step % self._per_epoch == 0:
@@ -182,7 +184,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             mine = [[*batch, *[self._trainer.blank] * (size - len(batch))] for batch in mine]
         sums = Sums()
         model.eval()
-        with torch.inference_mode():
+        # Inference mode would spoil the weights of a sharded model for training.
+        with torch.no_grad():
             for batch in mine:
                 inputs = {
                     name: value.to(model.device) if isinstance(value, torch.Tensor) else value

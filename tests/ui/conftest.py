@@ -43,7 +43,7 @@ def ui_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.setattr(clock, "now", lambda: NOON)
-    monkeypatch.setattr(arrival, "CALM_SECONDS", 0.0)
+    monkeypatch.setattr(arrival, "CALM_SECONDS", 0.001)
     for field in (Input, TextArea):
         monkeypatch.setattr(field.cursor_blink, "_default", False)
     return home

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
+from textual.timer import Timer
 from textual.widget import Widget
 
 from ftui.store import Store
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ftui.prepare.proposals import Looked, Offer
 
 _REST = 1.0
-"""Seconds after the start before what was rejected earlier is looked at."""
+"""Seconds without a rejection before a rule is looked for: the search would slow down who rejects fast."""
 
 
 class RuleWork:
@@ -36,6 +37,7 @@ class RuleWork:
         self._reader = Reader(place, "rules")
         self._rejected: int | None = None
         self._due = LEAST
+        self._timer: Timer | None = None
         self.offer: Offer | None = None
         self.state: Literal["offered", "shown", "followed", "in recipe"] = "offered"
 
@@ -47,7 +49,7 @@ class RuleWork:
         def counted(rejected: int) -> None:
             self._rejected = rejected
             if rejected >= LEAST:
-                self._place.set_timer(_REST, self.look)
+                self._look_soon()
 
         self._reader.read(lambda store: store.pairs.rejected_by_hand(), counted, rest=arrival.CALM_SECONDS)
 
@@ -56,10 +58,17 @@ class RuleWork:
         if self._rejected is not None:
             self._rejected += number
             if self._rejected >= self._due and self.state == "offered" and not self._reader.busy:
-                self.look()
+                self._look_soon()
+
+    def _look_soon(self) -> None:
+        if self._timer is not None:
+            self._timer.reset()
+        else:
+            self._timer = self._place.set_timer(_REST, self.look)
 
     def look(self) -> None:
         """Look for a rule in all that was decided by hand."""
+        self._timer = None
         self._reader.read(_propose, self._found)
 
     def _found(self, looked: Looked) -> None:

@@ -41,6 +41,9 @@ def figures() -> Iterator[Figure]:
             }
             jobs.append(job_in(folder / f"host-{rank}", home, rows, _STEPS, dtype="float32", launch=launch))
         _wait([_start(home, job, host) for job, host in zip(jobs, hosts, strict=True)])
+        # Two that each learn alone would have the same curve: of those that learn together only the first tells.
+        if (jobs[1] / "events.jsonl").exists():
+            raise SystemExit("The two hosts did not find each other")
         curves = [[step["train_loss"] for step in steps_of(job)] for job in (alone, jobs[0])]
     apart = max(abs(a - b) / max(abs(b), 1e-9) for a, b in zip(*curves, strict=True))
     yield Figure(

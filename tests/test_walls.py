@@ -17,7 +17,7 @@ SMALL = {"errors", "events", "paths", "settings", "credentials", "process", "cha
 """Small modules that every room may use."""
 ROOMS = ["store", "connect", "collect", "prepare", "train", "compare", "chat"]
 """In the order in which data flows: a room imports only from those before it."""
-CLIENT = {"address", "bases", "bundle", "disk", "install", "local", "remote"}
+CLIENT = {"address", "bases", "bundle", "disk", "install", "local", "remote", "serving"}
 """What of the engine runs in ftui's own interpreter."""
 TOP = {"queue", "runners", "worker", "guide"}
 """What joins the rooms: only these, the command line, the screens and the demo use it."""

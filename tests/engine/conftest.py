@@ -17,6 +17,7 @@ import pytest
 
 from ftui.engine import local
 from ftui.engine.layout import Home
+from ftui.engine.serving import Wish
 
 BASE = "smollm2-135m-instruct"
 
@@ -45,7 +46,7 @@ def tiny(place: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def connect(home: Path) -> openai.OpenAI:
     """An unchanged OpenAI client on the engine of `home`, which is started where needed."""
-    address = local.ensure(home, idle_seconds=1800)
+    address = local.ensure(home, idle_seconds=1800, wish=Wish("transformers"))
     return openai.OpenAI(base_url=address.base_url, api_key=address.token, max_retries=0, timeout=120)
 
 

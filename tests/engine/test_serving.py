@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ftui import cli, paths
+from ftui import cli, paths, settings
 from ftui.engine import local, serving
 from ftui.engine.serving import Found, Wish
 from ftui.errors import SettingsError
@@ -67,10 +67,10 @@ def test_settings_name_programs_and_their_options(on_path: Path, tmp_path: Path,
     assert serving.wish({}, "vllm").chat == "vllm"
     assert serving.wish({"engine": {"chat": "llama"}}, "vllm").chat == "vllm"
     (paths.config_dir() / "config.toml").write_text('[engine]\nchat = "transformers"\nvllm = "v --x"\n')
-    assert "--chat transformers --llama-server llama-server --vllm v --x" in " ".join(
-        local.serve_command(tmp_path / "engine").arguments
-    )
-    assert "--chat llama " in " ".join(local.serve_command(tmp_path / "engine", chat="llama").arguments)
+    for chat, shown in ((None, "transformers"), ("llama", "llama")):
+        wish = serving.wish(settings.config(), chat)
+        command = local.serve_command(tmp_path / "engine", wish=wish)
+        assert f"--chat {shown} --llama-server llama-server --vllm v --x" in " ".join(command.arguments)
 
 
 @pytest.mark.parametrize(

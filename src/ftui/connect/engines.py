@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from ftui import paths
+from ftui import paths, settings
 from ftui.connect import providers
 from ftui.errors import EngineError
 
@@ -63,7 +63,7 @@ def _ensure(provider: Provider) -> Address:
         from ftui.engine import remote
 
         return remote.ensure(providers.tunnel_file(provider), provider.ssh)
-    from ftui.engine import install, local
+    from ftui.engine import install, local, serving
 
     home = paths.engine_home()
     if not install.installed(home):
@@ -72,4 +72,4 @@ def _ensure(provider: Provider) -> Address:
             "it is what trains and chats here",
             "Run: ftui engine install",
         )
-    return local.ensure(home)
+    return local.ensure(home, wish=serving.wish(settings.config()))

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from ftui import settings
 from ftui.engine import serving
 from ftui.engine.address import Address, instance
 from ftui.engine.install import installed
@@ -41,7 +40,7 @@ def serve_command(
     port: int = 0,
     token_file: str | None = None,
     idle_seconds: float = 0,
-    chat: str | None = None,
+    wish: serving.Wish = serving.NO_WISH,
     processes: int | None = None,
     shard: str = "auto",
 ) -> Command:
@@ -52,12 +51,9 @@ def serve_command(
         port: 0 for any free one.
         token_file: file with the bearer token; without it the server makes a new one.
         idle_seconds: end after so long without work; 0 for never.
-        chat: which program answers chats (see `serving.KINDS`); without it what the settings say.
+        wish: which program answers chats.
         processes: that train one job together; None for one for each GPU.
         shard: whether the model is sharded over them, one of `fitting.SHARDS`.
-
-    Raises:
-        SettingsError: the settings cannot be used.
     """
     place = Home(home)
     place.link_code()
@@ -69,7 +65,7 @@ def serve_command(
         arguments += ["--shard", shard]
     if token_file is not None:
         arguments += ["--token-file", str(Path(token_file).resolve())]
-    arguments += serving.arguments(serving.wish(settings.config(), chat))
+    arguments += serving.arguments(wish)
     return Command(arguments, place.environment())
 
 
@@ -92,7 +88,7 @@ def find(home: Path) -> Address | None:
     return Address(f"http://{shown}:{port}/v1", token, pid)
 
 
-def ensure(home: Path, *, idle_seconds: int = IDLE_SECONDS) -> Address:
+def ensure(home: Path, *, idle_seconds: int = IDLE_SECONDS, wish: serving.Wish = serving.NO_WISH) -> Address:
     """The engine that serves `home`, started when there is none.
 
     The server is a process of its own session: it outlives its starter, and
@@ -118,7 +114,7 @@ def ensure(home: Path, *, idle_seconds: int = IDLE_SECONDS) -> Address:
     try:
         if not lock.acquire(START_SECONDS):
             raise BusyError("The engine is being started by another ftui", "", "Wait a little, then try again")
-        return find(home) or _start(place, idle_seconds)
+        return find(home) or _start(place, idle_seconds, wish)
     finally:
         lock.close()
 
@@ -145,8 +141,8 @@ def stop(home: Path, *, seconds: float = 15.0) -> bool:
     return True
 
 
-def _start(place: Home, idle_seconds: int) -> Address:
-    command = serve_command(place.path, idle_seconds=idle_seconds)
+def _start(place: Home, idle_seconds: int, wish: serving.Wish) -> Address:
+    command = serve_command(place.path, idle_seconds=idle_seconds, wish=wish)
     log = place.logs / "engine.log"
     with log.open("ab") as output:
         size = output.tell()

@@ -38,6 +38,10 @@ class Wish(NamedTuple):
     vllm: str = "vllm"
 
 
+NO_WISH = Wish()
+"""What is so where nothing was set."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What is there of it on this machine.

@@ -104,8 +104,8 @@ def _serve(options: argparse.Namespace) -> int:
     if not install.installed(home):
         raise EngineError("The engine is not installed", "it has an environment of its own", "ftui engine install")
     command = local.serve_command(
-        home, host=options.host, port=options.port, token_file=options.token_file, wish=serving.wish(settings.config(), options.chat),
-        processes=options.processes, shard=options.shard,
+        home, host=options.host, port=options.port, token_file=options.token_file,
+        wish=serving.wish(settings.config(), options.chat), processes=options.processes, shard=options.shard,
     )  # fmt: skip
     os.execve(command.arguments[0], command.arguments, command.environment)
 

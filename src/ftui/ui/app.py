@@ -158,13 +158,16 @@ class FtuiApp(App[None]):
         return CoveredScreen(id="_default", classes="-wide" if self.size.width >= 100 else "-narrow")
 
     def compose(self) -> ComposeResult:
-        yield Header()
+        # In boxes of their own: Textual asks all in a box for their lines when one of them has changed.
+        with CoveredColumn(id="top"):
+            yield Header()
         with CoveredRow(id="body"):
             with CoveredColumn(id="places"):
                 # The first place comes with the first layout: mounting it later would cost a second one.
                 yield from self._first_places()
         yield BottomLine()
-        yield Footer()
+        with CoveredColumn(id="bottom"):
+            yield Footer()
 
     def _first_places(self) -> Iterator[Place]:
         try:

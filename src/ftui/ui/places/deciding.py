@@ -256,9 +256,9 @@ class DecidingPlace(MakingPlace):
                 with self.app.no_news():
                     done = pairs.undo() if way == "undo" else pairs.redo()
                 label, ids = done or (step.label, ())
-                self._wrote(ids)
                 if ids and (index := self._view.find(ids[0])) is not None:
                     self.rows.cursor = index
+                self._wrote(ids)
                 what = f"{ids[0]:0{self._digits}}" if len(ids) == 1 else plural(len(ids), "pair")
                 self.app.say(f"{verb}: {label} {what} · {back}")
                 self._show_pair()

@@ -103,7 +103,7 @@ class FilteringPlace(DecidingPlace):
         """Say what is wrong with the filter; the list stays as it is."""
         self._view.step_back()
         self.columns.filter.blame(error)
-        if not self.columns.filter.has_focus_within:
+        if not self.columns.filter.typing:
             self.app.fail(error)
 
     def _empty(self) -> list[Row]:

@@ -183,7 +183,7 @@ class PairsPlace(LearningPlace):
     # What works now
 
     def refusal(self, action: str) -> str:
-        if self.columns.filter.has_focus_within:
+        if self.columns.filter.typing:
             return "the filter has the keys · enter keeps it, esc shows all"
         if action in ("undo", "redo") and not self._set[0]:
             return "nothing has been decided yet"

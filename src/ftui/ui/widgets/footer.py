@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LAST = ("chat", "help")
 """Actions whose keys stand at the end, whatever is left of them."""
+Entry = tuple[str, str, str]
+"""A key as it is written, what it does, and the key to press."""
 SAID_SECONDS = 8.0
 SLOW_STEP = 0.03
 """Seconds that finding the next step may take at every change of the store."""
@@ -104,7 +106,9 @@ class Footer(Toned):
         app = getters.app(FtuiApp)
 
     _clickable: tuple[tuple[int, int, str], ...] = ()
-    _shown: Row = ()
+    _shown: list[Entry] | None = None
+    _of: Mapping[str, ActiveBinding] | None = None
+    _bound: tuple[list[ActiveBinding], list[ActiveBinding]] = ([], [])
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
@@ -116,7 +120,7 @@ class Footer(Toned):
 
     def show(self) -> None:
         """Look which keys work now; repaints when they differ from before."""
-        if self.is_mounted and self.row(self.size.width) != self._shown:
+        if self.is_mounted and self._entries(self.size.width) != self._shown:
             self.refresh()
 
     def on_resize(self) -> None:
@@ -126,9 +130,12 @@ class Footer(Toned):
         """What is bound, whether it works now or not, the most used first; apart from it, what stands at the end."""
         if self.app.screen is not self.screen:
             return [], []  # a dialog is open and says its own keys
+        active_bindings = self.app.keys.active(self.screen)
+        if active_bindings is self._of:
+            return self._bound
         first: dict[tuple[str, str], ActiveBinding] = {}
         last: dict[str, ActiveBinding] = {}
-        for active in self.app.keys.active(self.screen).values():
+        for active in active_bindings.values():
             binding = active.binding
             if not binding.show or not active.enabled:
                 continue
@@ -136,7 +143,9 @@ class Footer(Toned):
                 last[action] = active
             else:
                 first.setdefault((binding.action, binding.description), active)
-        return list(first.values()), [last[action] for action in _LAST if action in last]
+        self._of = active_bindings
+        self._bound = list(first.values()), [last[action] for action in _LAST if action in last]
+        return self._bound
 
     def _works(self, active: ActiveBinding) -> bool:
         node, action = active.node, _name(active.binding)
@@ -150,8 +159,7 @@ class Footer(Toned):
                 why = cast(Refusing, node).refusal(action)
         return why == ""
 
-    def _entry(self, active: ActiveBinding) -> tuple[str, str, str]:
-        """(key, what it does, key to press)."""
+    def _entry(self, active: ActiveBinding) -> Entry:
         node, binding = active.node, active.binding
         said = ""
         if _knows(type(node), "wording"):
@@ -159,13 +167,13 @@ class Footer(Toned):
                 said = cast(Wording, node).wording(_name(binding))
         return (key_name(binding), said or binding.description, binding.key)
 
-    def row(self, width: int) -> Row:
-        """The line in `width` cells; keys that do not fit are left out from the right, `? keys` never."""
+    def _entries(self, width: int) -> list[Entry]:
+        """What has room in `width` cells; keys that do not fit are left out from the right, `? keys` never."""
         first, last = self._keys()
         ends = [self._entry(active) for active in last if self._works(active)]
         help_key = ends.pop() if ends and ends[-1][1] == "keys" else None
         room = width - 1 - (self._width(help_key) if help_key else 0)
-        chosen = list[tuple[str, str, str]]()
+        chosen = list[Entry]()
         # Asked one after the other: most keys have no room, and each costs a question.
         for entry in chain(map(self._entry, filter(self._works, first)), ends):
             if self._width(entry) > room:
@@ -174,20 +182,24 @@ class Footer(Toned):
             chosen.append(entry)
         if help_key:
             chosen.append(help_key)
+        return chosen
+
+    def row(self, width: int) -> Row:
+        """The line in `width` cells."""
+        self._shown = self._entries(width)
         spans, places, x = [Span(" ")], [], 1
-        for key, description, press in chosen:
+        for key, description, press in self._shown:
             spans += [Span(key, "key"), Span(f" {description}", "dim"), Span(" " * self.GAP)]
             places.append((x, x + len(key) + len(description) + 1, press))
             x = width_of(spans)
         self._clickable = tuple(places)
         return tuple(spans)
 
-    def _width(self, entry: tuple[str, str, str]) -> int:
+    def _width(self, entry: Entry) -> int:
         return len(entry[0]) + 1 + len(entry[1]) + self.GAP
 
     def render_line(self, y: int) -> Strip:
-        self._shown = self.row(self.size.width)
-        return self.paint(self._shown, self.size.width, self.base)
+        return self.paint(self.row(self.size.width), self.size.width, self.base)
 
     def on_click(self, event: events.Click) -> None:
         for start, end, press in self._clickable:

@@ -202,7 +202,7 @@ class PairColumns(CoveredRow):
         await self.filter.open(words, where)
 
     def end_filter(self) -> None:
-        self.filter.display = False
+        self.filter.close()
         self.screen.set_focus(self.rows)
 
     def step_back(self) -> bool:

@@ -61,6 +61,7 @@ class PairFilter(Vertical):
             self.keep = keep
 
     where = SHOWN[0]
+    opened = False
     _wrong: FtuiError | None = None
 
     def __init__(self) -> None:
@@ -70,10 +71,18 @@ class PairFilter(Vertical):
         self._prompt, self._keys, self._note = Lines(classes="prompt"), Lines(classes="keys"), Lines(classes="note")
         self._field: Input | None = None
 
+    @property
+    def typing(self) -> bool:
+        """Whether the keys are its own."""
+        return self.opened and self.has_focus_within
+
+    def close(self) -> None:
+        self.opened = self.display = False
+
     async def open(self, words: str, where: str) -> None:
         """Start from the filter as it is; the field has the focus when this returns."""
         self.where = where
-        self.display = True
+        self.opened = self.display = True
         if self._field is None:
             from ftui.ui.widgets.words_field import WordsField
 

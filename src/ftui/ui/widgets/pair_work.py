@@ -56,7 +56,9 @@ class PairWork(Lines):
             else:
                 rows = report_rows(task, store, width)
         above = recipe_rows(self.recipe, width) if self.recipe is not None else []
-        self.show([*([self.bulk] if self.bulk is not None else []), *above, *rows, *self.offer(width)])
+        lines = [*([self.bulk] if self.bulk is not None else []), *above, *rows, *self.offer(width)]
+        self.display = bool(lines)
+        self.show(lines)
 
     def on_resize(self) -> None:
         if self._store is not None:

@@ -15,6 +15,6 @@ def of_accepted(store: Store, length: int) -> Packed | None:
 def told(packed: Packed) -> str:
     """`at 2,048 tokens: packing saves 43 % of the computing (120 rows instead of 1,204), 3 pairs longer and cut`."""
     cut = f", {packed.cut:,} pairs longer and cut" if packed.cut else ""
-    saves = f"saves {packed.saved:.0%} of the computing" if packed.saved > 0 else "saves nothing"
+    saves = f"saves {packed.saved:.0%} of the computing" if packed.saved > 0 else "saves no computing"
     rows = f"{packed.sequences:,} {'row' if packed.sequences == 1 else 'rows'} instead of {packed.rows:,}"
     return f"at {packed.length:,} tokens: packing {saves} ({rows}){cut}"

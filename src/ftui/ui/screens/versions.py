@@ -88,7 +88,7 @@ class VersionsScreen(ModalScreen[None]):
             yield Lines(id="foot")
 
     def on_mount(self) -> None:
-        columns = fit("  no.", 8) + fit("digest", 11) + _numbers("train", "valid.", "tokens", "jobs") + "  frozen"
+        columns = fit("  no.", 7) + fit("digest", 11) + _numbers("train", "valid.", "tokens", "jobs") + "  frozen"
         self.query_one("#head", Lines).show([row((columns, "dim"))])
         keys = row(
             ("space ", "key"), ("compare with this one   ", "dim"), ("tab ", "key"), ("the other list   ", "dim")

@@ -182,7 +182,11 @@ def test_a_node_that_fails_ends_the_others(
 ) -> None:
     folder = tmp_path / "box"
     bundle.write(home, paused(there), folder)
-    script = (folder / "job.sbatch").read_text().replace("exec ./run.sh", "[ $NODE_RANK = 0 ] || exit 7; exec ./run.sh")
+    script = (
+        (folder / "job.sbatch")
+        .read_text()
+        .replace("NODE_RANK=$SLURM_NODEID exec", "[ $SLURM_NODEID = 0 ] || exit 7; NODE_RANK=$SLURM_NODEID exec")
+    )
     (folder / "job.sbatch").write_text(script)
     done = run(folder, home, "sh", "job.sbatch", **slurm(folder))
     assert done.returncode == 7, done.stderr

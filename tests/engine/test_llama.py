@@ -84,6 +84,8 @@ def test_a_streamed_answer_is_the_whole_answer(llama: Served, client: openai.Ope
     assert b"".join(bytes(token.bytes) for token in told).decode() == whole.choices[0].message.content
     assert {len(token.top_logprobs) for token in told} == {2}
     assert told[0].logprob == told[0].top_logprobs[0].logprob
+    alone = ask(llama.client, logprobs=True, max_tokens=3).choices[0].logprobs.content
+    assert [(token.token, token.top_logprobs) for token in alone] == [(token.token, []) for token in told[:3]]
 
 
 def test_a_system_message_has_its_place(llama: Served, client: openai.OpenAI) -> None:

@@ -58,6 +58,8 @@ def served(new_home: Callable[[], Path], folder: Path) -> Iterator[Served]:
     home = new_home()
     tuned(home, "small")
     tuned(home, "large", rank=40)
+    tuned(home, "slow")
+    tuned(home, "next")
     tuned(home, "odd", modules_to_save=["lm_head"])
     with server(home, *vllm(folder)) as served:
         yield served
@@ -107,6 +109,15 @@ def test_probabilities(served: Served) -> None:
     assert {len(token.top_logprobs) for token in none} == {0}
 
 
+def test_who_leaves_while_an_adapter_is_loaded_locks_nobody_out(served: Served, record: Record) -> None:
+    with pytest.raises(openai.APITimeoutError):
+        ask(served.client.with_options(timeout=0.3), model="ft:smollm2:ftui:slow:1")
+    wait_for(lambda: any(load["lora_path"].endswith("slow") for load in record("load")))
+    answer = ask(served.client, model="ft:smollm2:ftui:next:1")
+    assert answer.choices[0].message.content == "I am ft-next.\u2028\u00e9"
+    assert served.state()["instead"] == {}
+
+
 def test_adapters_are_loaded_once_beside_the_base(served: Served, record: Record) -> None:
     small, large = "ft:smollm2:ftui:small:1", "ft:smollm2:ftui:large:1"
     with ThreadPoolExecutor(4) as pool:
@@ -114,7 +125,8 @@ def test_adapters_are_loaded_once_beside_the_base(served: Served, record: Record
     texts = [answer.choices[0].message.content for answer in answers]
     assert texts == ["I am ft-small.\u2028\u00e9", "I am ft-large.\u2028\u00e9"] * 2
     assert [answer.model for answer in answers] == [small, large] * 2
-    assert sorted(Path(load["lora_path"]).name for load in record("load")) == ["ft-large", "ft-small"]
+    loaded = [Path(load["lora_path"]).name for load in record("load")]
+    assert (loaded.count("ft-large"), loaded.count("ft-small")) == (1, 1)
     (start,) = record("start")
     assert start["max_lora_rank"] == 64, "the smallest that vLLM takes and the largest adapter fits in"
 

@@ -72,6 +72,10 @@ class Fake:
             return _error(400, rank, "BadRequestError")
         if settings.get("modules_to_save"):
             return _error(400, f"{body['lora_path']}: modules_to_save is not supported.", "BadRequestError")
+        if body["lora_name"] in self._adapters:
+            return _error(400, f"The lora adapter '{body['lora_name']}' has already been loaded.", "BadRequestError")
+        if body["lora_path"].endswith("slow"):
+            await asyncio.sleep(SLOW)
         self._adapters[body["lora_name"]] = body["lora_path"]
         return PlainTextResponse(f"Success: LoRA adapter '{body['lora_name']}' added successfully.")
 

@@ -118,7 +118,8 @@ class Chat:
             folder = await self._exports.ready(model, llama.FORM)
             return next(folder.glob("*.gguf"))
         except (NotExported, StopIteration, OSError) as error:
-            raise Unusable(f"the model could not be written as GGUF: {error}", lasting=True) from None
+            why = error.strerror if isinstance(error, OSError) else str(error) or "its file is gone"
+            raise Unusable(f"the model could not be written as GGUF: {why}", lasting=True) from None
 
     def _adapters(self, model: Model) -> list[Path]:
         others = [one.adapter for one in self._models.all() if one.base == model.base]

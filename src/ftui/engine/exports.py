@@ -56,7 +56,10 @@ class Exports:
         state = self._begin(model, form)
         while state["status"] == "running":
             await asyncio.sleep(_LOOK_SECONDS)
-            state = self._state(state["id"]) or state
+            found = self._state(state["id"])
+            if found is None:
+                raise NotExported("its folder was removed meanwhile")
+            state = found
         if state["status"] == "failed":
             raise NotExported(state["error"]["message"])
         return self._folder / str(state["id"]) / "files"
@@ -67,7 +70,8 @@ class Exports:
         identity = f"export-{hashlib.sha256(stamp.encode()).hexdigest()[:24]}"
         folder = self._folder / identity
         known = self._state(identity)
-        if known is not None and known["status"] != "failed":
+        gone = known is not None and known["status"] == "succeeded" and not any((folder / "files").glob("*"))
+        if known is not None and known["status"] != "failed" and not gone:
             return known
         state = {
             "id": identity,

@@ -31,6 +31,8 @@ LAUNCH = "launch.json"
 EXIT = "exit.json"
 LOG = "trainer.log"
 MASTER_PORT = 29541
+GPU_SECONDS = 120.0
+"""So long torch may take to count the GPUs."""
 _KILLS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
 
 
@@ -82,7 +84,14 @@ def gpus() -> int:
     except PackageNotFoundError:
         return 0
     asked = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
-    told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        found = subprocess.run(
+            asked, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=GPU_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        # A driver that hangs must not hold the job for ever; the trainer will say what is wrong with it.
+        return 0
+    told = found.stdout.strip()
     return int(told) if told.isdigit() else 0
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import secrets
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftui.engine.failure import clean
+from ftui.engine.kept import GRACE_SECONDS
 from ftui.engine.layout import without_token
 from ftui.engine.upstream import Unusable
 
@@ -23,10 +25,17 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = 600.0
 """A program that did not start is not tried again for so long."""
+ROOM_SECONDS = 30.0
+"""So long a question waits for a model that is being asked to make room for its own."""
+CLOSE_SECONDS = GRACE_SECONDS + 2.0
 LOG_BYTES = 1 << 20
 _TAKEN = re.compile(r"address already in use|couldn't bind|could not bind", re.IGNORECASE)
 # vLLM's last word names no cause.
-_TELLING = re.compile(r"(?:error|failed|invalid|not found)(?!.*See root cause)", re.IGNORECASE)
+_TELLING = re.compile(
+    r"(?<!exiting due to model loading )(?<!exiting due to HTTP server )"
+    r"(?:error|failed|invalid|not found)(?!.*See root cause)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +117,12 @@ class Program:
 
     async def _start(self) -> None:
         try:
-            await self._once()
-        except Unusable as reason:
-            # Another program may take a free port before this one does.
-            if not _TAKEN.search(str(reason)):
-                raise
-            await self._once()
+            try:
+                await self._once()
+            except _PortTaken:
+                await self._once()
+        except OSError as error:
+            raise Unusable(f"it could not be started: {error.strerror}", lasting=True) from None
         self.used = time.monotonic()
 
     async def _once(self) -> None:
@@ -121,9 +130,11 @@ class Program:
 
         port, key = _free_port(), secrets.token_urlsafe(32)
         command = [*self.plan.command, "--host", "127.0.0.1", "--port", str(port)]
-        large = self._log.exists() and self._log.stat().st_size > LOG_BYTES
-        with self._log.open("wb" if large else "ab") as log:
-            start = log.tell()
+        with self._log.open("ab") as log:
+            if log.tell() > LOG_BYTES:
+                # Others that write to it go on at its new end.
+                log.truncate(0)
+            start = log.seek(0, os.SEEK_END)
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -147,7 +158,9 @@ class Program:
         while not await self._answers():
             if self._process.returncode is not None:
                 await self.client.aclose()
-                raise Unusable(f"it did not start: {self._said(start, self._process.returncode)}", lasting=True)
+                said = self._said_since(start)
+                failed = _PortTaken if any(map(_TAKEN.search, said)) else Unusable
+                raise failed(f"it did not start: {_telling(said, self._process.returncode)}", lasting=True)
             if time.monotonic() > end:
                 self._process.stdin.close()  # type: ignore[union-attr]
                 raise Unusable(f"it was not ready within {self.plan.seconds:.0f} seconds", lasting=True)
@@ -164,13 +177,21 @@ class Program:
         # What answers on the port of a process that is gone is somebody else.
         return found.status_code == 200 and self._process is not None and self._process.returncode is None
 
-    def _said(self, start: int, code: int) -> str:
-        """Its last words since `start`, as far as they tell something."""
+    def _said_since(self, start: int) -> list[str]:
         with self._log.open("rb") as log:
             log.seek(start)
             lines = [line.strip() for line in log.read(LOG_BYTES).decode("utf-8", "replace").splitlines()]
-        telling = [line for line in lines if _TELLING.search(line)] or [line for line in lines if line]
-        return clean(telling[-1])[:300] if telling else f"exit code {code}"
+        return [line for line in lines if line]
+
+
+class _PortTaken(Unusable):
+    """Another program took the port before this one did: a second try finds another one."""
+
+
+def _telling(said: Sequence[str], code: int) -> str:
+    """The last words of a program that tell something."""
+    telling = [line for line in said if _TELLING.search(line)] or said
+    return clean(telling[-1])[:300] if telling else f"exit code {code}"
 
 
 class Pool:
@@ -217,6 +238,7 @@ class Pool:
             program.used = time.monotonic()
 
     async def _make_room(self) -> None:
+        end = time.monotonic() + ROOM_SECONDS
         while True:
             for program in [one for one in self._programs if one.over and not one.users]:
                 await self._drop(program)
@@ -225,14 +247,19 @@ class Pool:
             unused = [one for one in self._programs if not one.users]
             if unused:
                 await self._drop(min(unused, key=lambda one: one.used))
+            elif time.monotonic() > end:
+                # Also one who does not read its answer keeps a model busy.
+                raise Unusable("it is busy with another model")
             else:
                 await asyncio.sleep(0.1)
 
     async def unload(self, seconds: float) -> None:
         """End those that nobody has asked for so long."""
-        for program in [one for one in self._programs if one.idle > seconds or one.over]:
-            if not program.users:
-                await self._drop(program)
+        # Nobody starts another one before the memory of this one is free.
+        async with self._turn:
+            for program in [one for one in self._programs if one.idle > seconds or one.over]:
+                if not program.users:
+                    await self._drop(program)
 
     async def _drop(self, program: Program) -> None:
         if program in self._programs:
@@ -241,7 +268,7 @@ class Pool:
 
     async def close(self) -> None:
         programs, self._programs = self._programs, []
-        await asyncio.gather(*(program.end(2.0) for program in programs))
+        await asyncio.gather(*(program.end(CLOSE_SECONDS) for program in programs))
 
 
 def _free_port() -> int:

@@ -54,7 +54,8 @@ async def ask(client: httpx2.AsyncClient, body: dict[str, Any], top: int | None)
 
     wanted: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
     if top is not None:
-        wanted |= {"logprobs": True, "top_logprobs": top}
+        # At least one: for llama.cpp none of them means no probabilities at all.
+        wanted |= {"logprobs": True, "top_logprobs": max(top, 1)}
     try:
         async with client.stream("POST", PATH, json=body | wanted) as answer:
             if answer.status_code != 200:

@@ -61,13 +61,20 @@ async def load(program: Program, adapter: Path | None, stamp: int) -> str:
     """
     if adapter is None:
         return BASE
+    import httpx2
+
     loaded: dict[tuple[str, int], str] = program.facts.setdefault("loaded", {})
     known = (str(adapter), stamp)
     async with program.lock:
         if known not in loaded:
-            name = f"adapter-{len(loaded) + 1}"
+            # Counted before it is sent: vLLM loads also what nobody waits for any more, and takes no name twice.
+            program.facts["named"] = number = program.facts.get("named", 0) + 1
+            name = f"adapter-{number}"
             wanted = {"lora_name": name, "lora_path": str(adapter)}
-            answer = await program.client.post("/v1/load_lora_adapter", json=wanted)
+            try:
+                answer = await program.client.post("/v1/load_lora_adapter", json=wanted)
+            except httpx2.HTTPError as error:
+                raise Unusable(f"its connection broke as it loaded the adapter ({type(error).__name__})") from None
             if answer.status_code != 200:
                 raise Unusable(f"it does not take the adapter: {_told(answer)}", lasting=True)
             loaded[known] = name

@@ -65,6 +65,7 @@ def test_any_rule_is_read_as_it_was_put_in(words: list[str]) -> None:
         ('[rules]\nreject = [\n    "a",\n    "flag:short"]\n', '[rules]\nreject = [\n    "a"]\n'),
         ('[rules]\nreject = ["a"] # flag:short\n', '[rules]\nreject = ["a"] # flag:short\n'),
         ("seed = 1\n", "seed = 1\n"),
+        ('[rules]\nreject = ["flag:short", "a", "flag:short"]\n', '[rules]\nreject = ["a"]\n'),
         ('[rules]\r\nreject = ["a", "flag:short"]\r\n', '[rules]\r\nreject = ["a"]\r\n'),
     ],
 )

@@ -163,6 +163,19 @@ async def test_a_rule_that_was_declined_by_a_slip_comes_back(store: Store) -> No
         await review.until(lambda: "flag:short` would" not in review.screen)
 
 
+async def test_a_declined_rule_that_is_declined_again_over_its_list_is_not_in_the_recipe(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "escape")
+        await review.until(lambda: review.place._rules.offer is None and not review.place._rules._reader.busy)
+        await review.press("u")
+        await offered(review)
+        await review.press("L", "ctrl+r")
+        assert review.bottom.startswith("done again: `flag:short` is not proposed again · u undo")
+        assert "is in the recipe" not in joined(review)
+        assert not store.recipe_path.exists() or "flag:short" not in store.recipe_path.read_text("utf-8")
+
+
 async def test_a_rule_that_was_followed_and_undone_is_proposed_at_the_next_start(store: Store) -> None:
     async with Review() as review:
         await offered(review)

@@ -94,6 +94,14 @@ async def test_esc_goes_back_one_step_at_a_time(store: Store) -> None:
         assert "enter records" in driver.footer
 
 
+async def test_the_filter_shows_its_list_where_a_record_lies_over_it(store: Store) -> None:
+    shelf(store, 30)
+    async with Driver(size=(80, 24)) as driver:
+        await driver.press("2", "enter", "enter", "slash", *"RED thing")
+        await driver.until_shown("15 of 30 records · “RED thing”")
+        assert "/ RED thing" in driver.screen
+
+
 async def test_the_filter_takes_words_as_they_are_typed(store: Store) -> None:
     shelf(store, 30)
     async with Driver() as driver:

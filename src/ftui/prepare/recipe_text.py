@@ -47,6 +47,9 @@ def without_rule(text: str, rule: str) -> str:
     if rule not in recipe.rules.reject:
         return text
     changed = _remove(text, rule)
+    while (less := _remove(changed, rule)) != changed:
+        # It may stand there twice.
+        changed = less
     if _reads(changed, replace(recipe, rules=Rules(tuple(each for each in recipe.rules.reject if each != rule)))):
         return changed
     raise InputError(

@@ -121,6 +121,12 @@ class Journal:
                     "INSERT OR REPLACE INTO pair_originals VALUES (?, ?, ?, ?, ?)",
                     (pair, row["messages"], row["tokens"], json.dumps(flags), row["risk"]),
                 )
+            elif "flags" in fields:
+                # Edited by an ftui that left the flags alone: what is there now is what it was made with.
+                connection.execute(
+                    "UPDATE pair_originals SET flags = ?, risk = ? WHERE pair = ? AND flags IS NULL",
+                    (json.dumps(flags), row["risk"], pair),
+                )
             batch = self.open(label, time.time(), State.DONE)
             self.forget_undone(batch)
             connection.execute("UPDATE journal SET size = 1 WHERE id = ?", (batch,))

@@ -115,7 +115,7 @@ class LearningPlace(FilteringPlace):
         if said is None:  # of a later ftui
             raise InputError("This step cannot be taken back here", f"it is not known: {step.label}", "Update ftui")
         proposals.replay(self.app.store, said, way)
-        self._rules.replayed(said.rule, way, shown=self._looking)
+        self._rules.replayed(said.rule, way, kept=said.answer == "used", shown=self._looking)
         if self._looking:
             self._fitting.find(self.rows.cursor, self._count_left)
         if said.answer == "used":

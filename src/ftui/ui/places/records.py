@@ -255,6 +255,7 @@ class RecordsView(Vertical):
 
     def action_filter(self) -> None:
         if self._can("filter"):
+            self.remove_class("-over")
             if self._column.view != "records":
                 self.show_view("records")
             self._column.start_filter()

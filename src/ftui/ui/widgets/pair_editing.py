@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import SuspendNotSupported
 
-from ftui.errors import InputError
+from ftui.errors import FtuiError, InputError
 from ftui.store import Store
 from ftui.store.pairs import Marks, Pair, check_messages
 from ftui.ui.widgets import pair_editor
@@ -47,28 +47,25 @@ def edit_outside(app: FtuiApp, pair: Pair, done: Done) -> None:
         InputError: there is no editor, it failed, or its text cannot be read.
     """
     pair_editor.editor()
+    wrong: InputError | None = None
     try:
         with app.suspend():
             messages = pair_editor.edit(pair.messages)
+            if messages is not None:
+                try:
+                    check_messages(messages)
+                    # While the screen is not there: it may take a second, and nothing can come between.
+                    tokens, marks = _worked_out(app.store.name, pair, messages)
+                    app.store.pairs.edit(pair.id, messages, tokens, marks)
+                except InputError as error:
+                    wrong = error
     except SuspendNotSupported:
         app.say("this terminal cannot be lent to an editor · e edits here")
         return
-    if messages is None:
-        done(pair, False)
-        return
-    try:
-        check_messages(messages)
-    except InputError as error:
-        edit_here(app, pair, done, messages, error)
-        return
-    edited = messages
-
-    async def save() -> None:
-        with app.trying():
-            await _save(app, pair, edited)
-            done(pair, True)
-
-    app.run_worker(save(), group="save", exit_on_error=False)
+    if messages is not None and wrong is not None:
+        edit_here(app, pair, done, messages, wrong)
+    else:
+        done(pair, messages is not None)
 
 
 def not_edited(name: str) -> str:
@@ -94,6 +91,7 @@ def _worked_out(project: str, pair: Pair, messages: Messages) -> tuple[int, Mark
     """The tokens and the flags of a pair with these messages; with the usual recipe where its own is broken."""
     from ftui.prepare import editing
     from ftui.prepare import project as projects
+    from ftui.prepare.limit import Limit
     from ftui.prepare.recipe import Recipe
     from ftui.train import target
 
@@ -102,5 +100,8 @@ def _worked_out(project: str, pair: Pair, messages: Messages) -> tuple[int, Mark
             recipe = projects.load(store)
         except InputError:  # it is said in its place
             recipe = Recipe()
-        limit = target.of(store).limit(recipe.tokens.most)
-    return editing.marks(pair, messages, recipe.cleaning, limit)
+        try:
+            limit = target.of(store).limit(recipe.tokens.most)
+            return editing.marks(pair, messages, recipe.cleaning, limit)
+        except FtuiError:  # a model or a provider that cannot be read: an edit must not be lost for it
+            return editing.marks(pair, messages, recipe.cleaning, Limit(0))

@@ -38,9 +38,9 @@ class NextPending:
         ids = self._view.ids
 
         def answered(found: int | None) -> None:
-            if found is None or self._view.ids is ids:
+            if self._view.ids is ids:
                 then(found)
-            elif (place := self._view.find(ids[found])) is not None:
+            elif found is not None and (place := self._view.find(ids[found])) is not None:
                 then(place)
 
         self._reader.read(lambda store: store.pairs.next_pending_of(ids, index), answered)

@@ -109,11 +109,16 @@ class RuleWork:
             self.state = "shown"
             self._show()
 
-    def replayed(self, rule: str, way: Way, *, shown: bool) -> None:
-        """What was said to a rule was undone or done again; `shown` where the list shows what it fits."""
+    def replayed(self, rule: str, way: Way, *, kept: bool, shown: bool) -> None:
+        """What was said to a rule was undone or done again.
+
+        Args:
+            kept: whether the rule was put into the recipe; else it was declined.
+            shown: whether the list shows what it fits.
+        """
         if self.offer is None or self.offer.rule.text != rule:
             self.look()
-        elif way == "redo" and shown:
+        elif way == "redo" and shown and kept:
             self.state = "in recipe"
             self._show()
         elif way == "redo":

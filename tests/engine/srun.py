@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+
+KILL_WAIT = 5.0
 
 
 def main(words: list[str]) -> int:
     together = "--kill-on-bad-exit=1" in words
     command = [word for word in words if not word.startswith("--")]
     nodes = [
-        subprocess.Popen(command, env=os.environ | {"SLURM_NODEID": str(number)})
+        subprocess.Popen(command, env=os.environ | {"SLURM_NODEID": str(number)}, start_new_session=True)
         for number in range(int(os.environ["SLURM_JOB_NUM_NODES"]))
     ]
-    while any(node.poll() is None for node in nodes):
-        if together and any(node.returncode for node in nodes):
+    failed: float | None = None
+    while None in (codes := [node.poll() for node in nodes]):
+        if together and any(codes):
+            failed = failed or time.monotonic()
+            # Slurm's KillWait: who waits for others to come does not hear the first signal.
+            late = time.monotonic() - failed > KILL_WAIT
             for node in nodes:
-                node.terminate()
+                if node.poll() is None:
+                    os.killpg(node.pid, signal.SIGKILL if late else signal.SIGTERM)
         time.sleep(0.1)
     return max((node.returncode for node in nodes if node.returncode >= 0), default=1)
 

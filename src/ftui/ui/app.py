@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events
 from textual.actions import ActionParseResult
@@ -75,6 +75,8 @@ class FtuiApp(App[None]):
         self._places: dict[int, Place] = {}
         self._number = 0
         self._chat: ChatPane | None = None
+        self._keys_due = False
+        """Whether other keys may work now than the footer says."""
         self.keys = Keys()
         """What the keys do where the focus is."""
         for theme in THEMES:
@@ -110,7 +112,7 @@ class FtuiApp(App[None]):
     def say(self, text: str) -> None:
         """What the last key did, on the bottom line: `rejected · u undo`."""
         self._bottom.say(text)
-        self._look_below()
+        self._look_below(keys=False)
 
     def fail(self, error: FtuiError) -> None:
         """Show what, why and do of an error; nothing that was typed is lost."""
@@ -191,7 +193,7 @@ class FtuiApp(App[None]):
         elif self._trouble is None:
             arrival.first_start(self)
         slow = bool(os.environ.get("SSH_CONNECTION"))
-        self.set_interval(0.5 if slow else 0.1, self._look)
+        self.set_interval(0.5 if slow else 0.2, self._look)
         self.set_interval(1.0, self._tick)
         self.set_interval(REMEMBER_SECONDS, self.remember)
         self.set_interval(WORKER_SECONDS, self._see_to_worker)
@@ -281,6 +283,8 @@ class FtuiApp(App[None]):
         if self._session is None or not self._standing:
             return
         with self.trying():
+            if self._keys_due:
+                self._look_below()
             if not self._session.changed():
                 return
             if self.place is not None:
@@ -296,14 +300,16 @@ class FtuiApp(App[None]):
             self.screen_stack[0].query_one(Header).show(self.store, self._number)
             self._look_below()
 
-    def _look_below(self) -> None:
-        """Bring the next step and the keys up to date; what else a key did, the store's news bring a moment later."""
+    def _look_below(self, *, keys: bool = True) -> None:
+        """Bring the next step up to date, and the keys, which otherwise come with the next look at the store."""
         if self._session is None or not self._standing:
             return
         with self.trying():
             if self.place is not None:
                 self._bottom.look(self._next_step)
-            self.screen_stack[0].query_one(Footer).show()
+            self._keys_due = not keys
+            if keys:
+                self.screen_stack[0].query_one(Footer).show()
 
     def _tick(self) -> None:
         """Once a second: times go on while something runs, and a sentence gets old."""
@@ -381,7 +387,10 @@ class FtuiApp(App[None]):
         if len(self.screen_stack) != 1 or not isinstance(self.focused, RowList):
             return False
         found = self.keys.active(self.screen).get(key)
-        return found is not None and found.enabled and await self.run_action(found.binding.action, found.node)
+        if found is None or not found.enabled:
+            return False
+        with cast(CoveredScreen, self.screen).at_once():
+            return await self.run_action(found.binding.action, found.node)
 
     async def run_action(
         self,

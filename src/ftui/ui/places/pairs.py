@@ -19,6 +19,7 @@ from ftui.store.pairs import Dropped, Pair
 from ftui.ui import clock
 from ftui.ui.places.learning import LearningPlace
 from ftui.ui.text import Row
+from ftui.ui.widgets.covered import Covered
 from ftui.ui.widgets.pair_aim import Standing
 from ftui.ui.widgets.pair_beside import extra
 from ftui.ui.widgets.pair_editing import edit_here, edit_outside, not_edited, revert
@@ -38,14 +39,12 @@ _ON_PAIRS = ("decide", "skip", "fact", "accept_all", "reject_all", "edit", "edit
 _ON_ROWS = (*_ON_PAIRS, "source", "filter", "sort")
 
 
-class PairsPlace(LearningPlace):
+class PairsPlace(Covered, LearningPlace):
     """The review of pairs."""
 
     number = 3
     title = "Pairs"
     short = "Pairs"
-
-    BLANK: ClassVar[bool] = True  # covered by what is in it
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "decide('accepted')", "accept", id="pairs.accept"),

@@ -23,6 +23,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ftui.ui.painting import AtOnce
 from ftui.ui.text import Row, Span, cut, plain, width_of
 from ftui.ui.tones import tone_style
 
@@ -30,7 +31,7 @@ _GROWTH = 64
 _NOTHING = Color(0, 0, 0, 0)
 
 
-class Toned(Widget):
+class Toned(AtOnce):
     """A widget that paints rows in the colours of the theme."""
 
     def tone_style(self, tone: str) -> Style:

@@ -75,8 +75,8 @@ class FtuiApp(App[None]):
         self._places: dict[int, Place] = {}
         self._number = 0
         self._chat: ChatPane | None = None
-        self._keys_due = False
-        """Whether other keys may work now than the footer says."""
+        self._below_due = False
+        """Whether the next step and the keys may be others than the two lines at the bottom say."""
         self.keys = Keys()
         """What the keys do where the focus is."""
         for theme in THEMES:
@@ -112,7 +112,8 @@ class FtuiApp(App[None]):
     def say(self, text: str) -> None:
         """What the last key did, on the bottom line: `rejected · u undo`."""
         self._bottom.say(text)
-        self._look_below(keys=False)
+        # Asking which keys work now, and what comes next, takes as long as a decision does.
+        self._below_due = True
 
     def fail(self, error: FtuiError) -> None:
         """Show what, why and do of an error; nothing that was typed is lost."""
@@ -283,7 +284,7 @@ class FtuiApp(App[None]):
         if self._session is None or not self._standing:
             return
         with self.trying():
-            if self._keys_due:
+            if self._below_due:
                 self._look_below()
             if not self._session.changed():
                 return
@@ -300,16 +301,11 @@ class FtuiApp(App[None]):
             self.screen_stack[0].query_one(Header).show(self.store, self._number)
             self._look_below()
 
-    def _look_below(self, *, keys: bool = True) -> None:
-        """Bring the next step up to date, and the keys, which otherwise come with the next look at the store."""
-        if self._session is None or not self._standing:
-            return
-        with self.trying():
-            if self.place is not None:
-                self._bottom.look(self._next_step)
-            self._keys_due = not keys
-            if keys:
-                self.screen_stack[0].query_one(Footer).show()
+    def _look_below(self) -> None:
+        self._below_due = False
+        if self.place is not None:
+            self._bottom.look(self._next_step)
+        self.screen_stack[0].query_one(Footer).show()
 
     def _tick(self) -> None:
         """Once a second: times go on while something runs, and a sentence gets old."""

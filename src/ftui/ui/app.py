@@ -19,6 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.timer import Timer
 
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
@@ -75,6 +76,7 @@ class FtuiApp(App[None]):
         self._places: dict[int, Place] = {}
         self._number = 0
         self._chat: ChatPane | None = None
+        self._warming: Timer | None = None
         self._below_due = False
         """Whether the next step and the keys may be others than the two lines at the bottom say."""
         self.keys = Keys()
@@ -198,7 +200,7 @@ class FtuiApp(App[None]):
         self.set_interval(1.0, self._tick)
         self.set_interval(REMEMBER_SECONDS, self.remember)
         self.set_interval(WORKER_SECONDS, self._see_to_worker)
-        self.set_timer(arrival.CALM_SECONDS, lambda: arrival.warm(self))
+        self._warming = self.set_timer(arrival.CALM_SECONDS, lambda: arrival.warm(self))
 
     def _fatal_error(self) -> None:
         # The last resort. Textual would print a traceback with all local values, keys among them.
@@ -371,8 +373,11 @@ class FtuiApp(App[None]):
     # Keys
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded and await self._do(event.key):
-            return
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            if self._warming is not None:
+                self._warming.reset()
+            if await self._do(event.key):
+                return
         await super().on_event(event)
 
     async def _do(self, key: str) -> bool:

@@ -17,7 +17,7 @@ PAIRS = 3
 """The number of the place in which pairs are reviewed."""
 MENDED = "a step over many pairs had been cut off: it is taken back, or undone to its end"
 CALM_SECONDS = 0.5
-"""After the first picture, the first keys go before what is only needed later."""
+"""Without a key, after which what is only needed later has its turn."""
 AWAY_SECONDS = 60.0
 """Who comes back sooner is not told what happened."""
 
@@ -34,7 +34,7 @@ def dress(app: FtuiApp) -> tuple[str, FtuiError | None]:
 
 
 def warm(app: FtuiApp) -> None:
-    """Import in a thread what the next keys will need; called after the first picture."""
+    """Import in a thread what the next keys will need; called when the first picture is there and no key comes."""
     modules = ["ftui.queue", "ftui.ui.screens.form"]
     # A third of all memory, and of no use to who reviews pairs for hours.
     modules.append("openai" if app.place is None or app.place.number != PAIRS else "ftui.ui.widgets.words_field")

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import Any, cast
 
 from textual.screen import Screen
+from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 
@@ -55,6 +56,9 @@ class PaintingScreen(Screen[Any]):
                 self._paint(wishes)
 
     def _paint(self, widgets: set[Widget]) -> None:
+        # Painted apart from its list, a scroll bar would cost a move of the terminal's cursor for each of its cells.
+        lists = [widget for widget in widgets if isinstance(widget, ScrollView) and widget.show_vertical_scrollbar]
+        widgets |= {bar for bar in (each.vertical_scrollbar for each in lists) if bar._repaint_required}
         for widget in widgets:
             widget._repaint_required = False
         self._dirty_widgets.update(widget for widget in widgets if widget.display)

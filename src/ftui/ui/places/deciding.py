@@ -80,14 +80,16 @@ class DecidingPlace(MakingPlace):
         what = f"{name(pair, self._digits)}, the only phrasing" if len(ids) == 1 else "phrasings of this fact"
         self._decide(ids, Decision[decision.upper()], what)
 
-    def _decide(self, ids: Sequence[int], decision: Decision, what: str) -> None:
-        """Write a decision, then go to the next pending row."""
+    def _decide(self, ids: Sequence[int], decision: Decision, what: str) -> int:
+        """Write a decision, then go to the next pending row; gives how many changed."""
+        changed = 0
         with self.app.trying():
             with self.app.no_news():
                 changed = self.app.store.pairs.decide(ids, decision)
             if changed:
                 self._pace.add(clock.now(), changed)
             self._decided(changed, ids, decision, what)
+        return changed
 
     def _decided(self, changed: int, ids: Sequence[int], decision: Decision, what: str) -> None:
         word = decision.name.lower()

@@ -86,17 +86,15 @@ class LearningPlace(FilteringPlace):
         else:
             super()._ask_counted(ids, decision, only)
 
-    def _decide(self, ids: Sequence[int], decision: Decision, what: str) -> None:
-        if decision is not Decision.REJECTED:
-            super()._decide(ids, decision, what)
-            return
-        counts = self.app.store.pairs.counts
-        before = counts().rejected
-        super()._decide(ids, decision, what)
-        self._rules.rejected(counts().rejected - before)
+    def _decide(self, ids: Sequence[int], decision: Decision, what: str) -> int:
+        changed = super()._decide(ids, decision, what)
+        if decision is Decision.REJECTED:
+            self._rules.rejected(changed)
+        return changed
 
     def _wrote(self, ids: Sequence[int] | None = None) -> None:
         super()._wrote(ids)
+        self._rules.wait()
         if self._looking:
             self._fitting.find(self.rows.cursor, self._count_left)
 

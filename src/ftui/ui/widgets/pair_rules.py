@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ftui.prepare.proposals import Looked, Offer
 
 _REST = 1.0
-"""Seconds without a rejection before a rule is looked for: the search would slow down who rejects fast."""
+"""Seconds without a decision before a rule is looked for: the search would slow down who decides fast."""
 
 
 class RuleWork:
@@ -60,10 +60,13 @@ class RuleWork:
             if self._rejected >= self._due and self.state == "offered" and not self._reader.busy:
                 self._look_soon()
 
-    def _look_soon(self) -> None:
+    def wait(self) -> None:
+        """Something was decided just now."""
         if self._timer is not None:
             self._timer.reset()
-        else:
+
+    def _look_soon(self) -> None:
+        if self._timer is None:
             self._timer = self._place.set_timer(_REST, self.look)
 
     def look(self) -> None:

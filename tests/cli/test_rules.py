@@ -73,6 +73,21 @@ def test_a_rule_is_applied_and_put_into_the_recipe(capsys: pytest.CaptureFixture
     assert "no rule fits" in capsys.readouterr().out, "it is followed already"
 
 
+def test_a_rule_that_was_applied_and_undone_is_found_again(capsys: pytest.CaptureFixture[str]) -> None:
+    reject(30)
+    assert cli.main(["rules", "--apply"]) == 0
+    assert cli.main(["rules"]) == 0
+    assert "no rule fits" in capsys.readouterr().out
+    with Store("kettle") as store:
+        store.pairs.undo()
+    assert cli.main(["rules"]) == 0
+    assert capsys.readouterr().out.startswith("`flag:short` would have caught 30 of your 30 rejections")
+    with Store("kettle") as store:
+        store.pairs.redo()
+    assert cli.main(["rules"]) == 0
+    assert "no rule fits" in capsys.readouterr().out
+
+
 def test_a_declined_rule_does_not_come_again(capsys: pytest.CaptureFixture[str]) -> None:
     reject(30)
     assert cli.main(["rules", "--decline"]) == 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, current_thread, main_thread
+from typing import Any
 
 import pytest
 
 from ftui.prepare import recipe as recipes
 from ftui.store import Store
 from ftui.store.judged import LEAST
-from ftui.store.pairs import Decision
+from ftui.store.pairs import Decision, Pairs
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.widgets import pair_rules
 from ui.pair_data import Review, new_pair, new_store
@@ -243,3 +245,52 @@ async def test_accepting_one_of_the_rows_leaves_the_rest_to_the_rule(store: Stor
         await offered(review)
         await review.press("L", "a", "ctrl+d")
         assert (store.pairs.counts().accepted, store.pairs.counts().rejected) == (31, SHORT - 1)
+
+
+async def test_a_rule_that_was_left_is_proposed_again_when_its_rejections_are_undone(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        await review.press("L", "ctrl+d", "escape")
+        await review.until(lambda: review.place._rules.offer is None and not review.place._rules._reader.busy)
+        await review.press("u")
+        assert store.pairs.counts().rejected == SHORT - PENDING
+        await offered(review)
+        await review.press("ctrl+r")
+        assert store.pairs.counts().rejected == SHORT
+        await review.until(lambda: review.place._rules.offer is None and not review.place._rules._reader.busy)
+        assert store.rules.answers() == {"flag:short": "followed"}
+    async with Review() as review:
+        await review.until(lambda: review.place._rules._due > LEAST and not review.place._rules._reader.busy)
+        assert review.place._rules.offer is None
+        await review.press("u")
+        await offered(review)
+    async with Review() as review:
+        await offered(review)
+
+
+@pytest.mark.parametrize("held", ["view_ids", "deciding"])
+async def test_esc_while_a_rule_is_being_followed_never_declines_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    """Counting the pairs, or rejecting them, has not begun yet when the list is left."""
+    gate, usual = Event(), getattr(Pairs, held)
+
+    def waiting(pairs: Pairs, *values: Any) -> Any:
+        if current_thread() is not main_thread():
+            gate.wait(30)
+        return usual(pairs, *values)
+
+    async with Review() as review:
+        await offered(review)
+        await review.press("L")
+        monkeypatch.setattr(Pairs, held, waiting)
+        await review.pilot.press("ctrl+d", "escape")
+        await review.until(lambda: review.place.rows.count == 100)
+        gate.set()
+        await review.until(lambda: store.pairs.counts().rejected == SHORT)
+        await review.until(lambda: not review.place._bulk.busy)
+        assert store.rules.answers() == {"flag:short": "followed"}
+        assert not isinstance(review.app.screen, AskScreen)
+        await review.press("u")
+        assert store.rules.answers() == {}
+        assert store.pairs.counts().rejected == SHORT - PENDING

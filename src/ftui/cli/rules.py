@@ -60,10 +60,9 @@ def _do(store: Store, offer: Offer, options: argparse.Namespace) -> list[str]:
         changed = 0
         # As a filter's step it counts as unread, however few pairs it has: nothing is learnt from it.
         for step in store.pairs.deciding(
-            store.pairs.view_ids(proposals.fitting(text)), Decision.REJECTED, Decision.PENDING
+            store.pairs.view_ids(proposals.fitting(text)), Decision.REJECTED, Decision.PENDING, text
         ):
             changed = step.changed
-        proposals.follow(store, text)
         done.append(f"rejected {changed:,} pairs; u in 3 Pairs takes it back")
     if options.decline:
         proposals.decline(store, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import stat
@@ -16,6 +17,7 @@ from ftui.prepare import starter
 from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.preview import Shown, always, preview
 from ftui.prepare.recipe import Cleaning, Recipe
+from ftui.prepare.recipe_text import with_rule, without_rule
 from ftui.prepare.shelf import Shelf
 from ftui.store import Store
 
@@ -35,6 +37,32 @@ def read(store: Store) -> str:
     Raises:
         InputError: it is no text file that could be a recipe.
     """
+    # Who took a rule back, or put it in, may have been killed before the file was written. One that
+    # cannot be changed is read as it is.
+    with contextlib.suppress(InputError, OSError):
+        settle(store)
+    return _text(store)
+
+
+def settle(store: Store) -> None:
+    """Bring the recipe up to what the journal says of its rules; what is in it already stays as it is.
+
+    Raises:
+        InputError: the recipe cannot be followed as it is now, and what is due stays due.
+    """
+    if store.database.refused is not None or not store.rules.due():
+        return
+    # The file is written under the lock and before the commit: cut off in between, it is found as it has to be.
+    with store.database.write():
+        before = text = _text(store)
+        for rule, wanted in store.rules.due().items():
+            text = with_rule(text, rule) if wanted else without_rule(text, rule)
+        if text != before:
+            paths.write_atomic(store.recipe_path, text)
+        store.rules.paid()
+
+
+def _text(store: Store) -> str:
     path = store.recipe_path
     try:
         found = path.stat()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Literal
 
-from ftui import paths
 from ftui.errors import InputError
 from ftui.prepare import project
 from ftui.prepare.recipe_text import with_rule, without_rule
@@ -16,15 +13,9 @@ from ftui.store.filters import Filter, Term
 from ftui.store.journal import Step, Way
 from ftui.store.judged import LEAST, SAMPLE
 
-_KEY = "rules"
 _FEWEST = 3
 """Pending pairs that a rule has to fit: fewer are rejected faster by hand."""
 _TRIED = 8
-
-Answer = Literal["used", "declined"]
-
-_LABELS: dict[Answer, str] = {"used": "rule put into the recipe: ", "declined": "rule declined: "}
-"""Of steps, before the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +41,6 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a person said to a rule: "used" where it was put into the recipe."""
-
-    rule: str
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
 class Looked:
     """What a look at the decisions gave.
 
@@ -74,8 +57,8 @@ def propose(store: Store) -> Looked:
     rejected = store.pairs.rejected_by_hand()
     if rejected < LEAST:
         return Looked(rejected, None)
-    answers = _answers(store)
-    used = {text for text, answer in answers.items() if answer == "used"} | set(_in_recipe(store))
+    answers = store.rules.answers()
+    used = {text for text, answer in answers.items() if answer != "declined"} | set(_in_recipe(store))
     declined = [text for text, answer in answers.items() if answer == "declined"]
     for number, rule in enumerate(learn(store.pairs.judged(SAMPLE), sorted(used), declined)):
         if number == _TRIED:
@@ -91,21 +74,13 @@ def fitting(rule: str) -> Filter:
     return Filter(rule, also=(Term("is", "pending"),))
 
 
-def follow(store: Store, rule: str) -> None:
-    """Remember that a rule is followed. What was rejected for it is a step of its own."""
-    _answer(store, rule, "used")
-
-
-def unfollow(store: Store, rule: str) -> None:
-    """What was rejected for a rule is pending again: it can be proposed again."""
-    _answer(store, rule, None)
-
-
-def decline(store: Store, rule: str) -> None:
-    """Remember that a rule is not to be proposed again, as a step that can be undone: see `replay`."""
+def decline(store: Store, rule: str) -> bool:
+    """Do not propose a rule again, as a step that can be undone; False where it is followed, and stays so."""
     with store.database.write():
-        store.pairs.note(_LABELS["declined"] + rule)
-        _answer(store, rule, "declined")
+        if store.rules.answers().get(rule) in ("followed", "in recipe"):
+            return False
+        store.pairs.note(f"rule declined: {rule}", rule, "declined")
+        return True
 
 
 def put_into_recipe(store: Store, rule: str) -> None:
@@ -114,46 +89,26 @@ def put_into_recipe(store: Store, rule: str) -> None:
     Raises:
         InputError: the recipe cannot be followed, or has no place for it that can be told.
     """
-    text = project.read(store)
-    changed = with_rule(text, rule)
     with store.database.write():
-        if changed != text:
-            store.pairs.note(_LABELS["used"] + rule)
-            paths.write_atomic(store.recipe_path, changed)
-        _answer(store, rule, "used")
+        text = project.read(store)
+        if with_rule(text, rule) == text:
+            return
+        store.pairs.note(f"rule put into the recipe: {rule}", rule, "in recipe")
+    project.settle(store)
 
 
-def said(step: Step) -> Said | None:
-    """What was said to a rule in a step of the journal; None for a step that is about pairs."""
-    for answer, label in _LABELS.items():
-        if step.label.startswith(label):
-            return Said(step.label.removeprefix(label), answer)
-    return None
-
-
-def replay(store: Store, said: Said, way: Way) -> None:
-    """Undo or redo the next step, which is what was said to a rule; the recipe is changed with it.
+def replay(store: Store, step: Step, way: Way) -> None:
+    """Undo or redo what was said to a rule; the recipe is changed with it.
 
     Raises:
         InputError: the recipe cannot be followed as it is now, and what is said of it stays.
+        BusyError: another step has come since.
     """
-    with store.database.write():
-        if said.answer == "used":
-            text = project.read(store)
-            changed = without_rule(text, said.rule) if way == "undo" else with_rule(text, said.rule)
-            if changed != text:
-                paths.write_atomic(store.recipe_path, changed)
-        _answer(store, said.rule, said.answer if way == "redo" else None)
-        store.pairs.undo() if way == "undo" else store.pairs.redo()
-
-
-def _answer(store: Store, rule: str, said: Answer | None) -> None:
-    answers = {text: answer for text, answer in _answers(store).items() if text != rule}
-    store.meta.set(_KEY, json.dumps(answers | ({rule: said} if said else {})))
-
-
-def _answers(store: Store) -> dict[str, str]:
-    return dict(json.loads(store.meta.get(_KEY, "{}")))
+    if step.said == "in recipe":
+        # Only to see whether it can be done.
+        (without_rule if way == "undo" else with_rule)(project.read(store), step.rule)
+    store.pairs.undo(step) if way == "undo" else store.pairs.redo(step)
+    project.settle(store)
 
 
 def _in_recipe(store: Store) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 
     store.sources, store.records     what was collected
     store.pairs                      the pairs with their decisions, undo and redo
+    store.rules                      what was said to rules that fit pairs
     store.versions                   frozen dataset versions and held-out questions
     store.jobs, store.models         fine-tuning runs and what came of them
     store.chats, store.comparisons   conversations and held-out answers
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ftui.store.models import Models
     from ftui.store.pairs import Pairs
     from ftui.store.records import Records, Sources
+    from ftui.store.rules import Rules
     from ftui.store.tasks import Tasks
     from ftui.store.versions import Versions
 
@@ -104,6 +106,12 @@ class Store:
             for _ in pairs.recovering():
                 pass
         return pairs
+
+    @cached_property
+    def rules(self) -> Rules:
+        from ftui.store.rules import Rules
+
+        return Rules(self.database)
 
     @cached_property
     def versions(self) -> Versions:

@@ -52,8 +52,13 @@ class Bulk:
         self._database = database
         self._journal = journal
 
-    def decide(self, ids: Sequence[int], decision: Decision, only: Decision | None = None) -> Iterator[BulkProgress]:
+    def decide(
+        self, ids: Sequence[int], decision: Decision, only: Decision | None = None, rule: str = ""
+    ) -> Iterator[BulkProgress]:
         """Give pairs, or those of them that have the decision `only`, another one as one step.
+
+        Args:
+            rule: the rule that is followed with this step.
 
         Closing the iterator before its end takes the step back.
 
@@ -61,7 +66,7 @@ class Bulk:
             BusyError: another bulk step is being made.
         """
         now = time.time()
-        batch = self._start(decision.name.lower(), now)
+        batch = self._start(decision.name.lower(), now, rule)
         changed = 0
         with _Working(self, batch):
             for start in range(0, len(ids), AT_ONCE):
@@ -92,8 +97,7 @@ class Bulk:
         state = State.UNDOING if way == "undo" else State.REDOING
         with self._database.write() as connection:
             self._refuse_second()
-            if self._journal.next(way) != step:
-                raise BusyError("Something else was decided meanwhile", "the steps are others now", "Try again")
+            self._journal.same(self._journal.next(way), step)
             small = step.size <= AT_ONCE
             if small:
                 self._journal.replay(step, way)
@@ -144,11 +148,13 @@ class Bulk:
 
     # Parts
 
-    def _start(self, label: str, now: float) -> int:
+    def _start(self, label: str, now: float, rule: str) -> int:
         with self._database.write():
             self._refuse_second()
             batch = self._journal.open(label, now, State.DECIDING, _owner())
             self._database.connection.execute("UPDATE journal SET unread = 1 WHERE id = ?", (batch,))
+            if rule:
+                self._journal.speak(batch, rule, "followed")
             self._journal.forget_undone(batch)
             self.claim(batch)
             return batch

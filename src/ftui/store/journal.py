@@ -25,6 +25,8 @@ AT_ONCE = 2000
 """Rows of one transaction: a key that is pressed meanwhile waits for one of these."""
 
 Way = Literal["undo", "redo"]
+Said = Literal["", "followed", "in recipe", "declined"]
+"""What a person said to a rule; "followed": the pairs that it fits were decided on."""
 
 
 class State(IntEnum):
@@ -48,11 +50,15 @@ class Step:
     Attributes:
         label: "accepted", "rejected", "pending", "edited", or what `Journal.note` was given.
         size: pairs that it changed.
+        rule: the rule that it is about, "" for none.
+        said: what it says to that rule.
     """
 
     batch: int
     label: str
     size: int
+    rule: str = ""
+    said: Said = ""
 
 
 class Journal:
@@ -69,9 +75,9 @@ class Journal:
         """
         connection = self._database.connection
         if way == "undo":
-            query = "SELECT id, label, size FROM journal WHERE state = 0 ORDER BY id DESC LIMIT 1"
+            query = "SELECT id, label, size, rule, said FROM journal WHERE state = 0 ORDER BY id DESC LIMIT 1"
         else:
-            query = "SELECT id, label, size FROM journal WHERE state = 1 ORDER BY id LIMIT 1"
+            query = "SELECT id, label, size, rule, said FROM journal WHERE state = 1 ORDER BY id LIMIT 1"
         row = connection.execute(query).fetchone()
         running = self.running()
         if running is not None and (way == "redo" or row is None or row["id"] < running):
@@ -79,6 +85,15 @@ class Journal:
                 "Many pairs are being decided on", "what came before cannot change meanwhile", "Wait for its end"
             )
         return Step(*row) if row else None
+
+    def same(self, step: Step | None, wanted: Step) -> None:
+        """Refuse what somebody was shown and is not so any more.
+
+        Raises:
+            BusyError: the next step is another one by now.
+        """
+        if step != wanted:
+            raise BusyError("Something else was decided meanwhile", "the steps are others now", "Try again")
 
     def running(self) -> int | None:
         """The bulk step that somebody is at work on, or was when its process died."""
@@ -137,10 +152,14 @@ class Journal:
             self._set_fields(pair, fields)
             return True
 
-    def note(self, label: str) -> None:
-        """Write a step down that changes no pair: who undoes or redoes it sees to the rest by its label."""
+    def note(self, label: str, rule: str, said: Said) -> None:
+        """Write a step down that changes no pair: what was said to a rule."""
         with self._database.write():
-            self.forget_undone(self.open(label, time.time(), State.DONE))
+            batch = self.open(label, time.time(), State.DONE)
+            self.forget_undone(batch)
+            self.speak(batch, rule, said)
+            if said == "in recipe":
+                self._owe(rule, True)
 
     def replay(self, step: Step, way: Way) -> Sequence[int]:
         """Undo or redo a step of at most `AT_ONCE` pairs; gives their ids."""
@@ -156,6 +175,8 @@ class Journal:
                 self.move(step.batch, column, 0, rows[-1]["pair"])
             state = State.UNDONE if way == "undo" else State.DONE
             connection.execute("UPDATE journal SET state = ? WHERE id = ?", (state, step.batch))
+            if step.said == "in recipe":
+                self._owe(step.rule, way == "redo")
             return array("q", (row["pair"] for row in rows)) if len(rows) > AT_ONCE else [row["pair"] for row in rows]
 
     # Parts of steps, within a transaction
@@ -166,6 +187,14 @@ class Journal:
             (label, now, state, owner, now),
         )
         return int(cursor.lastrowid or 0)
+
+    def speak(self, batch: int, rule: str, said: Said) -> None:
+        """Say of a step that it is about a rule."""
+        self._database.connection.execute("UPDATE journal SET rule = ?, said = ? WHERE id = ?", (rule, said, batch))
+
+    def _owe(self, rule: str, wanted: bool) -> None:
+        # A file is not written in a transaction: whoever reads the recipe next brings it up to this.
+        self._database.connection.execute("INSERT OR REPLACE INTO recipe_due VALUES (?, ?)", (rule, wanted))
 
     def forget_undone(self, batch: int) -> None:
         """What was undone cannot be redone once `batch` is done. Large steps wait to be swept away in parts."""

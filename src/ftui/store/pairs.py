@@ -17,10 +17,10 @@ import orjson
 
 from ftui.store import pending, replacing, views
 from ftui.store.bulk import Bulk, BulkProgress
+from ftui.store.counting import Counting
 from ftui.store.database import Database
 from ftui.store.filters import Filter, Term
-from ftui.store.journal import AT_ONCE, Journal, Step, Way
-from ftui.store.judged import BY_HAND, Judged, judged, rejected_by_hand
+from ftui.store.journal import AT_ONCE, Journal, Said, Step, Way
 from ftui.store.pair import (
     Counts,
     Decision,
@@ -65,74 +65,11 @@ _PAIR = (
 )
 
 
-class Pairs:
+class Pairs(Counting):
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._journal = Journal(database)
         self._bulk = Bulk(database, self._journal)
-
-    # Counting
-
-    def counts(self) -> Counts:
-        found = dict(self._rows("SELECT decision, pairs FROM pair_totals"))
-        return Counts(sum(found.values()), found[0], found[1], found[2])
-
-    def accepted_size(self) -> tuple[int, int]:
-        """Accepted pairs and their tokens in all."""
-        pairs, tokens = self._rows("SELECT pairs, tokens FROM pair_totals WHERE decision = 1")[0]
-        return int(pairs), int(tokens)
-
-    def token_counts(self, *, accepted: bool = False) -> Iterator[int]:
-        """The tokens of each pair that is not rejected, or of the accepted ones, in no order; reads all pairs."""
-        where, which = ("decision = ?", Decision.ACCEPTED) if accepted else ("decision <> ?", Decision.REJECTED)
-        rows = self._database.connection.execute(f"SELECT tokens FROM pairs WHERE {where}", (which,))
-        return (row[0] for row in rows)
-
-    def flags(self) -> list[tuple[str, int]]:
-        """The flags that pairs carry with their counts, most first."""
-        return self._rows("SELECT flag, count(*) AS n FROM pair_flags GROUP BY flag ORDER BY n DESC, flag")
-
-    def any_flags(self) -> bool:
-        """Whether any pair carries a flag."""
-        return bool(self._rows("SELECT EXISTS (SELECT 1 FROM pair_flags)")[0][0])
-
-    def by_source(self) -> list[tuple[str, int]]:
-        """The names of the sources that pairs are of, with their counts, most first; looks at all pairs."""
-        return self._rows(
-            "SELECT name, n FROM (SELECT source, count(*) AS n FROM pairs GROUP BY source)"
-            " JOIN sources ON sources.id = source ORDER BY n DESC, name"
-        )
-
-    def decided_since(self, moment: float, *, by_hand: bool = False) -> int:
-        """Pairs whose decision is from after `moment`, for the pace.
-
-        Args:
-            by_hand: without steps over many pairs, and decisions that were taken back.
-        """
-        if by_hand:
-            return int(
-                self._rows(
-                    f"SELECT coalesce(sum(size), 0) FROM journal WHERE time > ? AND {BY_HAND} AND label <> 'edited'",
-                    moment,
-                )[0][0]
-            )
-        return int(self._rows("SELECT count(*) FROM pairs WHERE decided > ?", moment)[0][0])
-
-    def steps_by_hand(self, moment: float) -> list[tuple[float, int]]:
-        """Steps by hand since a moment, the earliest first: when, and how many pairs were decided on."""
-        return self._rows(
-            f"SELECT time, size FROM journal WHERE time > ? AND {BY_HAND} AND label IN ('accepted', 'rejected')"
-            " ORDER BY id",
-            moment,
-        )
-
-    def rejected_by_hand(self) -> int:
-        """Pairs that were rejected in steps that count as by hand."""
-        return rejected_by_hand(self._database)
-
-    def judged(self, most: int) -> list[Judged]:
-        """What was decided by hand last, to learn from."""
-        return judged(self._database, most)
 
     # Reading
 
@@ -207,16 +144,21 @@ class Pairs:
             return self._journal.decide(ids, decision, only)
         return _last(self.deciding(ids, decision, only))
 
-    def deciding(self, ids: Sequence[int], decision: Decision, only: Decision | None = None) -> Iterator[BulkProgress]:
+    def deciding(
+        self, ids: Sequence[int], decision: Decision, only: Decision | None = None, rule: str = ""
+    ) -> Iterator[BulkProgress]:
         """`decide` for any number of pairs, with progress after each of many small transactions.
 
         For a thread with a store of its own. Single decisions land in between and hold.
         Closed before its end, it takes the step back.
 
+        Args:
+            rule: the rule that is followed by this: see `Rules`.
+
         Raises:
             BusyError: another such step is being made.
         """
-        return self._bulk.decide(ids, decision, only)
+        return self._bulk.decide(ids, decision, only, rule)
 
     @property
     def cut_off(self) -> bool:
@@ -231,21 +173,24 @@ class Pairs:
         """What undo or redo would take, to say so or to see whether it is large."""
         return self._journal.next(way)
 
-    def note(self, label: str) -> None:
-        """A step that changes no pair: undo and redo give its label to who can see to the rest."""
-        self._journal.note(label)
+    def note(self, label: str, rule: str, said: Said) -> None:
+        """A step that changes no pair: what was said to a rule."""
+        self._journal.note(label, rule, said)
 
-    def undo(self) -> tuple[str, Sequence[int]] | None:
+    def undo(self, step: Step | None = None) -> tuple[str, Sequence[int]] | None:
         """Take the last step back: (what it was, ids of its pairs), None when there is none.
 
-        Raises:
-            BusyError: a bulk step is being made that has to end first.
-        """
-        return self._replay("undo")
+        Args:
+            step: what the last step has to be.
 
-    def redo(self) -> tuple[str, Sequence[int]] | None:
+        Raises:
+            BusyError: a bulk step is being made that has to end first, or another step has come since.
+        """
+        return self._replay("undo", step)
+
+    def redo(self, step: Step | None = None) -> tuple[str, Sequence[int]] | None:
         """Do the step again that was undone last; see `undo`."""
-        return self._replay("redo")
+        return self._replay("redo", step)
 
     def replaying(self, way: Way) -> Iterator[BulkProgress]:
         """`undo` or `redo` of a step of any size, with progress; nothing when there is none.
@@ -255,9 +200,11 @@ class Pairs:
         step = self._journal.next(way)
         return self._bulk.replay(step, way) if step else iter(())
 
-    def _replay(self, way: Way) -> tuple[str, Sequence[int]] | None:
+    def _replay(self, way: Way, wanted: Step | None) -> tuple[str, Sequence[int]] | None:
         with self._database.write():
             step = self._journal.next(way)
+            if wanted is not None:
+                self._journal.same(step, wanted)
             if step is None:
                 return None
             if step.size <= AT_ONCE:
@@ -336,9 +283,6 @@ class Pairs:
             orjson.dumps(list(ids)).decode(),
         )
         return {row[-1]: Dropped(*row) for row in rows}
-
-    def _rows(self, query: str, *values: Any) -> list[Any]:
-        return [tuple(row) for row in self._database.connection.execute(query, values)]
 
 
 def _last(steps: Iterator[BulkProgress]) -> int:

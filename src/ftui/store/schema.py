@@ -239,6 +239,7 @@ PROJECT: tuple[str, ...] = (
     schema_pairs.NARROW,
     schema_pairs.UNREAD,
     schema_pairs.FLAGS_OF_ORIGINALS,
+    schema_pairs.RULES_OF_STEPS,
 )
 
 BULK: tuple[str, ...] = (

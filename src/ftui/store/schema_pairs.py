@@ -9,6 +9,7 @@ what it looks for.
     pair_flags       flag and reason              stand_ins       the near-duplicates it stands for
     pair_totals      counts, kept by every write  dropped         what did not become a pair
     journal          one row an undoable step     journal_rows    what a step changed
+    recipe_due       rules that the recipe's file has to get, or to lose
 
 `journal_rows.before` and `.after` are a decision's number, or an edit's fields
 as JSON, flags among them; `decided` is when the decision before was made. The functions
@@ -128,3 +129,19 @@ FLAGS_OF_ORIGINALS = """
     ALTER TABLE pair_originals ADD COLUMN risk REAL;
 """
 """An edit gives a pair other flags. NULL: it was edited before that, and has those that it was made with."""
+
+RULES_OF_STEPS = """
+    ALTER TABLE journal ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+    ALTER TABLE journal ADD COLUMN said TEXT NOT NULL DEFAULT '';
+    UPDATE journal SET rule = substr(label, length('rule declined: ') + 1), said = 'declined'
+        WHERE size = 0 AND label LIKE 'rule declined: %';
+    UPDATE journal SET rule = substr(label, length('rule put into the recipe: ') + 1), said = 'in recipe'
+        WHERE size = 0 AND label LIKE 'rule put into the recipe: %';
+    UPDATE meta SET value = (
+        SELECT json_group_object(each.key, each.value) FROM json_each(meta.value) each
+        WHERE each.key NOT IN (SELECT rule FROM journal WHERE rule <> '')
+    ) WHERE key = 'rules';
+    CREATE INDEX journal_by_rule ON journal(rule, id) WHERE rule <> '';
+    CREATE TABLE recipe_due (rule TEXT PRIMARY KEY, wanted INTEGER NOT NULL);
+"""
+"""What was said to a rule is so as long as its step is done: undo and redo need to see to nothing more."""

@@ -193,7 +193,9 @@ class DecidingPlace(MakingPlace):
 
         self.app.push_screen(AskScreen(question, detail, f"{verb.lower()} them"), answered)
 
-    def _decide_all(self, ids: Sequence[int], decision: Decision, only: Decision | None, what: str) -> None:
+    def _decide_all(
+        self, ids: Sequence[int], decision: Decision, only: Decision | None, what: str, rule: str = ""
+    ) -> None:
         def done(changed: int, stopped: bool) -> None:
             if stopped:
                 self._wrote()
@@ -204,7 +206,7 @@ class DecidingPlace(MakingPlace):
 
         if self.can("accept_all"):
             self._bulk.start(
-                _DOING[decision.name.lower()], lambda store: store.pairs.deciding(ids, decision, only), done
+                _DOING[decision.name.lower()], lambda store: store.pairs.deciding(ids, decision, only, rule), done
             )
 
     def _show_bulk(self, row: Row | None) -> None:
@@ -256,14 +258,18 @@ class DecidingPlace(MakingPlace):
                 self._replay_many(way, step, f"{verb}: {step.label} {plural(step.size, 'pair')} · {back}")
             else:
                 with self.app.no_news():
-                    done = pairs.undo() if way == "undo" else pairs.redo()
+                    done = pairs.undo(step) if way == "undo" else pairs.redo(step)
                 label, ids = done or (step.label, ())
                 if ids and (index := self._view.find(ids[0])) is not None:
                     self.rows.cursor = index
                 self._wrote(ids)
+                self._replayed(step, way)
                 what = f"{ids[0]:0{self._digits}}" if len(ids) == 1 else plural(len(ids), "pair")
                 self.app.say(f"{verb}: {label} {what} · {back}")
                 self._show_pair()
+
+    def _replayed(self, step: Step, way: Way) -> None:
+        """A step over pairs was undone or done again."""
 
     def _replay_other(self, way: Way, step: Step) -> str:
         """Undo or redo a step that is not about pairs; gives what is so now."""
@@ -276,6 +282,7 @@ class DecidingPlace(MakingPlace):
 
         def done(changed: int, stopped: bool) -> None:
             self._wrote()
+            self._replayed(step, way)
             self._show_pair()
             self.app.say(said)
 

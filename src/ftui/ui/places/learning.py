@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from ftui.errors import InputError
 from ftui.store.journal import Way
 from ftui.store.pairs import Decision, Step
 from ftui.ui.places.filtering import FilteringPlace
@@ -24,6 +23,8 @@ class LearningPlace(FilteringPlace):
         super().__init__()
         self._rules = RuleWork(self, self._show_rule)
         self._fitting = NextPending(self, self._view, "fitting")
+        self._following = ""
+        """The rule that the pairs are counted for, to be rejected."""
 
     def on_mount(self) -> None:
         self.work.offer = self._rules.rows
@@ -76,13 +77,19 @@ class LearningPlace(FilteringPlace):
             self._show_rule()
             return
         with self.app.trying():
-            self._rules.answer(self.app.store, "in recipe")
+            self._rules.put_into_recipe(self.app.store)
             self.app.say(f"`{offer.rule.text}` is in the recipe · u undo · p follows it · R shows it")
+
+    def _ask_all(self, decision: Decision) -> None:
+        # The list may be left before they are counted.
+        offer = self._rules.offer
+        self._following = offer.rule.text if self._looking and offer and decision is Decision.REJECTED else ""
+        super()._ask_all(decision)
 
     def _ask_counted(self, ids: range | array[int], decision: Decision, only: Decision | None) -> None:
         # How many they are stands in the title, and which ones in the list: nothing is left to ask.
-        if ids and self._looking and decision is Decision.REJECTED:
-            self._decide_all(ids, decision, only, "pending pairs")
+        if ids and self._following:
+            self._decide_all(ids, decision, only, "pending pairs", self._following)
         else:
             super()._ask_counted(ids, decision, only)
 
@@ -101,31 +108,34 @@ class LearningPlace(FilteringPlace):
     def _count_left(self, index: int | None) -> None:
         """What the rule fits is decided, or is pending again."""
         if self._looking and self._rules.state == "shown" and index is None:
-            self._rules.answer(self.app.store, "followed")
-        elif self._looking and self._rules.state == "followed" and index is not None:
-            self._rules.undone(self.app.store)
+            self._rules.follow(self.app.store)
+        elif self._looking and index is not None:
+            self._rules.undone()
+
+    def _replayed(self, step: Step, way: Way) -> None:
+        if step.rule:
+            self._rules.replayed(step, way, shown=self._looking)
 
     def _replay_other(self, way: Way, step: Step) -> str:
         """What was said to a rule is taken back or said again, in the recipe as well."""
         from ftui.prepare import proposals
 
-        said = proposals.said(step)
-        if said is None:  # of a later ftui
-            raise InputError("This step cannot be taken back here", f"it is not known: {step.label}", "Update ftui")
-        proposals.replay(self.app.store, said, way)
-        self._rules.replayed(said.rule, way, kept=said.answer == "used", shown=self._looking)
+        proposals.replay(self.app.store, step, way)
+        self._replayed(step, way)
         if self._looking:
             self._fitting.find(self.rows.cursor, self._count_left)
-        if said.answer == "used":
-            return f"`{said.rule}` is {'' if way == 'redo' else 'not '}in the recipe"
-        return f"`{said.rule}` {'is not' if way == 'redo' else 'can be'} proposed again"
+        if step.said == "in recipe":
+            return f"`{step.rule}` is {'' if way == 'redo' else 'not '}in the recipe"
+        return f"`{step.rule}` {'is not' if way == 'redo' else 'can be'} proposed again"
 
     def _show_all(self) -> None:
         """Who leaves what a rule would reject, and it is still pending, does not want the rule."""
         offer = self._rules.offer
         if self._looking and offer is not None:
-            if self._rules.state == "shown" and self._view.ids:
-                self._rules.answer(self.app.store, "declined")
+            # While many are decided on, it may be for this rule: then it is not declined, however that ends.
+            at_work = self._bulk.busy or self._counter.busy
+            unwanted = self._rules.state == "shown" and self._view.ids and not at_work
+            if unwanted and self._rules.decline(self.app.store):
                 self.app.say(f"`{offer.rule.text}` is not proposed again · u undo · / filters by it")
             self._rules.leave()
         super()._show_all()

@@ -9,7 +9,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from ftui.store import Store
-from ftui.store.journal import Way
+from ftui.store.journal import Step, Way
 from ftui.store.judged import EVERY, LEAST
 from ftui.ui import arrival
 from ftui.ui.flow import wrap
@@ -83,45 +83,50 @@ class RuleWork:
 
     # What a person says to it
 
-    def answer(self, store: Store, state: Literal["followed", "in recipe", "declined"]) -> None:
-        """The rule is followed, is in the recipe from now on, or is not wanted.
+    def follow(self, store: Store) -> None:
+        """All that the rule fits is decided."""
+        if self.offer is not None:
+            store.rules.follow(self.offer.rule.text)
+            self.state = "followed"
+            self._show()
+
+    def put_into_recipe(self, store: Store) -> None:
+        """The rule is in the recipe from now on.
 
         Raises:
             InputError: the recipe has no place for it.
         """
         from ftui.prepare import proposals
 
-        if self.offer is None:
-            return
-        do = {
-            "followed": proposals.follow,
-            "in recipe": proposals.put_into_recipe,
-            "declined": proposals.decline,
-        }
-        do[state](store, self.offer.rule.text)
-        if state != "declined":
-            self.state = state
-        self._show()
+        if self.offer is not None:
+            proposals.put_into_recipe(store, self.offer.rule.text)
+            self.state = "in recipe"
+            self._show()
 
-    def undone(self, store: Store) -> None:
-        """What the rule fits is pending again."""
+    def decline(self, store: Store) -> bool:
+        """The rule is not wanted; False where it is followed already."""
         from ftui.prepare import proposals
 
-        if self.state == "followed" and self.offer is not None:
-            proposals.unfollow(store, self.offer.rule.text)
+        return self.offer is not None and proposals.decline(store, self.offer.rule.text)
+
+    def undone(self) -> None:
+        """What the rule fits is pending again."""
+        if self.state == "followed":
             self.state = "shown"
             self._show()
 
-    def replayed(self, rule: str, way: Way, *, kept: bool, shown: bool) -> None:
+    def replayed(self, step: Step, way: Way, *, shown: bool) -> None:
         """What was said to a rule was undone or done again.
 
         Args:
-            kept: whether the rule was put into the recipe; else it was declined.
             shown: whether the list shows what it fits.
         """
-        if self.offer is None or self.offer.rule.text != rule:
+        if self.offer is None or self.offer.rule.text != step.rule:
             self.look()
-        elif way == "redo" and shown and kept:
+        elif step.said == "followed" and shown:
+            # Which rows are pending says the rest.
+            return
+        elif way == "redo" and shown and step.said == "in recipe":
             self.state = "in recipe"
             self._show()
         elif way == "redo":

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ftui.store import Store, create_project, schema
+from ftui.store.journal import Way
 from ftui.store.pairs import Counts, Decision, Filter, Marks, NewDropped, NewPair, StandIn, check_messages
 from store.pair_data import assert_sound, decisions, filled, make
 
@@ -147,13 +148,63 @@ def test_flags_of_an_edit_are_part_of_its_step_and_those_it_was_made_with_come_b
         assert pairs.revert(1) is True
         assert marked() == ({"long": "9 words"}, 0.3)
         assert [pairs.undo(), pairs.undo(), pairs.undo()] == [("reverted", [1]), ("edited", [1]), ("edited", [1])]
-        assert marked() == ({"short": "2 words", "unsupported": "42"}, 0.7)
+        assert marked() == ({"long": "9 words"}, 0.3), "it is as it was made, and as it was prepared last"
         with pairs.replacing() as replacing:
             replacing.put([make(1, flags={"cut": "…"}, risk=0.1)])
             replacing.finish()
         pairs.edit(1, new, 20, Marks({}, 0.0))
         assert pairs.revert(1) is True
         assert marked() == ({"cut": "…"}, 0.1)
+        assert_sound(store)
+
+
+def test_undo_and_redo_of_an_edit_across_a_preparation_give_the_flags_of_now() -> None:
+    with filled(0) as store:
+        pairs = store.pairs
+        pairs.add(make(1, flags={"short": "made first"}, risk=0.7))
+
+        def prepare(reason: str, risk: float) -> None:
+            with pairs.replacing() as replacing:
+                replacing.put([make(1, flags={"short": reason}, risk=risk)])
+                replacing.finish()
+
+        def marked() -> tuple[dict[str, str], float]:
+            pair = pairs.get(1)
+            assert pair is not None
+            return dict(pair.flags), pair.risk
+
+        def go(way: Way, marks: Marks | None = None) -> tuple[dict[str, str], float]:
+            step = pairs.next_step(way)
+            assert step is not None
+            list(pairs.replaying(way, step, marks))
+            return marked()
+
+        def outdated(way: Way) -> tuple[str, str, dict[str, str]] | None:
+            step = pairs.next_step(way)
+            found = step and pairs.outdated(step, way)
+            return found and (found[0].text("assistant"), found[1][-1]["content"], dict(found[0].flags))
+
+        first = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "b"}]
+        second = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "c"}]
+        pairs.edit(1, first, 3, Marks({"cut": "of the first edit"}, 0.2))
+        pairs.edit(1, second, 3, Marks({"cut": "of the second edit"}, 0.4))
+        assert outdated("undo") is None, "nothing was prepared since"
+        prepare("made second", 0.5)
+        assert outdated("undo") == ("a1", "b", {"short": "made second"}), "judged by what it was made with"
+        assert go("undo", Marks({"long": "now"}, 0.1)) == ({"long": "now"}, 0.1)
+        assert outdated("undo") is None, "what was made is not worked out"
+        assert go("undo") == ({"short": "made second"}, 0.5)
+        prepare("made third", 0.6)
+        assert outdated("redo") == ("a1", "b", {"short": "made third"})
+        assert go("redo", Marks({"long": "later"}, 0.3)) == ({"long": "later"}, 0.3)
+        assert go("undo") == ({"short": "made third"}, 0.6)
+        go("redo")
+        assert pairs.revert(1) is True
+        assert marked() == ({"short": "made third"}, 0.6)
+        prepare("made fourth", 0.8)
+        assert outdated("undo") == ("a1", "b", {"short": "made fourth"})
+        assert go("undo", Marks({}, 0.0)) == ({}, 0.0)
+        assert go("redo") == ({"short": "made fourth"}, 0.8)
         assert_sound(store)
 
 

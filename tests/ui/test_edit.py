@@ -52,6 +52,45 @@ async def test_editing_looks_like_this(store: Store, size: tuple[int, int]) -> N
         await golden(review.app, f"edit-{size[0]}x{size[1]}")
 
 
+async def test_undo_and_redo_of_an_edit_across_a_preparation_work_its_flags_out_anew(store: Store) -> None:
+    def short() -> str:
+        found = store.pairs.get(1)
+        assert found is not None
+        return found.flags.get("short", "")
+
+    def prepare(reason: str) -> None:
+        made = store.pairs.get(1)
+        assert made is not None
+        with store.pairs.replacing() as replacing:
+            replacing.put([NewPair(made.messages, made.digest, flags={"unsupported": reason}, tokens=made.tokens)])
+
+    async with Review() as review:
+        await review.press("e")
+        field(review, 1).text = "Wet."
+        await review.press("ctrl+s")
+        assert short() == "an answer of 4 characters"
+        prepare("prepared since")
+        store.recipe_path.write_text("[cleaning]\nshort = 3\n", "utf-8")
+        await review.press("u")
+        assert review.bottom.startswith("undone: edited 001 · ctrl+r redo")
+        found = store.pairs.get(1)
+        assert found is not None
+        assert found.flags == {"unsupported": "prepared since"}
+        await review.press("j", "ctrl+r")
+        await review.until(lambda: review.bottom.startswith("done again: edited 001 · u undo"))
+        assert review.current.id == 1
+        assert review.current.flags == {"unsupported": "prepared since"}, "four characters are enough by now"
+        assert answer(store) == "Wet."
+        store.recipe_path.write_text("[cleaning]\nshort = 5\n", "utf-8")
+        await review.press("u", "ctrl+r")
+        await review.until(lambda: review.bottom.startswith("done again: edited 001 · u undo"))
+        assert review.current.flags == {
+            "unsupported": "prepared since",
+            "short": "an answer of 4 characters",
+        }
+        assert not review.place._bulk.busy
+
+
 async def test_a_saved_edit_is_in_the_list_and_can_be_undone(store: Store) -> None:
     before = answer(store)
     async with Review() as review:

@@ -24,7 +24,7 @@ from ftui import process
 from ftui.errors import BusyError
 from ftui.store.database import Database
 from ftui.store.journal import AT_ONCE, Journal, State, Step, Way
-from ftui.store.pair import Decision
+from ftui.store.pair import Decision, Marks
 
 PAUSE = 0.002
 """Seconds between two transactions: longer than a waiting write looks away."""
@@ -88,8 +88,11 @@ class Bulk:
         for _ in self._journal.sweep():
             time.sleep(PAUSE)
 
-    def replay(self, step: Step, way: Way) -> Iterator[BulkProgress]:
+    def replay(self, step: Step, way: Way, marks: Marks | None = None) -> Iterator[BulkProgress]:
         """Undo or redo a step, with progress. Closing the iterator brings the rest to its end first.
+
+        Args:
+            marks: as for `Journal.replay`.
 
         Raises:
             BusyError: another bulk step is being made.
@@ -100,7 +103,7 @@ class Bulk:
             self._journal.same(self._journal.next(way), step)
             small = step.size <= AT_ONCE
             if small:
-                self._journal.replay(step, way)
+                self._journal.replay(step, way, marks)
             else:
                 self.claim(step.batch)
                 connection.execute(

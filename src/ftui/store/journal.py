@@ -11,54 +11,17 @@ import json
 import time
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
 from ftui.errors import BusyError
+from ftui.store import edit_marks
 from ftui.store.database import Database
-from ftui.store.pair import Decision, search_text_of_json
+from ftui.store.journal_step import AT_ONCE, Said, State, Step, Way
+from ftui.store.pair import Decision, Marks, search_text_of_json
 
-AT_ONCE = 2000
-"""Rows of one transaction: a key that is pressed meanwhile waits for one of these."""
-
-Way = Literal["undo", "redo"]
-Said = Literal["", "followed", "in recipe", "declined"]
-"""What a person said to a rule; "followed": the pairs that it fits were decided on."""
-
-
-class State(IntEnum):
-    """How far a step is. From `DECIDING` on, somebody is at work on it (or was, and died)."""
-
-    DONE = 0
-    UNDONE = 1
-    GONE = 2
-    """Undone, and something else was done since: it waits to be swept away."""
-    DECIDING = 3
-    UNDOING = 4
-    REDOING = 5
-    CANCELLING = 6
-    """It is taken back for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What undo would take back, or redo do again.
-
-    Attributes:
-        label: "accepted", "rejected", "pending", "edited", or what `Journal.note` was given.
-        size: pairs that it changed.
-        rule: the rule that it is about, "" for none.
-        said: what it says to that rule.
-    """
-
-    batch: int
-    label: str
-    size: int
-    rule: str = ""
-    said: Said = ""
+__all__ = ["AT_ONCE", "Journal", "Said", "State", "Step", "Way"]
 
 
 class Journal:
@@ -161,8 +124,12 @@ class Journal:
             if said == "in recipe":
                 self._owe(rule, True)
 
-    def replay(self, step: Step, way: Way) -> Sequence[int]:
-        """Undo or redo a step of at most `AT_ONCE` pairs; gives their ids."""
+    def replay(self, step: Step, way: Way, marks: Marks | None = None) -> Sequence[int]:
+        """Undo or redo a step of at most `AT_ONCE` pairs; gives their ids.
+
+        Args:
+            marks: of the text that an edit's pair has then, where they were worked out anew.
+        """
         with self._database.write() as connection:
             rows = connection.execute(
                 "SELECT pair, before, after FROM journal_rows WHERE batch = ? ORDER BY pair", (step.batch,)
@@ -170,7 +137,8 @@ class Journal:
             column = "before" if way == "undo" else "after"
             edits = [row for row in rows if isinstance(row["before"], str)]
             for row in edits:
-                self._set_fields(row["pair"], json.loads(row[column]))
+                fields = edit_marks.of_now(self._database, row["pair"], json.loads(row[column]), marks)
+                self._set_fields(row["pair"], fields)
             if rows and len(edits) < len(rows):
                 self.move(step.batch, column, 0, rows[-1]["pair"])
             state = State.UNDONE if way == "undo" else State.DONE

@@ -11,11 +11,12 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from ftui.store import pending, replacing, views
+from ftui.store import edit_marks, pending, replacing, views
 from ftui.store.bulk import Bulk, BulkProgress
 from ftui.store.counting import Counting
 from ftui.store.database import Database
@@ -192,13 +193,31 @@ class Pairs(Counting):
         """Do the step again that was undone last; see `undo`."""
         return self._replay("redo", step)
 
-    def replaying(self, way: Way) -> Iterator[BulkProgress]:
+    def replaying(self, way: Way, step: Step | None = None, marks: Marks | None = None) -> Iterator[BulkProgress]:
         """`undo` or `redo` of a step of any size, with progress; nothing when there is none.
 
         For a thread with a store of its own. Closed before its end, it comes to its end first.
+
+        Args:
+            step: what the step has to be.
+            marks: of the text that its pair has then, where it is `outdated`.
         """
-        step = self._journal.next(way)
-        return self._bulk.replay(step, way) if step else iter(())
+        step = step or self._journal.next(way)
+        return self._bulk.replay(step, way, marks) if step else iter(())
+
+    def outdated(self, step: Step, way: Way) -> tuple[Pair, list[Message]] | None:
+        """The pair of an edit, as it was made, with the text that `way` would give it; to work its marks out for.
+
+        None where they are known: nothing was prepared since the edit, or the text is the one that was made.
+        """
+        found = edit_marks.outdated(self._database, step, way)
+        pair = self.get(found[0]) if found else None
+        if found is None or pair is None:
+            return None
+        if pair.edited:
+            messages, flags = self._rows("SELECT messages, flags FROM pair_originals WHERE pair = ?", pair.id)[0]
+            pair = replace(pair, messages=tuple(json.loads(messages)), flags=json.loads(flags) if flags else pair.flags)
+        return pair, found[1]
 
     def _replay(self, way: Way, wanted: Step | None) -> tuple[str, Sequence[int]] | None:
         with self._database.write():

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from ftui.store import edit_marks
 from ftui.store.database import BULK_CACHE, Database
 from ftui.store.folding import fold
 from ftui.store.journal import AT_ONCE
@@ -39,6 +40,7 @@ class Replacing:
         with self._database.write() as connection:
             ids, new = insert(self._database, batch)
             connection.executemany("INSERT OR IGNORE INTO made VALUES (?)", [(i,) for i in ids])
+            edit_marks.prepared(self._database, time.time())
             return new
 
     def drop(self, batch: Sequence[NewDropped]) -> None:

@@ -12,7 +12,8 @@ from ftui.ui import clock
 from ftui.ui.arrival import MENDED
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row, plural
-from ftui.ui.widgets.pair_bulk import BulkWork
+from ftui.ui.widgets import pair_editing
+from ftui.ui.widgets.pair_bulk import BulkWork, Steps
 from ftui.ui.widgets.pair_columns import PairColumns
 from ftui.ui.widgets.pair_making import MakingPlace
 from ftui.ui.widgets.pair_next import NextPending
@@ -255,7 +256,11 @@ class DecidingPlace(MakingPlace):
             elif not step.size:
                 self.app.say(f"{verb}: {self._replay_other(way, step)} · {back}")
             elif step.size > AT_ONCE:
-                self._replay_many(way, step, f"{verb}: {step.label} {plural(step.size, 'pair')} · {back}")
+                said = f"{verb}: {step.label} {plural(step.size, 'pair')} · {back}"
+                self._replay_beside(way, step, lambda store: store.pairs.replaying(way, step), said)
+            elif (outdated := pairs.outdated(step, way)) is not None:
+                said = f"{verb}: {step.label} {name(outdated[0], self._digits)} · {back}"
+                self._replay_beside(way, step, lambda store: pair_editing.replaying(store, step, way), said)
             else:
                 with self.app.no_news():
                     done = pairs.undo(step) if way == "undo" else pairs.redo(step)
@@ -275,15 +280,19 @@ class DecidingPlace(MakingPlace):
         """Undo or redo a step that is not about pairs; gives what is so now."""
         raise NotImplementedError
 
-    def _replay_many(self, way: Way, step: Step, said: str) -> None:
+    def _replay_beside(self, way: Way, step: Step, steps: Steps, said: str) -> None:
+        """Undo or redo in a thread what takes its time there."""
         if self._bulk.busy:
             self.app.say(self.deciding_refusal("accept_all"))
             return
 
         def done(changed: int, stopped: bool) -> None:
+            ids = self.app.store.pairs.step_ids(step) if step.size == 1 else ()
+            if ids and (index := self._view.find(ids[0])) is not None:
+                self.rows.cursor = index
             self._wrote()
             self._replayed(step, way)
             self._show_pair()
             self.app.say(said)
 
-        self._bulk.start("undoing" if way == "undo" else "doing again", lambda store: store.pairs.replaying(way), done)
+        self._bulk.start("undoing" if way == "undo" else "doing again", steps, done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ from textual.app import SuspendNotSupported
 
 from ftui.errors import FtuiError, InputError
 from ftui.store import Store
-from ftui.store.pairs import Marks, Pair, check_messages
+from ftui.store.journal import Step, Way
+from ftui.store.pairs import BulkProgress, Marks, Pair, check_messages
 from ftui.ui.widgets import pair_editor
 
 if TYPE_CHECKING:
@@ -80,6 +81,13 @@ def revert(app: FtuiApp, pair: Pair, name: str) -> str:
     return f"{name} is again as it was made · u undo"
 
 
+def replaying(store: Store, step: Step, way: Way) -> Iterator[BulkProgress]:
+    """Undo or redo an edit from before a preparation: its flags are worked out anew, as with an edit."""
+    outdated = store.pairs.outdated(step, way)
+    marks = _work_out(store, *outdated)[1] if outdated else None
+    yield from store.pairs.replaying(way, step, marks)
+
+
 async def _save(app: FtuiApp, pair: Pair, messages: Messages) -> None:
     """Write an edit. What was decided on meanwhile stays; the pair is the one that was opened."""
     store = app.store
@@ -88,6 +96,11 @@ async def _save(app: FtuiApp, pair: Pair, messages: Messages) -> None:
 
 
 def _worked_out(project: str, pair: Pair, messages: Messages) -> tuple[int, Marks]:
+    with Store(project, recover=False) as store:
+        return _work_out(store, pair, messages)
+
+
+def _work_out(store: Store, pair: Pair, messages: Messages) -> tuple[int, Marks]:
     """The tokens and the flags of a pair with these messages; with the usual recipe where its own is broken."""
     from ftui.prepare import editing
     from ftui.prepare import project as projects
@@ -95,13 +108,12 @@ def _worked_out(project: str, pair: Pair, messages: Messages) -> tuple[int, Mark
     from ftui.prepare.recipe import Recipe
     from ftui.train import target
 
-    with Store(project, recover=False) as store:
-        try:
-            recipe = projects.load(store)
-        except InputError:  # it is said in its place
-            recipe = Recipe()
-        try:
-            limit = target.of(store).limit(recipe.tokens.most)
-            return editing.marks(pair, messages, recipe.cleaning, limit)
-        except FtuiError:  # a model or a provider that cannot be read: an edit must not be lost for it
-            return editing.marks(pair, messages, recipe.cleaning, Limit(0))
+    try:
+        recipe = projects.load(store)
+    except InputError:  # it is said in its place
+        recipe = Recipe()
+    try:
+        limit = target.of(store).limit(recipe.tokens.most)
+        return editing.marks(pair, messages, recipe.cleaning, limit)
+    except FtuiError:  # a model or a provider that cannot be read: an edit must not be lost for it
+        return editing.marks(pair, messages, recipe.cleaning, Limit(0))

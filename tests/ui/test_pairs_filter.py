@@ -10,6 +10,7 @@ from threading import Event
 
 import pytest
 from textual import events
+from textual.widgets import Input
 
 from ftui.store import Store
 from ftui.store.pairs import AT_ONCE, BulkProgress, Decision, NewDropped, StandIn
@@ -73,13 +74,38 @@ async def test_keys_and_words_of_the_filter(store: Store) -> None:
 
 
 async def test_what_is_typed_right_behind_the_slash_is_a_word_of_the_filter(store: Store) -> None:
-    """All keys wait before the first one is looked at, as over a slow line."""
     async with Review() as review:
-        for key, character in (("slash", "/"), ("x", "x"), ("a", "a"), ("k", "k")):
-            review.app.post_message(events.Key(key, character))
+        typed(review, "slash", "x", "a", "k")
         await review.until(lambda: "“xak”" in review.screen)
         await review.press("escape")
         assert store.pairs.counts().decided == 0
+
+
+def typed(review: Review, *keys: str) -> None:
+    """All keys wait before the first one is looked at, as over a slow line."""
+    for key in keys:
+        review.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def test_what_is_typed_right_behind_enter_is_for_the_list(store: Store) -> None:
+    async with Review() as review:
+        typed(review, "slash", "k", "7", "enter", "j", "x", "n")
+        await review.until(lambda: store.pairs.counts().rejected == 1)
+        assert "“k7”: 4" in review.screen
+        assert review.decisions() == "···✗······", "the second pair that the filter shows"
+        await review.press("slash")
+        await review.type("is:wrong")
+        typed(review, "enter", "x")
+        await review.until(lambda: "x" in review.place.columns.filter.query_one(Input).value)
+        assert store.pairs.counts().decided == 1
+
+
+async def test_what_is_typed_right_behind_esc_is_for_the_list(store: Store) -> None:
+    async with Review() as review:
+        typed(review, "slash", "c", "o", "d", "escape", "j", "a")
+        await review.until(lambda: store.pairs.counts().accepted == 1)
+        assert "cod" not in review.place._filter_words()
+        assert review.place.rows.count == 10
 
 
 async def test_what_is_wrong_is_said_in_the_line_and_the_list_stays(store: Store) -> None:

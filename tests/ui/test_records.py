@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from textual import events
 
 from ftui import worker
 from ftui.events import Failure, Record
@@ -116,6 +117,21 @@ async def test_the_filter_takes_words_as_they_are_typed(store: Store) -> None:
         await driver.until_shown("No record has nothing like it")
         await driver.press("escape")
         await driver.until_shown("Thing 4")
+
+
+@pytest.mark.parametrize("last", ["enter", "escape"])
+async def test_what_is_typed_right_behind_the_filter_is_for_the_list(store: Store, last: str) -> None:
+    """All keys wait before the first one is looked at, as over a slow line."""
+    shelf(store, 30)
+    async with Driver() as driver:
+        await driver.press("2", "enter")
+        await driver.until_shown("Thing 4")
+        for key in ("slash", "R", "E", "D", last, "f"):
+            driver.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await driver.until_shown("▸ fields")
+        await driver.press("f")
+        await driver.until_shown("15 of 30 records · “RED”" if last == "enter" else "Thing 4")
+        assert "REDf" not in driver.screen
 
 
 async def test_records_that_come_meanwhile_are_seen(store: Store) -> None:

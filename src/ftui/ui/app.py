@@ -24,7 +24,7 @@ from textual.timer import Timer
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.ui import arrival, palette, places, reading_only
-from ftui.ui.keys import Keys
+from ftui.ui.keys import Keys, handled
 from ftui.ui.messages import StoreChanged
 from ftui.ui.place import Place
 from ftui.ui.session import Session, last_project, last_words, write_down
@@ -378,6 +378,11 @@ class FtuiApp(App[None]):
                 self._warming.reset()
             if await self._do(event.key):
                 return
+            field = self.focused
+            await super().on_event(event)
+            if field is not None and event.key in getattr(field, "LAST_KEYS", ()):
+                await handled(field)
+            return
         await super().on_event(event)
 
     async def _do(self, key: str) -> bool:

@@ -7,6 +7,8 @@ a decision does, so what was found is kept until the focus is elsewhere.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,3 +41,24 @@ class Keys:
 def _settled(node: DOMNode) -> bool:
     """Whether nobody from `node` on decides anew at every key which of its actions are there."""
     return all(type(each).check_action is DOMNode.check_action for each in node.ancestors_with_self)
+
+
+_LONGEST = 1.0
+"""Seconds that a key waits for the one before it, should a widget be taken away meanwhile."""
+
+
+async def handled(field: DOMNode) -> None:
+    """Wait until a key that was sent to a field has had all its effects, up to the screen.
+
+    Awaited by who hands out the keys: the next key is for whoever has the focus then.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LONGEST):
+            for node in field.ancestors_with_self:
+                if isinstance(node, Screen):
+                    return
+                # Once for what it was sent, and once for what it has said about that.
+                for _ in range(2):
+                    done = asyncio.Event()
+                    if node.call_later(done.set):
+                        await done.wait()

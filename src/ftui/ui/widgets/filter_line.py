@@ -70,5 +70,9 @@ class FilterLine(Horizontal):
         event.stop()
         self.action_leave(True)
 
+    def on_words_field_escaped(self, event: WordsField.Escaped) -> None:
+        event.stop()
+        self.action_leave(False)
+
     def action_leave(self, keep: bool) -> None:
         self.post_message(self.Left(keep))

@@ -20,6 +20,8 @@ from ftui.ui.widgets.rows import Lines
 if TYPE_CHECKING:
     from textual.widgets import Input
 
+    from ftui.ui.widgets.words_field import WordsField
+
 _BEGUN = re.compile(r"(?:^|\s)-?(?:is|flag|source|tokens|fact|made):$", re.IGNORECASE)
 _HELP = '"a phrase"  -not  is:edited  flag:short  source:web  tokens:>500  dropped'
 
@@ -138,6 +140,10 @@ class PairFilter(Vertical):
             self.action_leave(True)
         else:
             self.blame(wrong, told=True)
+
+    def on_words_field_escaped(self, event: WordsField.Escaped) -> None:
+        event.stop()
+        self.action_leave(False)
 
     def action_cycle(self) -> None:
         self.where = SHOWN[(SHOWN.index(self.where) + 1) % len(SHOWN)]

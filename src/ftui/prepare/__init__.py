@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ftui.prepare import crew, rendering, replay, template
+from ftui.prepare.boilerplate import heard
 from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.dedupe import Made, Packed, Seen, Step, pack, unpack, without_near
 from ftui.prepare.limit import Limit
@@ -124,8 +125,9 @@ def prepare_all(
         if cleaner.learns:
             number = 0
             for said in workers.said(read()):
-                cleaner.count(said or ())
-                number += len(said or ())
+                if said is not None:
+                    number += said[0]
+                    cleaner.count(heard(said[1]))
                 yield Step(number, LEARNING)
             workers.recall(cleaner.learnt())
         packed = _of_crew(workers, read(), cleaner)
@@ -184,9 +186,10 @@ def _settled(packed: Iterable[Packed | None], mixing: _Mixing) -> Iterator[Item 
         if isinstance(items, Step):
             yield items
             continue
-        for item in _new(items, seen):
-            total += isinstance(item, Pair)
-            yield item
+        pairs, dropped = _new(items, seen)
+        total += len(pairs)
+        yield from pairs
+        yield from dropped
     yield from _mixed(total, mixing, seen)
 
 
@@ -235,19 +238,16 @@ def _without_near(packed: Iterable[Packed | None], recipe: Recipe) -> Iterator[M
         yield Step(count)
 
 
-def _new(items: Made, seen: Seen) -> Iterator[Item]:
+def _new(items: Made, seen: Seen) -> tuple[list[Pair], list[Dropped]]:
     """What came of one record, without the pairs that are there already."""
-    pairs = 0
-    dropped = list[Dropped]()
+    pairs, dropped = list[Pair](), list[Dropped]()
     for item in items:
         if isinstance(item, Dropped):
             dropped.append(item)
         elif seen.add(item):
-            pairs += 1
-            yield item
+            pairs.append(item)
         else:
             dropped.append(Dropped(item.record, item.url, "exact duplicate", last_text(item.messages, "user")))
     if not pairs:
-        first = dropped.pop(0)
-        yield Dropped(first.record, first.url, first.reason, first.detail, "record")
-    yield from dropped
+        dropped[0] = replace(dropped[0], scope="record")
+    return pairs, dropped

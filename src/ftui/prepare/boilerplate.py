@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -38,8 +39,45 @@ class Said(NamedTuple):
 
     site: str
     page: Any
-    passages: frozenset[int]
-    sections: frozenset[int]
+    passages: Collection[int]
+    sections: Collection[int]
+
+
+class Told(NamedTuple):
+    """What some pages say, as it goes from process to process: in a few large pieces, since there are very many.
+
+    Attributes:
+        sizes: of each page: how many passages, how many sections; 4 bytes each.
+        keys: the passages and then the sections of each page, 8 bytes each.
+    """
+
+    sites: list[str]
+    pages: list[Any]
+    sizes: bytes
+    keys: bytes
+
+
+def told(said: Iterable[Said]) -> Told:
+    sizes, keys = array("I"), array("q")
+    sites, pages = list[str](), list[Any]()
+    for site, page, passages, sections in said:
+        sites.append(site)
+        pages.append(page)
+        sizes.append(len(passages))
+        sizes.append(len(sections))
+        keys.extend(passages)
+        keys.extend(sections)
+    return Told(sites, pages, sizes.tobytes(), keys.tobytes())
+
+
+def heard(told: Told) -> Iterator[Said]:
+    """What each page says, once more."""
+    sizes, keys = memoryview(told.sizes).cast("I"), memoryview(told.keys).cast("q")
+    start = 0
+    for site, page, passages, sections in zip(told.sites, told.pages, sizes[::2], sizes[1::2], strict=True):
+        middle, end = start + passages, start + passages + sections
+        yield Said(site, page, keys[start:middle], keys[middle:end])
+        start = end
 
 
 Learnt = tuple[dict[int, int], dict[int, Any], dict[str, int]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -51,7 +51,7 @@ class Cleaner:
         """What `count` wants to know of one record, None for nothing."""
         return None if _is_conversation(record.get("data")) else self._counting().said(record)
 
-    def count(self, said: Sequence[Said | None]) -> None:
+    def count(self, said: Iterable[Said | None]) -> None:
         """See some records in the first pass by what `said` tells of them."""
         counting = self._counting()
         for each in said:

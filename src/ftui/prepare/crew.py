@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, Self
 
 import ftui
 from ftui.errors import FtuiError
-from ftui.prepare.boilerplate import Noted, Said
+from ftui.prepare.boilerplate import Noted, Told
 from ftui.prepare.dedupe import Packed
 from ftui.prepare.limit import Limit
 from ftui.prepare.making import Item
@@ -99,8 +99,9 @@ class Crew:
                 missing.remove(connection)
             yield None
 
-    def said(self, records: Iterable[Mapping[str, Any]]) -> Iterator[list[Said | None] | None]:
-        """What records say, for a cleaner to count, some of them at a time; None where that takes a while."""
+    def said(self, records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, Told] | None]:
+        """What records say, for a cleaner to count, and how many they are, some of them at a time; None
+        where that takes a while."""
         return self._each("said", _batches(records))
 
     def recall(self, learnt: Any) -> None:

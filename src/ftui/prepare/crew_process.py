@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from ftui.errors import describe
-from ftui.prepare import dedupe, tokens
+from ftui.prepare import boilerplate, dedupe, tokens
 from ftui.prepare.crew import Batch
 from ftui.prepare.making import Item, Making
 from ftui.prepare.pair import Pair
@@ -77,7 +77,8 @@ class _Process:
         # What is read was written by the process that this one belongs to.
         records = map(pickle.loads, payload)
         if job == "said":
-            return [making.cleaner.said(record) for record in records]
+            said = list(map(making.cleaner.said, records))
+            return len(said), boilerplate.told([each for each in said if each is not None])
         before = len(making.broken)
         made = list(map(_counted, making.of(records)))
         noted = making.cleaner.noted(self._told)

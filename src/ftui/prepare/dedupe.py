@@ -6,11 +6,12 @@ import os
 import pickle
 import tempfile
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, islice, pairwise
 from typing import IO, NamedTuple
 
 from ftui.prepare.near import Index, Near, Signed, sign
@@ -92,37 +93,42 @@ class Seen:
     """Remembers pairs by 96 bits of their digest, in 24 to 48 bytes each; no two of 10^9 are mixed up."""
 
     def __init__(self) -> None:
-        self._count = 0
         # Two numbers a place; a pair is where its digest says, or in the next place that is free.
         self._places = array("Q", bytes(16 * _EMPTY))
+        self._room = _room(self._places)
 
     def add(self, pair: Pair) -> bool:
         """Whether `pair` is new; it is not the next time."""
-        first, second = int(pair.digest[:16], 16) or 1, int(pair.digest[16:24], 16)
-        if not self._put(self._places, first, second):
+        if not _put(self._places, int(pair.digest[:16], 16) or 1, int(pair.digest[16:24], 16)):
             return False
-        self._count += 1
-        if self._count * 6 > len(self._places) // 2 * 4:
+        self._room -= 1
+        if not self._room:
             self._grow()
-        return True
-
-    @staticmethod
-    def _put(places: array[int], first: int, second: int) -> bool:
-        mask = len(places) - 1
-        place = 2 * first & mask
-        while there := places[place]:
-            if there == first and places[place + 1] == second:
-                return False
-            place = place + 2 & mask
-        places[place], places[place + 1] = first, second
         return True
 
     def _grow(self) -> None:
         places = array("Q", bytes(16 * len(self._places)))
-        for place in range(0, len(self._places), 2):
-            if first := self._places[place]:
-                self._put(places, first, self._places[place + 1])
+        for first, second in zip(self._places[::2], self._places[1::2], strict=True):
+            if first:
+                _put(places, first, second)
+        self._room = _room(places) - _room(self._places)
         self._places = places
+
+
+def _room(places: array[int]) -> int:
+    """How many pairs may be in it: two thirds of what it could hold."""
+    return len(places) // 3
+
+
+def _put(places: array[int], first: int, second: int) -> bool:
+    mask = len(places) - 1
+    place = 2 * first & mask
+    while there := places[place]:
+        if there == first and places[place + 1] == second:
+            return False
+        place = place + 2 & mask
+    places[place], places[place + 1] = first, second
+    return True
 
 
 def without_near(packed: Iterable[Packed | None], threshold: float, *, numbers: bool) -> Iterator[Made | Step]:
@@ -158,7 +164,7 @@ class _Facts:
         self._starts = array("Q", [0])  # of each record in the file, and the end
         self._records, self._places = array("I"), array("I")  # of each fact: its record, and which of it
         self._ranks = array("Q")
-        self._load = lru_cache(maxsize=_LOADED)(self._read)
+        self._leader = lru_cache(maxsize=_LOADED)(self._read)
 
     @property
     def records(self) -> int:
@@ -167,14 +173,11 @@ class _Facts:
     def add(self, packed: Packed) -> None:
         assert packed.signed is not None
         self._file.write(packed.made)
-        end = self._starts[-1]
-        for record, facts in enumerate(memoryview(packed.facts).cast("I"), self.records):
-            for place in range(facts):
-                self._records.append(record)
-                self._places.append(place)
-        for size in memoryview(packed.sizes).cast("I"):
-            end += size
-            self._starts.append(end)
+        facts = memoryview(packed.facts).cast("I")
+        self._places.extend([place for count in facts for place in range(count)])
+        self._records.extend([record for record, count in enumerate(facts, self.records) for _ in range(count)])
+        sizes = memoryview(packed.sizes).cast("I")
+        self._starts.extend(islice(accumulate(sizes, initial=self._starts[-1]), 1, None))
         self._ranks.frombytes(packed.ranks)
         self._index.extend(packed.signed)
 
@@ -194,19 +197,19 @@ class _Facts:
             count[near.kept] += 1
             if count[near.kept] <= NAMED:
                 named.setdefault(near.kept, []).append(near)
-        fact = 0
+        touched = {self._records[fact] for near in (gone, named) for fact in near}
         for record, items in enumerate(self._all()):
-            first, changes = fact, False
-            while fact < len(self._records) and self._records[fact] == record:
-                changes = changes or fact in gone or count[fact] > 0
-                fact += 1
-            yield list(self._changed(items, first, gone, count, named)) if changes else items
+            if record in touched:
+                yield list(self._changed(items, bisect_left(self._records, record), gone, count, named))
+            else:
+                yield items
 
     def _changed(
         self, items: Made, fact: int, gone: dict[int, Near], count: array[int], named: dict[int, list[Near]]
     ) -> Iterator[Pair | Dropped]:
         """The items of a record, of which `fact` is the first fact, as they are when all is settled."""
-        numbers = {id(pair): fact + place for place, pairs in enumerate(_by_fact(items)) for pair in pairs}
+        facts = _by_fact(items)
+        numbers = {id(pair): fact + place for place, pairs in enumerate(facts) for pair in pairs}
         told = set[int]()
         for item in items:
             number = numbers.get(id(item), -1)
@@ -217,10 +220,10 @@ class _Facts:
                 yield replace(item, stands_for=count[number], stand_ins=stand_ins)
             elif number not in told:
                 told.add(number)
-                yield self._drop(gone[number])
+                yield self._drop(_leader(facts[number - fact]), gone[number])
 
-    def _drop(self, near: Near) -> Dropped:
-        lost, kept = self._leader(near.text), self._leader(near.kept)
+    def _drop(self, lost: Pair, near: Near) -> Dropped:
+        kept = self._leader(near.kept)
         where = f" ({kept.url})" if kept.url else ""
         detail = f"{_question(lost)} · {near.similarity:.0%} of {_question(kept)}{where}"
         return Dropped(lost.record, lost.url, "near-duplicate", detail)
@@ -228,9 +231,6 @@ class _Facts:
     def _stand_in(self, near: Near) -> StandIn:
         lost = self._leader(near.text)
         return StandIn(lost.record, lost.url, _question(lost), near.similarity)
-
-    def _leader(self, fact: int) -> Pair:
-        return _leader(_by_fact(self._load(self._records[fact]))[self._places[fact]])
 
     def _all(self) -> Iterator[Made]:
         """All records in their order; others are read meanwhile."""
@@ -241,23 +241,23 @@ class _Facts:
             if at + size > len(block):
                 # Large blocks: a read for each record takes a third as long as unpacking it.
                 block, at = block[at:] + self._file.read(max(_BLOCK, size)), 0
-            yield _unpacked(block[at : at + size])
+            # What is read was written by this program a moment ago, into a file that nobody else can open.
+            yield pickle.loads(block[at : at + size])
             at += size
 
-    def _read(self, record: int) -> Made:
+    def _read(self, fact: int) -> Pair:
+        """The pair that speaks for a fact."""
         self._file.flush()
+        record = self._records[fact]
         start, end = self._starts[record], self._starts[record + 1]
-        return _unpacked(os.pread(self._file.fileno(), end - start, start))
-
-
-def _unpacked(line: bytes) -> Made:
-    # What is read was written by this program a moment ago, into a file that nobody else can open.
-    made: Made = pickle.loads(line)
-    return made
+        made: Made = pickle.loads(os.pread(self._file.fileno(), end - start, start))
+        return _leader(_by_fact(made)[self._places[fact]])
 
 
 def _by_fact(items: Made) -> list[list[Pair]]:
     """The pairs of a record, those of one fact together."""
+    if len(items) == 1 and isinstance(items[0], Pair):
+        return [[items[0]]]
     facts = dict[str, list[Pair]]()
     for item in items:
         if isinstance(item, Pair):
@@ -267,17 +267,20 @@ def _by_fact(items: Made) -> list[list[Pair]]:
 
 def _rank(pair: Pair) -> int:
     """Fewer flags are better, then a longer answer; the rest is chance, but the same each time."""
-    answer = sum(len(text_of(each)) for each in pair.messages if each["role"] == "assistant")
+    answer = sum([len(text_of(each)) for each in pair.messages if each["role"] == "assistant"])
     return min(len(pair.flags), 255) << 56 | (_LONGEST - min(answer, _LONGEST)) << 32 | int(pair.digest[:8], 16)
 
 
 def _leader(pairs: list[Pair]) -> Pair:
     """The pair that speaks for a fact: the one in the page's own words."""
-    return next((pair for pair in pairs if pair.origin.get("phrasing") == "site"), pairs[0])
+    for pair in pairs:
+        if pair.origin.get("phrasing") == "site":
+            return pair
+    return pairs[0]
 
 
 def _text(pair: Pair) -> str:
-    return "\n".join(text_of(each) for each in pair.messages if each["role"] in ("user", "assistant"))
+    return "\n".join([text_of(each) for each in pair.messages if each["role"] in ("user", "assistant")])
 
 
 def _question(pair: Pair) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftui.prepare.clean import clean, plain
 
 _ARTICLES = ("Article", "NewsArticle", "BlogPosting", "TechArticle", "Report", "ScholarlyArticle")
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """What a template may use; "" and () where the record has nothing."""
 
     title: str
@@ -95,7 +93,10 @@ def linked_data(data: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any
 
 
 def _first(*values: Any) -> str:
-    return next((text for value in values if (text := _text(value))), "")
+    for value in values:
+        if value is not None and (text := _text(value)):
+            return text
+    return ""
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ in which order the texts came.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from array import array
@@ -61,18 +62,14 @@ def sign(texts: Sequence[str], threshold: float) -> Signed:
 
     words = list(map(runs, texts))
     rows = _rows(threshold)
-    signatures = list[bytes]()
-    keys = [array("I") for _ in range(_SLOTS // rows)]
+    signatures, keys = list[bytes](), list[Sequence[int]]()
+    none = [0] * (_SLOTS // rows)
     for said, slots in zip(words, RMinHash.digests_from_token_sets(words, _SLOTS, _SEED), strict=True):
         signatures.append(array("I", slots).tobytes()[::4])
-        if not said:
-            for band in keys:
-                band.append(0)
-            continue
         columns = [slots[column::rows] for column in range(rows)]
-        for band, key in zip(keys, map(hash, zip(*columns, strict=False)), strict=False):
-            band.append(key & _KEY or 1)
-    return Signed(len(texts), b"".join(signatures), tuple(band.tobytes() for band in keys))
+        keys.append([key & _KEY or 1 for key in map(hash, zip(*columns, strict=False))] if said else none)
+    bands = [array("I", band).tobytes() for band in zip(*keys, strict=True)] if keys else [b"" for _ in none]
+    return Signed(len(texts), b"".join(signatures), tuple(bands))
 
 
 class Index:
@@ -122,6 +119,7 @@ class Index:
             text: gives a text again by its number.
         """
         self._sign()
+        self._signatures.flush()
         rank = array("I", bytes(4 * self._count))
         for place, number in enumerate(order):
             rank[number] = place
@@ -159,6 +157,7 @@ class Index:
     def links(self, text: Callable[[int], str]) -> Iterator[tuple[int, int]]:
         """Pairs of texts that are near each other; of a group of them enough to hold it together."""
         self._sign()
+        self._signatures.flush()
         edges = array("Q")
         for some in self._edges(array("I", range(self._count))):
             edges += some
@@ -207,8 +206,7 @@ class Index:
         return similarity(*texts)
 
     def _signature(self, number: int) -> bytes:
-        self._signatures.seek(number * _SLOTS)
-        return self._signatures.read(_SLOTS)
+        return os.pread(self._signatures.fileno(), _SLOTS, number * _SLOTS)
 
 
 def _buckets(keys: array[int]) -> Iterator[list[int]]:

@@ -134,7 +134,10 @@ def text_of(message: Message) -> str:
 
 def last_text(messages: Iterable[Message], role: str) -> str:
     """The text of the last message of `role`, "" where there is none."""
-    return next((text_of(each) for each in reversed(tuple(messages)) if each.get("role") == role), "")
+    for each in reversed(tuple(messages)):
+        if each.get("role") == role:
+            return text_of(each)
+    return ""
 
 
 def digest(messages: Iterable[Message], origin: Mapping[str, Any] | None = None) -> str:

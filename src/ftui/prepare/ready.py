@@ -56,6 +56,8 @@ def recognise(data: Mapping[str, Any]) -> Row | str | None:
     Gives None for a record of another kind, and the reason in a few words for one that
     has the fields of a conversation and is none.
     """
+    if _FIRST.isdisjoint(data):
+        return None
     for shape, names, read in _SHAPES:
         if all(data.get(name) is not None for name in names):
             try:
@@ -228,3 +230,5 @@ _SHAPES = (
     *(("prompt", ("prompt", name), _prompt) for name in _COMPLETIONS),
     ("roles", ("user", "assistant"), _roles),
 )
+# Most records have none of these, which is told sooner than by asking for all of them.
+_FIRST = frozenset(names[0] for _, names, _ in _SHAPES)

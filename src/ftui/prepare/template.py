@@ -159,7 +159,7 @@ class Maker:
         if self._recipe.template == recipes.PRODUCTS and not values.title:
             yield _drop(record, "no title")
             return
-        named = {name: getattr(values, name) for name in values.__slots__}
+        named = values._asdict()
         if self._recipe.template == recipes.OWN:
             named["text"] = fields.text(record["data"])
         yield self._rendered(record, named, values.title)

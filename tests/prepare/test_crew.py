@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -19,6 +20,8 @@ import ftui
 from ftui.errors import FtuiError, InputError
 from ftui.prepare import Dropped, Pair, Step, crew, prepare_all
 from ftui.prepare.recipe import Cleaning, Duplicates, Messages, Mixture, Model, Questions, Recipe
+from ftui.prepare.template import nothing_written
+from ftui.prepare.tokens import count_messages
 
 WORDS = "kettle lid handle litre minute water filter button light steel glass base cord switch boil warm pour".split()  # noqa: SIM905
 FOOT = "We ship to every country of the world within three days."
@@ -69,6 +72,28 @@ def test_the_number_of_processes_changes_nothing(recipe: Recipe) -> None:
     assert sum(isinstance(item, Pair) for item in alone) > 100
     assert items(3, recipe) == alone
     assert {"boilerplate"} <= {item.reason for item in alone if isinstance(item, Dropped)}
+
+
+@pytest.mark.parametrize("near", [0.0, 0.85])
+def test_tokens_are_counted_by_the_others(near: float) -> None:
+    made = items(2, Recipe(questions=Questions(presentations=2), duplicates=Duplicates(near)))
+    pairs = [item for item in made if isinstance(item, Pair)]
+    assert len(pairs) > 100
+    assert [pair.counted for pair in pairs] == [count_messages(pair.messages) for pair in pairs]
+
+
+def test_tokens_of_who_has_ended() -> None:
+    with (
+        tempfile.TemporaryFile() as file,
+        crew.Crew(2, Recipe(), {}, nothing_written, None, file.fileno()) as workers,
+    ):
+        list(workers.started())
+        processes = descendants(os.getpid())
+        for process in processes:
+            os.kill(process, signal.SIGKILL)
+        with pytest.raises(FtuiError, match="one of its processes ended"):
+            next(counts for counts in workers.tokens([bytes(16)]) if counts)
+    gone(processes)
 
 
 def test_what_a_model_wrote_is_asked_for_here() -> None:

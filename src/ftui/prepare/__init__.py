@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from ftui.prepare import crew, rendering, replay, template
 from ftui.prepare.boilerplate import heard
 from ftui.prepare.cleaner import Cleaner
-from ftui.prepare.dedupe import Made, Packed, Seen, Step, pack, unpack, without_near
+from ftui.prepare.dedupe import BLOCK, Made, Packed, Seen, Shared, Step, pack, unpack, without_near
 from ftui.prepare.limit import Limit
 from ftui.prepare.making import Item, Making
 from ftui.prepare.mixture import Weights, mix
@@ -119,7 +120,10 @@ def prepare_all(
         )
         return
     names = sources or {}
-    with crew.Crew(some, recipe, names, written, limit) as workers:
+    with (
+        tempfile.TemporaryFile(buffering=BLOCK) as file,
+        crew.Crew(some, recipe, names, written, limit, file.fileno()) as workers,
+    ):
         for _ in workers.started():
             yield Step(0, "starting")
         if cleaner.learns:
@@ -131,7 +135,8 @@ def prepare_all(
                 yield Step(number, LEARNING)
             workers.recall(cleaner.learnt())
         packed = _of_crew(workers, read(), cleaner)
-        yield from _settled(packed, _Mixing(recipe, general, names, written, workers.finished))
+        mixing = _Mixing(recipe, general, names, written, workers.finished)
+        yield from _settled(packed, mixing, Shared(file, workers.tokens))
     yield from cleaner.rest()
 
 
@@ -178,11 +183,11 @@ class _Mixing(NamedTuple):
     finished: Callable[[Iterable[Item]], Iterator[Item]]
 
 
-def _settled(packed: Iterable[Packed | None], mixing: _Mixing) -> Iterator[Item | Step]:
+def _settled(packed: Iterable[Packed | None], mixing: _Mixing, shared: Shared | None = None) -> Iterator[Item | Step]:
     """What came of the records without duplicates, then the general pairs."""
     seen = Seen()
     total = 0
-    for items in _without_near(packed, mixing.recipe):
+    for items in _without_near(packed, mixing.recipe, shared):
         if isinstance(items, Step):
             yield items
             continue
@@ -225,10 +230,10 @@ def _mixed(total: int, mixing: _Mixing, seen: Seen) -> Iterator[Item]:
             yield replace(why, scope="part")
 
 
-def _without_near(packed: Iterable[Packed | None], recipe: Recipe) -> Iterator[Made | Step]:
+def _without_near(packed: Iterable[Packed | None], recipe: Recipe, shared: Shared | None) -> Iterator[Made | Step]:
     near = recipe.duplicates.near
     if near:
-        yield from without_near(packed, near, numbers=recipe.duplicates.numbers)
+        yield from without_near(packed, near, numbers=recipe.duplicates.numbers, shared=shared)
         return
     count = 0
     for some in packed:

@@ -6,8 +6,8 @@ one process that has the vocabulary loaded, so that it is in memory once. They a
 group that is killed as a whole; and each ends by itself when its connection does, as it does
 when this process is killed.
 
-A message is a pickled tuple. To a process go ("start", recipe, sources, limit), ("recall", what was
-learnt), the jobs ("said", records), ("make", records) and ("finished", items), and
+A message is a pickled tuple. To a process go ("start", recipe, sources, limit, file), ("recall", what was
+learnt), the jobs ("said", records), ("make", records), ("tokens", block) and ("finished", items), and
 ("written", what a model wrote) as the answer to ("ask", key of the request). Back come ("ready",
 None) at first, ("done", result), in the order of the jobs, and ("failed", error).
 """
@@ -20,10 +20,12 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, NamedTuple, Self
 
 import ftui
@@ -63,6 +65,7 @@ class Crew:
 
     Args:
         written: what a model wrote; asked here, since the answers are not sent along.
+        file: its number; where `tokens` finds pairs.
     """
 
     def __init__(
@@ -71,12 +74,14 @@ class Crew:
         recipe: Recipe,
         sources: Mapping[int, str],
         written: Written,
-        limit: Limit | None = None,
+        limit: Limit | None,
+        file: int,
     ) -> None:
         self._written = written
         self._connections = list[Connection]()
-        self._start(processes)
-        self._tell("start", recipe, dict(sources), limit)
+        self._counting: Thread | None = None
+        self._start(processes, file)
+        self._tell("start", recipe, dict(sources), limit, file)
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +90,8 @@ class Crew:
         # The leader is not waited for yet, so that the number of its group is still its own.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._leader.pid, signal.SIGKILL)
+        if self._counting is not None:
+            self._counting.join()
         for connection in self._connections:
             connection.close()
         self._leader.wait()
@@ -118,7 +125,24 @@ class Crew:
         for some in self._each("finished", iter(lambda: list(islice(source, _BATCH)), [])):
             yield from some or ()
 
-    def _start(self, processes: int) -> None:
+    def tokens(self, blocks: Iterable[bytes]) -> Iterator[bytes | None]:
+        """The tokens of the pairs of blocks of the file (`dedupe.Shared`), counted whether or not somebody waits."""
+        counted = SimpleQueue[bytes | Exception]()
+
+        def count() -> None:
+            try:
+                # One is left out: this process has something to do as well.
+                for each in self._each("tokens", blocks, self._connections[1:]):
+                    if each is not None:
+                        counted.put(each)
+            except Exception as error:
+                counted.put(error)
+
+        self._counting = Thread(target=count, daemon=True)
+        self._counting.start()
+        return _taken(counted)
+
+    def _start(self, processes: int, file: int) -> None:
         theirs = list[Connection]()
         for _ in range(processes):
             here, there = Pipe()
@@ -131,7 +155,7 @@ class Crew:
             [sys.executable, "-P", "-m", "ftui.prepare.crew_process", *map(str, numbers)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            pass_fds=numbers,
+            pass_fds=[*numbers, file],
             process_group=0,
             env={**os.environ, "PYTHONPATH": path},
         )
@@ -149,17 +173,21 @@ class Crew:
         except OSError:
             raise _ended() from None
 
-    def _each(self, job: str, payloads: Iterable[Any]) -> Iterator[Any]:
-        """The results of jobs in their order, with a bounded number of them under way."""
+    def _each(self, job: str, payloads: Iterable[Any], by: Sequence[Connection] = ()) -> Iterator[Any]:
+        """The results of jobs in their order, with a bounded number of them under way.
+
+        Args:
+            by: who does them; () for all.
+        """
         source = iter(payloads)
-        under_way: dict[Connection, list[int]] = {connection: [] for connection in self._connections}
+        under_way: dict[Connection, list[int]] = {connection: [] for connection in by or self._connections}
         results = dict[int, Any]()
         sent = given = 0
         more = True
         while True:
             # What has come back and waits for its turn counts as well: it is in memory.
-            while more and sent - given < _AHEAD * len(self._connections) + 1:
-                connection = min(self._connections, key=lambda each: len(under_way[each]))
+            while more and sent - given < _AHEAD * len(under_way) + 1:
+                connection = min(under_way, key=lambda each: len(under_way[each]))
                 if len(under_way[connection]) >= _AHEAD:
                     break
                 payload = next(source, None)
@@ -199,6 +227,18 @@ class Crew:
         except (EOFError, OSError):
             raise _ended() from None
         return answer, value
+
+
+def _taken(results: SimpleQueue[bytes | Exception]) -> Iterator[bytes | None]:
+    while True:
+        try:
+            result = results.get(timeout=SIGN)
+        except Empty:
+            yield None
+            continue
+        if isinstance(result, Exception):
+            raise result
+        yield result
 
 
 def processes() -> int:

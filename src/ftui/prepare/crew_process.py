@@ -12,6 +12,7 @@ import pickle
 import sys
 import threading
 import traceback
+from array import array
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -56,7 +57,7 @@ class _Process:
         # Records are very many small objects that are gone in a moment.
         gc.set_threshold(50_000, 20, 50)
         self._say("ready", None)
-        _, recipe, sources, limit = self._jobs.get()
+        _, recipe, sources, limit, self._file = self._jobs.get()
         self._near = recipe.duplicates.near
         with Making(recipe, sources, self._written, limit=limit) as making:
             while True:
@@ -74,13 +75,18 @@ class _Process:
     def _do(self, making: Making, job: str, payload: Any) -> Any:
         if job == "finished":
             return _counted(list(making.finished(payload)))
+        if job == "tokens":
+            block = dedupe.in_block(self._file, memoryview(payload).cast("Q"))
+            return array("I", [item.tokens for items in block for item in items if isinstance(item, Pair)]).tobytes()
         # What is read was written by the process that this one belongs to.
         records = map(pickle.loads, payload)
         if job == "said":
             said = list(map(making.cleaner.said, records))
             return len(said), boilerplate.told([each for each in said if each is not None])
         before = len(making.broken)
-        made = list(map(_counted, making.of(records)))
+        made = making.of(records)
+        if not self._near:  # otherwise they are counted while near-duplicates are looked for
+            made = list(map(_counted, made))
         noted = making.cleaner.noted(self._told)
         self._told += len(noted)
         return Batch(dedupe.pack(made, self._near), list(making.broken[before:]), noted)

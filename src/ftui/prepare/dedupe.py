@@ -6,9 +6,9 @@ import os
 import pickle
 import tempfile
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
@@ -23,7 +23,7 @@ Made = list[Pair | Dropped]
 NAMED = 20
 """Stand-ins of a pair that are listed one by one; the others are counted."""
 
-_BLOCK = 2**20
+BLOCK = 2**20
 """Bytes that are read and written at once."""
 _LOADED = 8
 """Records that are held because somebody may ask for them again at once."""
@@ -131,7 +131,25 @@ def _put(places: array[int], first: int, second: int) -> bool:
     return True
 
 
-def without_near(packed: Iterable[Packed | None], threshold: float, *, numbers: bool) -> Iterator[Made | Step]:
+Tokens = Callable[[Iterable[bytes]], Iterator[bytes | None]]
+
+
+class Shared(NamedTuple):
+    """A file that other processes read as well, to count tokens meanwhile.
+
+    Attributes:
+        tokens: counts those of the pairs of some blocks, which is begun at once. Of each block it gets
+            where its records begin, and its end, 8 bytes each; and gives the tokens of each pair, 4 bytes
+            each. None where the next one takes a while.
+    """
+
+    file: IO[bytes]
+    tokens: Tokens
+
+
+def without_near(
+    packed: Iterable[Packed | None], threshold: float, *, numbers: bool, shared: Shared | None = None
+) -> Iterator[Made | Step]:
     """What came of each record, without the facts that nearly say what a better one says.
 
     Everything is looked at before the first of it is given on; meanwhile it lies in a file
@@ -145,14 +163,18 @@ def without_near(packed: Iterable[Packed | None], threshold: float, *, numbers: 
         threshold: share of three-word runs in common from which on two facts are near, 0 to 1.
             What is packed was packed with the same one.
         numbers: whether facts may be near that hold other numbers.
+        shared: where what is packed lies meanwhile; None for a file of one's own, and to count no tokens.
     """
-    with tempfile.TemporaryFile(buffering=_BLOCK) as file, closing(Index(threshold, numbers=numbers)) as index:
+    with (
+        nullcontext(shared.file) if shared else tempfile.TemporaryFile(buffering=BLOCK) as file,
+        closing(Index(threshold, numbers=numbers)) as index,
+    ):
         facts = _Facts(file, index)
         for some in packed:
             if some is not None:
                 facts.add(some)
             yield Step(facts.records)
-        yield from facts.settled()
+        yield from facts.settled(shared.tokens if shared else None)
 
 
 class _Facts:
@@ -181,7 +203,10 @@ class _Facts:
         self._ranks.frombytes(packed.ranks)
         self._index.extend(packed.signed)
 
-    def settled(self) -> Iterator[Made | Step]:
+    def settled(self, count_tokens: Tokens | None) -> Iterator[Made | Step]:
+        self._file.flush()
+        # Begun now, since from here on only one process has something to do.
+        tokens = count_tokens(each.tobytes() for each in self._blocks()) if count_tokens else None
         order = array("I", sorted(range(len(self._ranks)), key=self._ranks.__getitem__))
         yield Step(self.records, "looking for near-duplicates")
         self._ranks = array("Q")
@@ -198,11 +223,17 @@ class _Facts:
             if count[near.kept] <= NAMED:
                 named.setdefault(near.kept, []).append(near)
         touched = {self._records[fact] for near in (gone, named) for fact in near}
-        for record, items in enumerate(self._all()):
-            if record in touched:
-                yield list(self._changed(items, bisect_left(self._records, record), gone, count, named))
-            else:
-                yield items
+        record = 0
+        for starts in self._blocks():
+            counts = None
+            while tokens and (counts := next(tokens)) is None:
+                yield Step(self.records, "counting tokens")
+            for items in self._unpacked(starts, counts):
+                if record in touched:
+                    yield list(self._changed(items, bisect_left(self._records, record), gone, count, named))
+                else:
+                    yield items
+                record += 1
 
     def _changed(
         self, items: Made, fact: int, gone: dict[int, Near], count: array[int], named: dict[int, list[Near]]
@@ -232,26 +263,45 @@ class _Facts:
         lost = self._leader(near.text)
         return StandIn(lost.record, lost.url, _question(lost), near.similarity)
 
-    def _all(self) -> Iterator[Made]:
-        """All records in their order; others are read meanwhile."""
-        self._file.seek(0)
-        block, at = b"", 0
-        for start, end in pairwise(self._starts):
-            size = end - start
-            if at + size > len(block):
-                # Large blocks: a read for each record takes a third as long as unpacking it.
-                block, at = block[at:] + self._file.read(max(_BLOCK, size)), 0
-            # What is read was written by this program a moment ago, into a file that nobody else can open.
-            yield pickle.loads(block[at : at + size])
-            at += size
+    def _blocks(self) -> Iterator[array[int]]:
+        """Where the records of a block begin, and its end."""
+        first = 0
+        while first < self.records:
+            last = max(bisect_right(self._starts, self._starts[first] + BLOCK) - 1, first + 1)
+            yield self._starts[first : last + 1]
+            first = last
+
+    def _unpacked(self, starts: array[int], counts: bytes | None) -> Iterator[Made]:
+        made = in_block(self._file.fileno(), starts)
+        if counts is None:
+            yield from made
+            return
+        tokens = iter(memoryview(counts).cast("I"))
+        for items in made:
+            for item in items:
+                if isinstance(item, Pair):
+                    item.know_tokens(next(tokens))
+            yield items
 
     def _read(self, fact: int) -> Pair:
         """The pair that speaks for a fact."""
-        self._file.flush()
         record = self._records[fact]
         start, end = self._starts[record], self._starts[record + 1]
         made: Made = pickle.loads(os.pread(self._file.fileno(), end - start, start))
         return _leader(_by_fact(made)[self._places[fact]])
+
+
+def in_block(file: int, starts: Sequence[int]) -> Iterator[Made]:
+    """What came of the records of a block.
+
+    Args:
+        file: its number.
+        starts: where they begin, and the end of the last.
+    """
+    block = memoryview(os.pread(file, starts[-1] - starts[0], starts[0]))
+    for start, end in pairwise(starts):
+        # What is read was written by this program a moment ago, into a file that nobody else can open.
+        yield pickle.loads(block[start - starts[0] : end - starts[0]])
 
 
 def _by_fact(items: Made) -> list[list[Pair]]:

@@ -82,8 +82,12 @@ class Pair:
     def tokens(self) -> int:
         """Tokens of the whole conversation, as OpenAI counts them."""
         if self.counted is None:
-            object.__setattr__(self, "counted", count_messages(self.messages))
+            self.know_tokens(count_messages(self.messages))
         return self.counted or 0
+
+    def know_tokens(self, tokens: int) -> None:
+        """Take over what another process has counted."""
+        object.__setattr__(self, "counted", tokens)
 
 
 _NAMES = tuple(each.name for each in fields(Pair))

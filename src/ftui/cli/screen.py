@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -23,6 +24,8 @@ def run_app(project: str | None, *, demo: bool = False, mouse: bool = True) -> i
         # Textual reads these when it is imported. Over SSH bytes are the cost.
         os.environ.setdefault("TEXTUAL_FPS", "30")
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    # A key makes thousands of small objects that are gone with its picture: none of them is a cycle to look for.
+    gc.set_threshold(10_000, 20, 50)
     from ftui.ui.app import FtuiApp
 
     app = FtuiApp(project, demo=demo)

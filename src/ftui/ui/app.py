@@ -16,7 +16,6 @@ from textual import events
 from textual.actions import ActionParseResult
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.timer import Timer
@@ -76,6 +75,7 @@ class FtuiApp(App[None]):
         self._places: dict[int, Place] = {}
         self._number = 0
         self._chat: ChatPane | None = None
+        self._header, self._bottom, self._footer = Header(), BottomLine(), Footer()
         self._warming: Timer | None = None
         self._below_due = False
         """Whether the next step and the keys may be others than the two lines at the bottom say."""
@@ -165,14 +165,14 @@ class FtuiApp(App[None]):
     def compose(self) -> ComposeResult:
         # In boxes of their own: Textual asks all in a box for their lines when one of them has changed.
         with CoveredColumn(id="top"):
-            yield Header()
+            yield self._header
         with CoveredRow(id="body"):
             with CoveredColumn(id="places"):
                 # The first place comes with the first layout: mounting it later would cost a second one.
                 yield from self._first_places()
-        yield BottomLine()
+        yield self._bottom
         with CoveredColumn(id="bottom"):
-            yield Footer()
+            yield self._footer
 
     def _first_places(self) -> Iterator[Place]:
         try:
@@ -300,14 +300,14 @@ class FtuiApp(App[None]):
         if self._session is None or not self._standing:
             return
         with self.trying():
-            self.screen_stack[0].query_one(Header).show(self.store, self._number)
+            self._header.show(self.store, self._number)
             self._look_below()
 
     def _look_below(self) -> None:
         self._below_due = False
         if self.place is not None:
             self._bottom.look(self._next_step)
-        self.screen_stack[0].query_one(Footer).show()
+        self._footer.show()
 
     def _tick(self) -> None:
         """Once a second: times go on while something runs, and a sentence gets old."""
@@ -335,18 +335,7 @@ class FtuiApp(App[None]):
     @property
     def _standing(self) -> bool:
         """Whether the screen is there; timers still fire while it is taken down at the end."""
-        if not self.screen_stack:
-            return False
-        try:
-            # Ten times a second: unlike `query`, this one remembers what it has found.
-            self.screen_stack[0].query_one(BottomLine)
-        except NoMatches:
-            return False
-        return True
-
-    @property
-    def _bottom(self) -> BottomLine:
-        return self.screen_stack[0].query_one(BottomLine)
+        return bool(self.screen_stack) and self._bottom.is_attached
 
     # Chat
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ class Session:
         places = memory.get("places")
         self._places: dict[str, Any] = dict(places) if isinstance(places, dict) else {}
         self._stamp = self.store.stamp()
+        self._recipe_file = os.fspath(self.store.recipe_path)
         self._recipe = self._recipe_stamp()
         self._seat = Seat(self.store.folder)
 
@@ -96,7 +98,7 @@ class Session:
 
     def _recipe_stamp(self) -> tuple[int, int]:
         try:
-            found = self.store.recipe_path.stat()
+            found = os.stat(self._recipe_file)
         except OSError:
             return (0, 0)
         return (found.st_mtime_ns, found.st_size)

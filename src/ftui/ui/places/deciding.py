@@ -96,12 +96,16 @@ class DecidingPlace(MakingPlace):
         word = decision.name.lower()
         number = f"{changed:,} " if len(ids) > 1 else ""
         said = f"{word} {number}{what} · u undo" if changed else f"{word} already: {what}"
-        self._wrote(ids)
+        self._view.decided_now(ids, decision)
+        self._show_changed(ids)
         self._next(said)
 
     def _wrote(self, ids: Sequence[int] | None = None) -> None:
         """Show what the store holds now, row by row; only these pairs have changed, where they are named."""
         self._view.forget(ids)
+        self._show_changed(ids)
+
+    def _show_changed(self, ids: Sequence[int] | None) -> None:
         if ids is None or self.work.rows:
             self.work.look(self.app.store)
         current = self.current

@@ -99,8 +99,8 @@ class LearningPlace(FilteringPlace):
             self._rules.rejected(changed)
         return changed
 
-    def _wrote(self, ids: Sequence[int] | None = None) -> None:
-        super()._wrote(ids)
+    def _show_changed(self, ids: Sequence[int] | None) -> None:
+        super()._show_changed(ids)
         self._rules.wait()
         if self._looking:
             self._fitting.find(self.rows.cursor, self._count_left)

@@ -23,10 +23,9 @@ from ftui.ui.widgets.covered import Covered
 from ftui.ui.widgets.pair_aim import Standing
 from ftui.ui.widgets.pair_beside import extra
 from ftui.ui.widgets.pair_editing import edit_here, edit_outside, not_edited, revert
-from ftui.ui.widgets.pair_rows import Extra, dropped_row, list_row, name
+from ftui.ui.widgets.pair_rows import Extra, KeptRows, dropped_row, name
 from ftui.ui.widgets.pair_title import progress_words
 from ftui.ui.widgets.pair_view import ORDER_WORDS, SHOWN
-from ftui.ui.widgets.pair_work import PairWork
 from ftui.ui.widgets.rows import RowList
 
 _REST = 0.06
@@ -76,6 +75,7 @@ class PairsPlace(Covered, LearningPlace):
         super().__init__()
         self._set: tuple[int, object] = (0, None)
         self._extra = Extra()
+        self._kept_rows = KeptRows()
         self._standing = Standing(self, self._show_title)
         now = clock.now()
         self._pace.recall(self.app.store.pairs.steps_by_hand(now - self._pace.WINDOW), now)
@@ -83,7 +83,7 @@ class PairsPlace(Covered, LearningPlace):
         self._memory_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield PairWork()
+        yield self.work
         yield self.columns
 
     # Showing
@@ -92,7 +92,7 @@ class PairsPlace(Covered, LearningPlace):
         found = self._view.row(index)
         if isinstance(found, Dropped):
             return dropped_row(found, width)
-        return list_row(found, width, self._digits, self._extra) if found else ()
+        return self._kept_rows.row(found, width, self._digits, self._extra) if found else ()
 
     def refresh_view(self) -> None:
         pairs = self.app.store.pairs

@@ -13,16 +13,13 @@ class MakingPlace(Place):
 
     def __init__(self) -> None:
         super().__init__()
+        self.work = PairWork()
+        """What is said about making pairs."""
         self._recipe = RecipeWatch(self, self._recipe_changed)
 
     def _recipe_changed(self) -> None:
         self.work.recipe = self._recipe.problem
         self.work.look(self.app.store)
-
-    @property
-    def work(self) -> PairWork:
-        """What is said about making pairs."""
-        return self.query_one(PairWork)
 
     def making_refusal(self, action: str) -> str:
         """Why prepare, pause, stop or retry cannot work now; "" when they can, and for other actions."""

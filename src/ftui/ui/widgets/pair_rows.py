@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from rich.cells import cell_len
 
@@ -55,6 +56,26 @@ def list_row(pair: Pair, width: int, digits: int, extra: Extra | None = None) ->
     if pair.decision is Decision.REJECTED:
         return (symbol, Span(number + text + tokens, "dim"))
     return (symbol, Span(number + text + tokens))
+
+
+class KeptRows:
+    """`list_row`, worked out once for as long as nothing about the pair is another."""
+
+    MOST: ClassVar[int] = 256
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[tuple[Pair, Extra], tuple[int, int], Row]] = {}
+
+    def row(self, pair: Pair, width: int, digits: int, extra: Extra) -> Row:
+        """As `list_row`."""
+        kept = self._kept.get(pair.id)
+        if kept is not None and kept[0][0] is pair and kept[0][1] is extra and kept[1] == (width, digits):
+            return kept[2]
+        if len(self._kept) >= self.MOST:
+            self._kept.clear()
+        row = list_row(pair, width, digits, extra)
+        self._kept[pair.id] = (pair, extra), (width, digits), row
+        return row
 
 
 def name(pair: Pair, digits: int) -> str:

@@ -6,9 +6,10 @@ from array import array
 from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ftui.store.filters import ORDERS, Filter, Term
-from ftui.store.pairs import Dropped, Pair, Pairs
+from ftui.store.pairs import Decision, Dropped, Pair, Pairs
 
 SHOWN = ("all", "pending", "accepted", "rejected")
 """What a filter can keep."""
@@ -98,6 +99,17 @@ class PairView:
                 del page[identifier]
                 if identifier in found:
                     page[identifier] = found[identifier]  # type: ignore[assignment]
+
+    def decided_now(self, ids: Sequence[int], decision: Decision) -> None:
+        """These pairs have this decision in the store by now."""
+        if self.dropped or len(ids) > _PAGE:
+            self._pages.clear()
+            return
+        for page in self._pages.values():
+            for identifier in page.keys() & set(ids):
+                pair = page[identifier]
+                assert isinstance(pair, Pair)
+                page[identifier] = replace(pair, decision=decision)  # type: ignore[assignment]
 
     def pair(self, index: int) -> Pair | None:
         """The pair at `index`; None when it was removed since, or is no pair."""

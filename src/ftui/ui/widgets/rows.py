@@ -187,6 +187,8 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         self._moved = moved
         self._count = 0
         self._painted: dict[int, tuple[object, ...]] = {}
+        self._inside_of: tuple[Size, bool] | None = None
+        self._inside_is = Size()
 
     @property
     def count(self) -> int:
@@ -195,7 +197,16 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
     @property
     def row_width(self) -> int:
         """Cells that a row may fill."""
-        return max(self.scrollable_content_region.width - 1, 0)
+        return max(self._inside.width - 1, 0)
+
+    @property
+    def _inside(self) -> Size:
+        """What there is for rows, in cells; kept, as Textual asks the whole screen for it."""
+        of = (self.outer_size, self.show_vertical_scrollbar)
+        if of != self._inside_of:
+            self._inside_of = of
+            self._inside_is = self.scrollable_content_region.size
+        return self._inside_is
 
     def update(self, count: int, *, empty: Sequence[Row] | None = None, only: Iterable[int] | None = None) -> None:
         """There are `count` rows now, some may read differently; repaints those that do.
@@ -213,10 +224,10 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         self._resize()
         if self.cursor >= count:
             self.cursor = max(count - 1, 0)
-        region, top = self.scrollable_content_region, self.scroll_offset.y
-        shown = range(top, top + region.height)
+        inside, top = self._inside, self.scroll_offset.y
+        shown = range(top, top + inside.height)
         for index in shown if only is None else (index for index in only if index in shown):
-            if self._painted.get(index - top) != self._look(index, region.width):
+            if self._painted.get(index - top) != self._look(index, inside.width):
                 self.refresh_line(index)
 
     def _resize(self) -> None:
@@ -224,7 +235,7 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         height = self._count
         if height > _GROWTH:
             height = -(-height // _GROWTH) * _GROWTH
-        size = Size(0, height if self._count > self.scrollable_content_region.height else 0)
+        size = Size(0, height if self._count > self._inside.height else 0)
         if size != self.virtual_size:
             self.virtual_size = size
 
@@ -245,7 +256,7 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         return (self._row(index, width - 1), width, index == self.cursor, self.has_focus)
 
     def render_line(self, y: int) -> Strip:
-        look = self._look(y + self.scroll_offset.y, self.scrollable_content_region.width)
+        look = self._look(y + self.scroll_offset.y, self._inside.width)
         self._painted[y] = look
         row, width, here = look[:3]
         assert isinstance(row, tuple)
@@ -261,7 +272,7 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
 
     def refresh_line(self, y: int) -> None:
         # Not the scroll bar's cell, which is as it was.
-        self.refresh(Region(0, y - self.scroll_offset.y, self.scrollable_content_region.width, 1))
+        self.refresh(Region(0, y - self.scroll_offset.y, self._inside.width, 1))
 
     # Moving
 
@@ -279,7 +290,7 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
 
     def _show_cursor(self) -> None:
         """Bring the cursor into view: flip by two thirds of a page instead of line by line."""
-        height = self.scrollable_content_region.height
+        height = self._inside.height
         if not height or not self._count:
             return
         top = self.scroll_offset.y
@@ -294,7 +305,7 @@ class RowList(ScrollView, Toned, inherit_bindings=False):
         self.cursor += step
 
     def action_page(self, direction: int) -> None:
-        self.cursor += direction * max(self.scrollable_content_region.height - 1, 1)
+        self.cursor += direction * max(self._inside.height - 1, 1)
 
     def action_jump(self, index: int) -> None:
         self.cursor = self._count - 1 if index < 0 else index

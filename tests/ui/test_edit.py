@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import events
 from textual.widgets import TextArea
 
 from ftui import paths
@@ -247,6 +248,26 @@ async def test_of_a_very_long_text_the_beginning_is_edited_and_the_rest_stays(st
     edited = store.pairs.get(pair)
     assert edited is not None
     assert edited.text("assistant") == "It is " + long
+
+
+# Quick fingers, or a slow line
+
+
+def typed(review: Review, *keys: str) -> None:
+    """All keys wait before the first one is looked at."""
+    for key in keys:
+        review.app.post_message(events.Key(key, key[-1] if len(key.removeprefix("alt+")) == 1 else None))
+
+
+async def test_what_is_typed_right_behind_e_is_at_the_end_of_the_answer(store: Store) -> None:
+    texts = {"system": "Be brief.", "user": "A?", "assistant": "B"}
+    add(store, [{"role": role, "content": text} for role, text in texts.items()])
+    async with Review() as review:
+        await review.press("G")
+        typed(review, "e", "x", "Y", "ctrl+n", "C")
+        wanted = ["Be brief.", "A?", "BxY", "C", ""]
+        await review.until(lambda: [area.text for area in review.app.screen.query(TextArea)] == wanted)
+        assert store.pairs.counts().decided == 0
 
 
 # In the person's own editor

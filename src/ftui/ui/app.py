@@ -23,7 +23,7 @@ from textual.timer import Timer
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.ui import arrival, palette, places, reading_only
-from ftui.ui.keys import Keys, handled
+from ftui.ui.keys import Keys, arrived, handled
 from ftui.ui.messages import StoreChanged
 from ftui.ui.place import Place
 from ftui.ui.session import Session, last_project, last_words, write_down
@@ -365,6 +365,8 @@ class FtuiApp(App[None]):
         if isinstance(event, events.Key) and not event.is_forwarded:
             if self._warming is not None:
                 self._warming.reset()
+            for screen in self.screen_stack[-1:]:
+                await arrived(screen)
             if await self._do(event.key):
                 return
             field = self.focused

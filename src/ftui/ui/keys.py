@@ -47,6 +47,15 @@ _LONGEST = 1.0
 """Seconds that a key waits for the one before it, should a widget be taken away meanwhile."""
 
 
+async def arrived(screen: Screen[Any]) -> None:
+    """Wait until a screen that was pushed has its focus: the next key is for it."""
+    if screen.is_mounted:
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LONGEST):
+            await _turn(screen)
+
+
 async def handled(field: DOMNode) -> None:
     """Wait until a key that was sent to a field has had all its effects, up to the screen.
 
@@ -59,6 +68,11 @@ async def handled(field: DOMNode) -> None:
                     return
                 # Once for what it was sent, and once for what it has said about that.
                 for _ in range(2):
-                    done = asyncio.Event()
-                    if node.call_later(done.set):
-                        await done.wait()
+                    await _turn(node)
+
+
+async def _turn(node: DOMNode) -> None:
+    """Wait until a node has done what was sent to it so far."""
+    done = asyncio.Event()
+    if node.call_later(done.set):
+        await done.wait()

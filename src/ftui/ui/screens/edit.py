@@ -109,6 +109,7 @@ class EditScreen(ModalScreen[bool]):
         Binding("ctrl+n", "add", "add a turn", priority=True),
         Binding("escape", "leave", "back"),
     ]
+    AUTO_FOCUS = ""
     DEFAULT_CSS = """
     EditScreen > .dialog { width: 110; height: 90%; padding: 0 1; }
     EditScreen VerticalScroll { height: 1fr; }
@@ -142,8 +143,9 @@ class EditScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         self._show_foot()
         field = self._fields[-1].area
-        field.focus()
         field.move_cursor(field.document.end)
+        # Not `focus`, which waits its turn: what is typed next is the field's already.
+        self.screen.set_focus(field)
 
     @property
     def changed(self) -> bool:
@@ -170,7 +172,7 @@ class EditScreen(ModalScreen[bool]):
         turn = [_Field({"role": role, "content": ""}, new=True) for role in ("user", "assistant")]
         self._fields += turn
         await self.query_one(VerticalScroll).mount(*turn)
-        turn[0].area.focus()
+        self.screen.set_focus(turn[0].area)
 
     async def action_save(self) -> None:
         if not self.changed and self._why is None:

@@ -23,6 +23,7 @@ from ftui.ui.screens.edit import EditScreen
 from ftui.ui.widgets import pair_editor
 from ui.pair_data import Review, new_pair, new_store
 from ui.screen import golden, settle
+from ui.terminal import Terminal
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 
@@ -268,6 +269,56 @@ async def test_what_is_typed_right_behind_e_is_at_the_end_of_the_answer(store: S
         wanted = ["Be brief.", "A?", "BxY", "C", ""]
         await review.until(lambda: [area.text for area in review.app.screen.query(TextArea)] == wanted)
         assert store.pairs.counts().decided == 0
+
+
+async def test_what_is_typed_right_behind_ctrl_s_is_for_the_list(store: Store) -> None:
+    before = answer(store)
+    async with Review() as review:
+        typed(review, "e", "Q", "ctrl+s", "j", "x")
+        await review.until(lambda: store.pairs.counts().rejected == 1)
+        assert answer(store) == before + "Q"
+        assert review.decisions() == "·✗" + "·" * 6
+
+
+@pytest.mark.parametrize("keys", [("escape", "j"), ("alt+j",)])
+async def test_what_is_typed_right_behind_esc_is_for_the_list(store: Store, keys: tuple[str, ...]) -> None:
+    async with Review() as review:
+        typed(review, "e", *keys, "x")
+        await review.until(lambda: store.pairs.counts().rejected == 1)
+        assert review.decisions() == "·✗······"
+        assert not isinstance(review.app.screen, AskScreen | EditScreen)
+
+
+@pytest.mark.parametrize("keys", [("escape", "j"), ("alt+j",)])
+async def test_what_is_typed_right_behind_esc_is_not_in_the_text_that_is_left(
+    store: Store, keys: tuple[str, ...]
+) -> None:
+    before = answer(store)
+    async with Review() as review:
+        typed(review, "e", "Q", *keys, "a")
+        await review.until(lambda: isinstance(review.app.screen, AskScreen))
+        await review.press("n")
+        assert field(review, 1).text == before + "Q"
+
+
+def test_esc_and_a_key_in_one_read_are_two_keys(store: Store, ui_home: Path) -> None:
+    before = answer(store)
+    terminal = Terminal(ui_home)
+    try:
+        terminal.until("worker idle")
+        terminal.press("3")
+        terminal.until("What does E4 mean")
+        terminal.press("eQ\x1bj\x1b[B")
+        terminal.until("Leave without saving?")
+        terminal.press("n")
+        terminal.until("Leave without saving?", gone=True)
+        terminal.press("\x13")
+        terminal.until("edited 001")
+        terminal.press("e\x1bjx")
+        terminal.until("rejected 002")
+    finally:
+        terminal.kill()
+    assert answer(store) == before + "Q"
 
 
 # In the person's own editor

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
-import signal
-import struct
-import subprocess
-import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyte
 import pytest
 from textual.binding import Binding
 
@@ -25,6 +15,7 @@ from ftui.store.pairs import Decision
 from ftui.store.seat import Seat
 from ui.drive import Driver
 from ui.pair_data import Review, new_store
+from ui.terminal import Terminal
 
 
 @pytest.fixture
@@ -133,41 +124,6 @@ async def test_a_project_that_is_opened_again_is_ones_own(store: Store) -> None:
         await driver.press("3", "a")
         assert driver.app.refused is None
     assert store.pairs.counts().accepted == 1
-
-
-class Terminal:
-    """`ftui` in a process of its own, under a pty."""
-
-    def __init__(self, home: Path) -> None:
-        self._main, other = pty.openpty()
-        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-        environment = {**os.environ, "FTUI_HOME": str(home), "TERM": "xterm-256color"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "ftui", "--project", "lumora"],
-            stdin=other,
-            stdout=other,
-            stderr=other,
-            env=environment,
-            start_new_session=True,
-        )
-        os.close(other)
-        self._screen = pyte.Screen(100, 24)
-        self._stream = pyte.ByteStream(self._screen)
-
-    def press(self, key: str) -> None:
-        os.write(self._main, key.encode())
-
-    def until(self, text: str, seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while text not in "\n".join(self._screen.display):
-            assert time.monotonic() < deadline, "\n".join(self._screen.display)
-            if select.select([self._main], [], [], 0.1)[0]:
-                self._stream.feed(os.read(self._main, 65536))
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        os.close(self._main)
 
 
 def test_two_processes_and_the_first_is_killed(store: Store, ui_home: Path) -> None:

@@ -26,8 +26,10 @@ def run_app(project: str | None, *, demo: bool = False, mouse: bool = True) -> i
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     # A key makes thousands of small objects that are gone with its picture: none of them is a cycle to look for.
     gc.set_threshold(10_000, 20, 50)
+    from ftui.ui.apart import told_apart
     from ftui.ui.app import FtuiApp
 
     app = FtuiApp(project, demo=demo)
+    told_apart(app.driver_class)
     app.run(mouse=mouse)
     return app.return_code or 0

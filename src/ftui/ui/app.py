@@ -23,7 +23,8 @@ from textual.timer import Timer
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.ui import arrival, palette, places, reading_only
-from ftui.ui.keys import Keys, arrived, handled
+from ftui.ui.apart import pressed
+from ftui.ui.keys import Keys, arrived, handled, leaving
 from ftui.ui.messages import StoreChanged
 from ftui.ui.place import Place
 from ftui.ui.session import Session, last_project, last_words, write_down
@@ -365,16 +366,24 @@ class FtuiApp(App[None]):
         if isinstance(event, events.Key) and not event.is_forwarded:
             if self._warming is not None:
                 self._warming.reset()
-            for screen in self.screen_stack[-1:]:
-                await arrived(screen)
-            if await self._do(event.key):
-                return
-            field = self.focused
-            await super().on_event(event)
-            if field is not None and event.key in getattr(field, "LAST_KEYS", ()):
-                await handled(field)
+            for key in await self._pressed(event):
+                await self._hand_out(key)
             return
         await super().on_event(event)
+
+    async def _pressed(self, event: events.Key) -> list[events.Key]:
+        top = self.screen_stack[-1:]
+        for screen in top:
+            await arrived(screen)
+        return pressed(event, leaving=leaving([self.focused, *top]))
+
+    async def _hand_out(self, event: events.Key) -> None:
+        if await self._do(event.key):
+            return
+        field = self.focused
+        await super().on_event(event)
+        if field is not None and event.key in getattr(field, "LAST_KEYS", ()):
+            await handled(field)
 
     async def _do(self, key: str) -> bool:
         """Do at once what a key means to a list; False where it is for somebody else to know.

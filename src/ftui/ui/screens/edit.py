@@ -14,6 +14,7 @@ from textual.widgets import TextArea
 from ftui.errors import FtuiError, InputError
 from ftui.store.pairs import check_messages, content
 from ftui.ui.flow import flow
+from ftui.ui.keys import handled
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.text import Row, Span, editable, plain
 from ftui.ui.widgets.pair_diff import carried, nearby, word_diff
@@ -107,8 +108,10 @@ class EditScreen(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "save", priority=True),
         Binding("ctrl+n", "add", "add a turn", priority=True),
-        Binding("escape", "leave", "back"),
+        # Before the field knows it: what is pressed behind it is not for the text that is left.
+        Binding("escape", "leave", "back", priority=True),
     ]
+    LAST_KEYS: ClassVar[tuple[str, ...]] = ("escape",)
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
     EditScreen > .dialog { width: 110; height: 90%; padding: 0 1; }
@@ -175,6 +178,7 @@ class EditScreen(ModalScreen[bool]):
         self.screen.set_focus(turn[0].area)
 
     async def action_save(self) -> None:
+        await self._typed()
         if not self.changed and self._why is None:
             self.dismiss(False)
             return
@@ -188,7 +192,8 @@ class EditScreen(ModalScreen[bool]):
             return
         self.dismiss(True)
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
+        await self._typed()
         if not self.changed:
             self.dismiss(False)
             return
@@ -196,6 +201,11 @@ class EditScreen(ModalScreen[bool]):
             "Leave without saving?", "What you changed in this pair is lost.", "leave", "go on editing"
         )
         self.app.push_screen(question, self._answered)
+
+    async def _typed(self) -> None:
+        """Wait until what was typed before this key is in its text."""
+        if self.focused is not None:
+            await handled(self.focused)
 
     def _answered(self, leave: bool | None) -> None:
         if leave:

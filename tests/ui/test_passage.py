@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,16 @@ def test_the_place_or_the_closest_one(passage: str, wanted: str | None, alike: f
     assert PAGE[place.start : place.stop] == wanted
     assert alike <= place.alike <= 1
     assert (place.alike == 1) == (alike == 1)
+
+
+def test_a_passage_in_a_record_that_is_shown_as_json() -> None:
+    answer = 'Press "Reset":\n\n\t1. Open C:\\lid.\r\n\x0b2. Wait — 20 minutes.\nDone.'
+    text = "messages: " + json.dumps([{"role": "assistant", "content": answer}], ensure_ascii=False)
+    for passage in (answer, " ".join(answer.split())):
+        place = find(text, passage)
+        assert place is not None
+        assert place.alike == 1
+        assert text[place.start : place.stop] == json.dumps(answer, ensure_ascii=False)[1:-1]
 
 
 WORDS = st.lists(st.sampled_from(["lid", "is", "wet", "the", "K7"]), min_size=1, max_size=12)

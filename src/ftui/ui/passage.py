@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from typing import NamedTuple
@@ -11,6 +12,8 @@ LOOKED_AT = 60_000
 ALIKE = 0.6
 """Share of the words of a passage that another one must hold to be taken for it."""
 _WORD = re.compile(r"\w+")
+_GAP = r"(?:\s|\\[nrtf]|\\u00(?:0b|1[c-f]))+"
+"""Between two words in the text of JSON."""
 
 
 class Place(NamedTuple):
@@ -25,12 +28,21 @@ class Place(NamedTuple):
 
 
 def find(text: str, passage: str) -> Place | None:
-    """The place of a passage, of the closest one otherwise; None where nothing is close."""
+    """The place of a passage, of the closest one otherwise; None where nothing is close.
+
+    In a text that is JSON the passage may stand as it is written there: `\\n` for the end of a line, `\\"`.
+    """
     words = passage.split()
     if not words:
         return None
     found = re.search(r"\s+".join(map(re.escape, words)), text)
+    if found is None and "\\" in text:
+        found = re.search(_GAP.join(re.escape(_in_json(word)) for word in words), text)
     return Place(found.start(), found.end(), 1.0) if found else _closest(text[:LOOKED_AT], passage)
+
+
+def _in_json(word: str) -> str:
+    return json.dumps(word, ensure_ascii=False)[1:-1]
 
 
 def _closest(text: str, passage: str) -> Place | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from ftui.store.pairs import NewPair, Pair
 from ftui.train import target as targets
 from ftui.train.target import ENGINE_LENGTH, Target
 from ftui.ui.widgets.pair_beside import cost_words
-from ftui.ui.widgets.pair_rows import WIDE, WIDER, Extra, list_row
+from ftui.ui.widgets.pair_pane import PairReader
+from ftui.ui.widgets.pair_rows import WIDE, WIDER, Extra, list_row, token_count
 from ftui.ui.widgets.pair_seen import seen_rows
 from ftui.ui.widgets.rows import Lines
 from ui.pair_data import FACTS, Review, new_store
@@ -276,3 +278,25 @@ def test_a_row_of_the_list_fits_exactly(store: Store, width: int) -> None:
     pairs: Sequence[Pair] = list(store.pairs.page(list(store.pairs.ids())).values())
     for pair in pairs:
         assert sum(cell_len(span.text) for span in list_row(pair, width, 3, extra)) == width
+@pytest.mark.parametrize(
+    ("tokens", "shown"),
+    [
+        (0, "     0"),
+        (98_304, "98,304"),
+        (99_999, "99,999"),
+        (100_000, "  100k"),
+        (220_016, "  220k"),
+        (1_234_567, "1,234k"),
+        (10_000_000, "   10M"),
+    ],
+)
+def test_a_token_count_fits_its_column(store: Store, tokens: int, shown: str) -> None:
+    assert token_count(tokens) == shown
+    pair = store.pairs.get(1)
+    assert pair is not None
+    row = list_row(replace(pair, tokens=tokens), 60, 3)
+    text = "".join(span.text for span in row)
+    assert cell_len(text) == 60
+    assert text.endswith(f"{shown} ")
+
+

@@ -49,7 +49,7 @@ def list_row(pair: Pair, width: int, digits: int, extra: Extra | None = None) ->
     asked = fit(plain(in_short(pair, "user", ""), question), question)
     answered = fit(plain(in_short(pair, "assistant", "(empty answer)"), answer), answer)
     # Neighbours of one tone are one span: every change of tone costs some forty bytes.
-    text, tokens = f"{asked}  {answered}", f"{beside}{pair.tokens:{TOKENS},} "
+    text, tokens = f"{asked}  {answered}", f"{beside}{token_count(pair.tokens)} "
     if pair.decision is Decision.PENDING:
         return (Span(pair.decision.symbol + number, "dim"), Span(text + tokens))
     symbol = Span(pair.decision.symbol, DECISION_TONES[pair.decision])
@@ -60,6 +60,15 @@ def list_row(pair: Pair, width: int, digits: int, extra: Extra | None = None) ->
 
 class KeptRows:
     """`list_row`, worked out once for as long as nothing about the pair is another."""
+
+def token_count(tokens: int) -> str:
+    """A number in the cells of its column: `98,304`, `  220k`."""
+    for number, unit in ((tokens, ""), (tokens // 1_000, "k"), (tokens // 1_000_000, "M")):
+        words = f"{number:,}{unit}"
+        if len(words) <= TOKENS:
+            break
+    return f"{words:>{TOKENS}}"
+
 
     MOST: ClassVar[int] = 256
 

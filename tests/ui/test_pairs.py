@@ -203,6 +203,25 @@ async def test_the_row_is_written_down_while_one_works(store: Store) -> None:
         await review.until(lambda: state.exists() and "pair = 3" in state.read_text("utf-8"))
 
 
+async def test_after_a_crash_the_cursor_is_behind_what_was_decided_last(store: Store) -> None:
+    async with Review() as review:
+        await review.press("j", "j")
+    decide(store, p5=Decision.ACCEPTED)
+    async with Review() as review:
+        assert review.current.id == 3, "it is still pending"
+    decide(store, p3=Decision.ACCEPTED, p5=Decision.REJECTED)
+    async with Review() as review:
+        assert review.current.id == 6
+    async with Review() as review:
+        assert review.current.id == 6
+        await review.press("k", "k", "k")
+    async with Review() as review:
+        assert review.current.id == 3, "nothing was decided since it was left there"
+    store.pairs.edit(7, [{"role": "user", "content": "B2?"}, {"role": "assistant", "content": "LB-118."}])
+    async with Review() as review:
+        assert review.current.id == 7
+
+
 async def test_a_row_that_went_away_leaves_the_cursor_near(store: Store) -> None:
     async with Review() as review:
         await review.press("j", "j", "j")

@@ -49,6 +49,15 @@ class Journal:
             )
         return Step(*row) if row else None
 
+    def left_at(self, moment: float) -> int | None:
+        """The last pair of the last step where that is from after `moment`, None otherwise."""
+        connection = self._database.connection
+        step = connection.execute("SELECT id, time FROM journal WHERE state = 0 ORDER BY id DESC LIMIT 1").fetchone()
+        if step is None or step[1] <= moment:
+            return None
+        found = connection.execute("SELECT max(pair) FROM journal_rows WHERE batch = ?", (step[0],)).fetchone()[0]
+        return None if found is None else int(found)
+
     def same(self, step: Step | None, wanted: Step) -> None:
         """Refuse what somebody was shown and is not so any more.
 

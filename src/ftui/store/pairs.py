@@ -124,6 +124,10 @@ class Pairs(Counting):
         """The index of the first pending pair of a view behind index `after`, from the start again; or `FAR`."""
         return pending.near(self._database, ids, after)
 
+    def left_at(self, moment: float) -> int | None:
+        """The last pair of the last step where that is from after `moment`, None otherwise."""
+        return self._journal.left_at(moment)
+
     def next_pending_of(self, ids: Sequence[int], after: int) -> int | None:
         """The same however far it is; with a million pairs not for the thread of the screen."""
         return pending.anywhere(self._database, ids, after)

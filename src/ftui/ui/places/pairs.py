@@ -6,6 +6,7 @@ different afterwards are painted again.
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 from textual import on
@@ -15,7 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
 from ftui.store.filters import ORDERS
-from ftui.store.pairs import Dropped, Pair
+from ftui.store.pairs import Decision, Dropped, Pair
 from ftui.ui import clock
 from ftui.ui.places.learning import LearningPlace
 from ftui.ui.text import Row
@@ -160,7 +161,8 @@ class PairsPlace(Covered, LearningPlace):
     def memory(self) -> dict[str, Any]:
         ids, cursor = self._view.ids, self.rows.cursor
         on_pair = cursor < len(ids) and not self._view.dropped
-        found: dict[str, Any] = {"pair": ids[cursor] if on_pair else 0}
+        # The time of the steps, not the one that pictures hold still.
+        found: dict[str, Any] = {"pair": ids[cursor] if on_pair else 0, "at": time.time()}
         if self._view.order != ORDERS[0]:
             found |= {"order": self._view.order, "seed": self._view.seed}
         if self._view.filtered:
@@ -174,7 +176,22 @@ class PairsPlace(Covered, LearningPlace):
         self._view.words = words if isinstance(words, str) else ""
         self._view.order = order if order in ORDERS else ORDERS[0]
         self._view.seed = seed if isinstance(seed, int) else 0
+        at = memory.get("at")
+        if isinstance(identifier, int) and isinstance(at, int | float):
+            identifier = self._left_at(identifier, at)
         self._reload(identifier if isinstance(identifier, int) else None)
+
+    def _left_at(self, identifier: int, moment: float) -> int:
+        """The pair to go to: after a crash decisions may be younger than what was remembered at `moment`."""
+        pairs = self.app.store.pairs
+        last = pairs.left_at(moment)
+        remembered = pairs.get(identifier) if last is not None else None
+        if last is None or (remembered is not None and remembered.decision is Decision.PENDING):
+            return identifier
+        if self._view.filtered or self._view.order != ORDERS[0]:
+            return last
+        # An edited pair may still be pending itself.
+        return pairs.next_pending(last - 1) or last
 
     def focus_first(self) -> None:
         self.columns.focus_shown()

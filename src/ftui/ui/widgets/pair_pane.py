@@ -122,7 +122,10 @@ class SourcePane(Vertical, can_focus=True):
 
 
 class PairReader(VerticalScroll, can_focus=True):
-    """All of a pair, to scroll through: as far as is looked at first, `enter` shows more."""
+    """All of a pair, to scroll through: as far as is looked at first, `enter` shows more.
+
+    A key scrolls at once: were it animated, the next one would begin from wherever the last one was.
+    """
 
     DEFAULT_CSS = """
     PairReader { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
@@ -174,3 +177,9 @@ class PairReader(VerticalScroll, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         if self._cut and event.y + self.scroll_offset.y >= self._most:
             self.action_more()
+    def scroll_to(self, *args: Any, **options: Any) -> None:
+        super().scroll_to(*args, **{**options, "animate": False, "immediate": True})
+
+    def scroll_end(self, **options: Any) -> None:
+        super().scroll_end(**{**options, "animate": False, "immediate": True})
+

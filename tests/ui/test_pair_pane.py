@@ -242,6 +242,79 @@ async def test_a_passage_that_was_cleaned_is_found_nearly(store: Store) -> None:
         assert "does not hold the passage in these words" in review.screen
 
 
+async def test_rows_of_local_files_say_their_file_and_row(store: Store) -> None:
+    answer = "Unplug it.\nWait twenty minutes."
+    chat = {"messages": [asked("My lamp is broken"), said(answer)]}
+    source = store.sources.add("lamp chats", "files", {})
+    linked = {"url": "https://lamps.example/1", "text": "A lamp."}
+    store.records.put(
+        source.id,
+        [Record("chats.jsonl:3", "", "", chat), Record("chats.jsonl:4", "https://lamps.example/1", "", linked)],
+    )
+    own, other = (found["id"] for found in store.records.iterate() if found["source"] == source.id)
+    origin = {"template": "ready-made", "phrasing": "site", "heading": "My lamp is broken", "passage": answer}
+    add(store, *chat["messages"], record=own, source=source.id, origin=origin)
+    add(store, asked("A?"), said("B."), record=other, url="https://lamps.example/1", origin={"phrasing": "site"})
+    store.pairs.replace_dropped(
+        [
+            (own, "", "short", "Lamp"),
+            (None, f"source {source.id}", "boilerplate", "on 3 pages: Buy lamps"),
+            (None, "source 99", "boilerplate", "on 4 pages: Buy more"),
+        ]
+    )
+    async with Review((160, 50)) as review:
+        await review.press("G", "k")
+        await review.until(lambda: "lamp chats · ready-made · My lamp is broken" in review.screen)
+        assert "chats.jsonl:3" in review.screen
+        assert "in these words any more" not in review.screen
+        assert '▌ messages: [{"role"' not in review.screen
+        assert "▌ Unplug it.\\nWait twenty minutes." in review.screen
+        await review.press("enter")
+        await review.until(lambda: review.screen.count("lamp chats · ready-made") == 2)
+        await review.press("escape", "j")
+        await review.until(lambda: "lamp chats · chats.jsonl:4 · site" in review.screen)
+        await review.press("slash")
+        await review.type("dropped")
+        await review.press("enter", "g")
+        seen = list[str]()
+        for _ in range(3):
+            await review.until(lambda: review.screen not in seen)
+            seen.append(review.screen)
+            await review.press("j")
+            await review.pilot.pause(0.2)
+    assert sum("lamp chats" in screen for screen in seen) == 2
+    assert sum("chats.jsonl:3" in screen for screen in seen) == 1
+    assert sum("source 99" in screen for screen in seen) == 1
+    assert not any(f"source {source.id}" in screen for screen in seen)
+
+
+# The whole text
+
+
+async def test_the_whole_text_scrolls_at_once(store: Store) -> None:
+    add(store, asked("How?"), said("\n".join(f"line {number}" for number in range(400))))
+    async with Review((80, 24)) as review:
+        review.app.animation_level = "full"
+        await review.press("G", "enter")
+        await review.until(lambda: "line 1" in review.screen)
+        reader = review.place.query_one(PairReader)
+        await review.until(lambda: reader.max_scroll_y > 300)
+        page = reader.scrollable_content_region.height
+        for key, wanted in (
+            ("pagedown", page),
+            ("pagedown", 2 * page),
+            ("j", 2 * page + 1),
+            ("pageup", page + 1),
+            ("G", reader.max_scroll_y),
+            ("k", reader.max_scroll_y - 1),
+            ("g", 0),
+            ("end", reader.max_scroll_y),
+            ("home", 0),
+        ):
+            await review.pilot.press(key)
+            assert (reader.scroll_y, reader.scroll_target_y) == (wanted, wanted), key
+
+
 # Tool calls
 
 
@@ -272,12 +345,6 @@ async def test_wide_lists_say_more(store: Store, size: tuple[int, int]) -> None:
         assert "  product pages     personal, short    100 │" in line
 
 
-@pytest.mark.parametrize("width", [40, 60, WIDE, WIDER, 196])
-def test_a_row_of_the_list_fits_exactly(store: Store, width: int) -> None:
-    extra = Extra({1: "a name that is longer than its column", 2: "猫" * 20}, flags=True)
-    pairs: Sequence[Pair] = list(store.pairs.page(list(store.pairs.ids())).values())
-    for pair in pairs:
-        assert sum(cell_len(span.text) for span in list_row(pair, width, 3, extra)) == width
 @pytest.mark.parametrize(
     ("tokens", "shown"),
     [
@@ -300,3 +367,9 @@ def test_a_token_count_fits_its_column(store: Store, tokens: int, shown: str) ->
     assert text.endswith(f"{shown} ")
 
 
+@pytest.mark.parametrize("width", [40, 60, WIDE, WIDER, 196])
+def test_a_row_of_the_list_fits_exactly(store: Store, width: int) -> None:
+    extra = Extra({1: "a name that is longer than its column", 2: "猫" * 20}, flags=True)
+    pairs: Sequence[Pair] = list(store.pairs.page(list(store.pairs.ids())).values())
+    for pair in pairs:
+        assert sum(cell_len(span.text) for span in list_row(pair, width, 3, extra)) == width

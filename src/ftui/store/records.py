@@ -88,6 +88,11 @@ class Sources:
             raise InputError("There is no such source", f"no source has the number {identifier}")
         return _source(row)
 
+    def name(self, identifier: int) -> str:
+        """What a source is called, "" when it is gone."""
+        row = self._database.connection.execute("SELECT name FROM sources WHERE id = ?", (identifier,)).fetchone()
+        return str(row[0]) if row else ""
+
     def all(self) -> list[Source]:
         return [_source(row) for row in self._database.connection.execute("SELECT * FROM sources ORDER BY id")]
 
@@ -243,6 +248,13 @@ class Records:
         """One record as `{"id", "source", "key", "url", "title", "data", "time", "run"}`."""
         row = self._database.connection.execute("SELECT * FROM bulk.records WHERE id = ?", (identifier,)).fetchone()
         return _record(row) if row else None
+
+    def address(self, identifier: int) -> tuple[int, str, str] | None:
+        """Source, key and address of a record, without its data."""
+        row = self._database.connection.execute(
+            "SELECT source, key, url FROM bulk.records WHERE id = ?", (identifier,)
+        ).fetchone()
+        return (row[0], row[1], row[2]) if row else None
 
     def survey(self, source: int, most: int = 2000) -> Survey:
         """Which fields the records of a source have, and what is in them.

@@ -13,12 +13,12 @@ from textual.widget import Widget
 
 from ftui.errors import FtuiError, describe
 from ftui.store import Store
-from ftui.store.pairs import Pair
+from ftui.store.pairs import Dropped, Pair
 from ftui.ui.flow import wrap
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row, Span
 from ftui.ui.widgets.pair_pane import Beside, Fill
-from ftui.ui.widgets.pair_rows import Extra
+from ftui.ui.widgets.pair_rows import Extra, source_of
 
 if TYPE_CHECKING:
     from ftui.prepare.seen import Seen
@@ -59,12 +59,16 @@ class PairSides:
     def beside(self, pair: Pair, store: Store) -> Beside:
         """All that is to know about a pair besides itself."""
         target = self.target(store)
+        record = store.records.get(pair.record) if pair.record else None
+        source = pair.source or (record["source"] if record else 0)
         return Beside(
-            record=store.records.get(pair.record) if pair.record else None,
+            record=record,
             fact_size=len(store.pairs.fact_ids(pair.fact)) if pair.fact else 1,
             stand_ins=store.pairs.stand_ins(pair.id) if pair.stands_for else (),
             original=store.pairs.original(pair.id) if pair.edited else None,
             cost=cost_words(target, pair.tokens) if target else "",
+            source=store.sources.name(source) if source else "",
+            key=_own_key(record["key"], pair.url, record["url"]) if record else "",
         )
 
     def seen(self, pair: Pair, store: Store, then: Callable[[object, Fill], None]) -> None:
@@ -91,6 +95,20 @@ class PairSides:
 
             then(what, _waiting)
             self._reader.read(lambda _: _look(pair, target), show)
+
+
+def beside_dropped(dropped: Dropped, store: Store) -> Beside:
+    """Where something comes from that did not become a pair."""
+    found = store.records.address(dropped.record) if dropped.record else None
+    number = source_of(dropped.url)
+    source = dropped.source or (found[0] if found else number)
+    key = _own_key(found[1], dropped.url, found[2]) if found else ""
+    return Beside(source=store.sources.name(source) if source else "", key=key)
+
+
+def _own_key(key: str, *addresses: str) -> str:
+    """A record's key where it is not an address that is shown."""
+    return "" if any(address and key.startswith(address) for address in addresses) else key
 
 
 def extra(store: Store) -> Extra:

@@ -15,7 +15,7 @@ from ftui.store.pairs import Dropped, Pair
 from ftui.ui.place import Place
 from ftui.ui.text import Row
 from ftui.ui.widgets.covered import CoveredColumn, CoveredRow
-from ftui.ui.widgets.pair_beside import PairSides, seen_title
+from ftui.ui.widgets.pair_beside import PairSides, beside_dropped, seen_title
 from ftui.ui.widgets.pair_filter import PairFilter
 from ftui.ui.widgets.pair_pane import NO_PAIR, Beside, Fill, PairReader, SourcePane, pair_rows
 from ftui.ui.widgets.pair_rows import dropped_rows
@@ -123,6 +123,8 @@ class PairColumns(CoveredRow):
         beside = Beside()
         if isinstance(pair, Pair) and not (seen and not self.reading):
             beside = self._sides.beside(pair, store)
+        elif isinstance(pair, Dropped):
+            beside = beside_dropped(pair, store)
         if self._beside and not self._pane_seen:
             entitle(self._source, SOURCE)
             self._source.show_pair(pair, beside, digits)
@@ -232,5 +234,5 @@ def _filling(pair: Pair | Dropped | None, beside: Beside, digits: int) -> Fill:
     if pair is None:
         return lambda width, most: list(NO_PAIR)
     if isinstance(pair, Dropped):
-        return lambda width, most: dropped_rows(pair, width, most)
+        return lambda width, most: dropped_rows(pair, width, most, beside.source, beside.key)
     return lambda width, most: pair_rows(pair, beside, digits, width, most)

@@ -37,6 +37,9 @@ class Beside:
         stand_ins: the near-duplicates that it stands for.
         original: its messages before they were edited.
         cost: what training on it costs, in a few words.
+        source: the name of its source, "" when it is gone.
+        key: what its record is called in the source, `chats.jsonl:3` for a row of a file; "" where
+            that is its address.
     """
 
     record: Mapping[str, Any] | None = None
@@ -44,6 +47,8 @@ class Beside:
     stand_ins: Sequence[StandIn] = ()
     original: Sequence[Message] | None = None
     cost: str = ""
+    source: str = ""
+    key: str = ""
 
 
 def pair_rows(pair: Pair, beside: Beside, digits: int, width: int, most: int | None = None) -> list[Row]:
@@ -52,8 +57,12 @@ def pair_rows(pair: Pair, beside: Beside, digits: int, width: int, most: int | N
     rows += message_rows(pair, width, most=most, original=beside.original)
     rows += stand_in_rows(pair, beside.stand_ins, width)
     if most is None or len(rows) < most:
-        rows += [_FROM, *source_rows(pair, beside.record, beside.fact_size, width, most)]
+        rows += [_FROM, *_source_rows(pair, beside, width, most)]
     return rows if most is None else rows[:most]
+
+
+def _source_rows(pair: Pair, beside: Beside, width: int, most: int | None) -> list[Row]:
+    return source_rows(pair, beside.record, beside.fact_size, width, most, beside.source, beside.key)
 
 
 class _Part(Lines):
@@ -106,14 +115,14 @@ class SourcePane(Vertical, can_focus=True):
             source.fill(())
             return
         if isinstance(pair, Dropped):
-            text.fill(dropped_rows(pair, width, most))
+            text.fill(dropped_rows(pair, width, most, beside.source, beside.key))
             source.fill(())
             return
         messages = message_rows(pair, width, system=False, most=most, original=beside.original)
         others = stand_in_rows(pair, beside.stand_ins, width)
         text.fill([heading(pair, digits, beside.cost), *flag_rows(pair, width), *messages, *others])
         most = source.size.height + 1
-        source.fill([_FROM, *source_rows(pair, beside.record, beside.fact_size, source.room, most)])
+        source.fill([_FROM, *_source_rows(pair, beside, source.room, most)])
 
     def show_seen(self, fill: Fill) -> None:
         """Show what the model will see."""
@@ -169,6 +178,12 @@ class PairReader(VerticalScroll, can_focus=True):
         self._cut = len(rows) > self._most
         self.query_one(Lines).show([*rows[: self._most], _STILL] if self._cut else rows)
 
+    def scroll_to(self, *args: Any, **options: Any) -> None:
+        super().scroll_to(*args, **{**options, "animate": False, "immediate": True})
+
+    def scroll_end(self, **options: Any) -> None:
+        super().scroll_end(**{**options, "animate": False, "immediate": True})
+
     def action_more(self) -> None:
         if self._cut:
             self._most *= 4
@@ -177,9 +192,3 @@ class PairReader(VerticalScroll, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         if self._cut and event.y + self.scroll_offset.y >= self._most:
             self.action_more()
-    def scroll_to(self, *args: Any, **options: Any) -> None:
-        super().scroll_to(*args, **{**options, "animate": False, "immediate": True})
-
-    def scroll_end(self, **options: Any) -> None:
-        super().scroll_end(**{**options, "animate": False, "immediate": True})
-

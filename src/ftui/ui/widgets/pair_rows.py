@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -18,6 +19,8 @@ TOKENS = 6
 WIDE, WIDER = 84, 104
 """From how many cells on a row names its flags, and its source as well."""
 _BESIDE = 16
+_SOURCE = re.compile(r"source (\d{1,18})")
+"""What stands in the place of an address where passages were left out of a source without addresses."""
 
 DECISION_TONES: dict[Decision, Tone] = {Decision.PENDING: "dim", Decision.ACCEPTED: "ok", Decision.REJECTED: "bad"}
 
@@ -58,9 +61,6 @@ def list_row(pair: Pair, width: int, digits: int, extra: Extra | None = None) ->
     return (symbol, Span(number + text + tokens))
 
 
-class KeptRows:
-    """`list_row`, worked out once for as long as nothing about the pair is another."""
-
 def token_count(tokens: int) -> str:
     """A number in the cells of its column: `98,304`, `  220k`."""
     for number, unit in ((tokens, ""), (tokens // 1_000, "k"), (tokens // 1_000_000, "M")):
@@ -69,6 +69,9 @@ def token_count(tokens: int) -> str:
             break
     return f"{words:>{TOKENS}}"
 
+
+class KeptRows:
+    """`list_row`, worked out once for as long as nothing about the pair is another."""
 
     MOST: ClassVar[int] = 256
 
@@ -147,12 +150,26 @@ def dropped_row(dropped: Dropped, width: int) -> Row:
     )
 
 
-def dropped_rows(dropped: Dropped, width: int, most: int | None = None) -> list[Row]:
-    """All that is known of what did not become a pair; at most so many rows of its text."""
+def source_of(url: str) -> int:
+    """The number of the source that stands in the place of an address, 0 for none."""
+    found = _SOURCE.fullmatch(url)
+    return int(found[1]) if found else 0
+
+
+def dropped_rows(dropped: Dropped, width: int, most: int | None = None, source: str = "", key: str = "") -> list[Row]:
+    """All that is known of what did not become a pair; at most so many rows of its text.
+
+    Args:
+        source, key: as in `source_rows`.
+    """
+    url = "" if source and source_of(dropped.url) else dropped.url
+    known = [address for address in (url, key) if address][:1]
+    beside = " · ".join(plain(words) for words in (source, key if url else "") if words)
     rows: list[Row] = [(Span("- not a pair  ", "dim"), Span(plain(dropped.reason, width - 14)))]
     rows += [(Span(line, "dim"),) for line in wrap(dropped.detail, width, most)] if dropped.detail else []
     if dropped.text:
         rows += [(), (Span("text", "accent"),), *((Span(line),) for line in wrap(dropped.text, width, most))]
-    if dropped.url:
-        rows += [(), (Span("from", "accent"),), (Span(plain(dropped.url, width), "accent"),)]
+    if known or beside:
+        rows += [(), (Span("from", "accent"),), *((Span(plain(address, width), "accent"),) for address in known)]
+        rows += [(Span(line, "dim"),) for line in wrap(beside, width)] if beside else []
     return rows

@@ -16,7 +16,13 @@ _AHEAD = 2
 
 
 def source_rows(
-    pair: Pair, record: Mapping[str, Any] | None, fact_size: int, width: int, most: int | None = None
+    pair: Pair,
+    record: Mapping[str, Any] | None,
+    fact_size: int,
+    width: int,
+    most: int | None = None,
+    source: str = "",
+    key: str = "",
 ) -> list[Row]:
     """Address, origin and the passage that the answer was made from, marked within its record.
 
@@ -24,11 +30,13 @@ def source_rows(
         record: as `store.records.get` gives it; None when it is gone or there was none.
         fact_size: how many phrasings the pair's fact has.
         most: rows that are wanted; None for all.
+        source: the name of the pair's source.
+        key: what its record is called there; "" where that is its address.
     """
-    rows: list[Row] = []
-    if pair.url:
-        rows.append((Span(plain(pair.url, width), "accent"),))
-    rows += [(Span(line, "dim"),) for line in wrap(_origin(pair, fact_size), width, most)]
+    rows: list[Row] = [(Span(plain(address, width), "accent"),) for address in (pair.url or key,) if address]
+    beside = [plain(words) for words in (source, key if pair.url else "") if words]
+    origin = " · ".join([*beside, *_origin(pair, fact_size)])
+    rows += [(Span(line, "dim"),) for line in wrap(origin, width, most)]
     passage = str(pair.origin.get("passage") or "").strip()
     rows.append(())
     if record is None:
@@ -44,12 +52,15 @@ def source_rows(
     return rows
 
 
-def _origin(pair: Pair, fact_size: int) -> str:
-    """How the pair was made, on a line: template, phrasing, heading, and how often its fact is asked."""
+def _origin(pair: Pair, fact_size: int) -> list[str]:
+    """How the pair was made, in parts: template, phrasing, heading, and how often its fact is asked."""
     parts = [str(pair.origin[key]) for key in ("template", "phrasing", "heading") if pair.origin.get(key)]
+    if not pair.url and pair.origin.get("phrasing") == "site":
+        # The question is the source's own, and the source is no site.
+        parts.remove("site")
     if fact_size > 1:
         parts.append(f"one of {fact_size:,} phrasings")
-    return " · ".join(parts)
+    return parts
 
 
 def _record_rows(data: Any, passage: str, width: int, most: int | None) -> list[Row]:

@@ -36,7 +36,7 @@ def source_rows(
     rows: list[Row] = [(Span(plain(address, width), "accent"),) for address in (pair.url or key,) if address]
     beside = [plain(words) for words in (source, key if pair.url else "") if words]
     origin = " · ".join([*beside, *_origin(pair, fact_size)])
-    rows += [(Span(line, "dim"),) for line in wrap(origin, width, most)]
+    rows += [(Span(line, "dim"),) for line in wrap(origin, width, most)] if origin else []
     passage = str(pair.origin.get("passage") or "").strip()
     rows.append(())
     if record is None:

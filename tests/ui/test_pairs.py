@@ -396,7 +396,7 @@ async def test_a_decision_repaints_two_rows_and_no_more(store: Store) -> None:
         await review.press("a")
         assert lines == {1, 2}
         title = review.place.query_one(PairTitle)
-        assert title.render_line(0).text.startswith("╭ Pairs · 2 of 8 decided · 100 % accepted ─")
+        assert title.render_line(0).text.startswith("╭ Pairs · 2 of 8 decided · 100 % accepted ")
         assert "a accept" in text_of(review.app)
 
 

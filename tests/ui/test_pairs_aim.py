@@ -142,16 +142,73 @@ async def test_a_change_of_the_target_is_seen(store: Store) -> None:
         assert "3 more to accept of 4" in review.screen
 
 
-async def test_words_are_taken_anew_every_few_seconds_only(store: Store) -> None:
+async def test_title_and_bottom_line_say_the_same_at_every_moment(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = NOON
+    async with Review() as review:
+        monkeypatch.setattr(clock, "now", lambda: moment)
+
+        def said() -> tuple[str, str]:
+            review.app._tick()
+            words = review.place.query_one(PairTitle)._words
+            return " · ".join(each if isinstance(each, str) else each[0] for each in words), review.app._bottom.step
+
+        await review.until(lambda: "6 more" in said()[0])
+        for left, key in ((5, "a"), (4, "a"), (4, "x"), (3, "a"), (2, "a")):
+            moment += 1
+            await review.press(key)
+            await review.press("escape")
+            title, bottom = said()
+            assert f"{left} more for 6" in title
+            assert bottom.startswith(f"{left} more to accept of 6")
+        moment += 11
+        title, bottom = said()
+        assert "/min" not in title, "there were too few to say how fast"
+        moment += 1
+        await review.press("a")
+        times = set[str]()
+        for _ in range(50):
+            moment += 5
+            title, bottom = said()
+            assert ("in about" in title) == ("at this pace" in bottom)
+            if "in about" in title:
+                time = title.partition(" in ")[2].partition(" ·")[0]
+                assert f"· {time} at this pace" in bottom
+                times.add(time)
+        assert times, "the pace goes down while no key comes, and is gone at last"
+        assert "at this pace" not in bottom
+
+
+async def test_what_training_costs_is_that_of_now(store: Store) -> None:
     decide(store, p1=Decision.ACCEPTED)
     async with Review() as review:
         standing = Standing(review.place, lambda: None)
+        assert standing.cost(store, store.pairs.counts()) == ""
         standing.aim = Aim(6, 1e-3, "at OpenAI")
-        first = standing.words(store, None, NOON)
-        assert first[0] == "$0.15 at most"
+        assert standing.cost(store, store.pairs.counts()) == "$0.15 at most"
         store.pairs.decide([2], Decision.ACCEPTED)
-        assert standing.words(store, None, NOON + 9) == first
-        assert standing.words(store, None, NOON + 10)[0] == "$0.30 at most"
+        assert standing.cost(store, store.pairs.counts()) == "$0.30 at most"
+        assert "$0.30 at most" in standing.sentence(store, None, 78)
+        standing.aim = Aim(6, 0.0, "on this machine")
+        assert standing.cost(store, store.pairs.counts()) == "$0.00"
+
+
+def test_nothing_of_the_sentence_is_cut_in_the_middle() -> None:
+    aim, counts = Aim(30_000, 1e-6, "at OpenAI"), Counts(120_400, 90_400, 18_300, 11_700)
+    whole = sentence(counts, aim, 37.0, "$12.30 at most", 200)
+    parts = whole.split(" · ")
+    assert parts[2] == "training costs $12.30 at most at OpenAI"
+    for width in range(20, 120):
+        said = sentence(counts, aim, 37.0, "$12.30 at most", width)
+        assert len(said) <= max(width, len(parts[0]))
+        assert all(long.startswith(short) for long, short in zip(parts, said.split(" · "), strict=False))
+    assert sentence(counts, aim, 37.0, "$12.30 at most", 78) == (
+        "11,700 more to accept of 30,000 · about 8 h 40 min at this pace"
+    )
+    assert sentence(COUNTS, HERE, 37.0, "$0.00", 78) == (
+        "117 more to accept of 300 · about 5 min at this pace · training costs $0.00"
+    )
 
 
 async def test_narrow_titles_say_the_most_important_in_short(store: Store) -> None:

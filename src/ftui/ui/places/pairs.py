@@ -80,6 +80,7 @@ class PairsPlace(Covered, LearningPlace):
         self._standing = Standing(self, self._show_title)
         now = clock.now()
         self._pace.recall(self.app.store.pairs.steps_by_hand(now - self._pace.WINDOW), now)
+        self._pace_shown: float | None = None
         self._pane_timer: Timer | None = None
         self._memory_timer: Timer | None = None
 
@@ -115,10 +116,11 @@ class PairsPlace(Covered, LearningPlace):
         self._show_pair()
 
     def _show_title(self) -> None:
-        store, now = self.app.store, clock.now()
-        pace = self._pace.per_minute(now)
-        cost, _ = self._standing.words(store, pace, now)
-        words = progress_words(store.pairs.counts(), pace, self._standing.aim, cost)
+        store = self.app.store
+        pace = self._pace.per_minute(clock.now())
+        counts = store.pairs.counts()
+        self._pace_shown = pace
+        words = progress_words(counts, pace, self._standing.aim, self._standing.cost(store, counts))
         if self._view.filtered:
             words = (f"{self._filter_words()}: {len(self._view.ids):,}", *words)
         if self._view.order != ORDERS[0]:
@@ -128,8 +130,11 @@ class PairsPlace(Covered, LearningPlace):
 
     def next_step(self) -> str:
         """How much is left, how long it takes and what training costs, where that is known."""
-        now = clock.now()
-        return self._standing.words(self.app.store, self._pace.per_minute(now), now)[1] or super().next_step()
+        pace = self._pace.per_minute(clock.now())
+        if pace != self._pace_shown:
+            # The title says the same of it, also while no key comes.
+            self._show_title()
+        return self._standing.sentence(self.app.store, pace, self.app.size.width - 2) or super().next_step()
 
     def _show_pair(self) -> None:
         """Bring the source, or the whole text, to the pair under the cursor."""

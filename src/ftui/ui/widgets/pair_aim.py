@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.widget import Widget
 
 from ftui.errors import SettingsError
@@ -16,6 +17,9 @@ from ftui.store.pairs import Counts
 from ftui.ui import arrival
 from ftui.ui.reading import Reader
 from ftui.ui.text import money
+
+Words = str | tuple[str, str]
+"""Something to say: as it is, or in a long and in a short form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +57,22 @@ class Aim:
 
 
 class Standing:
-    """The aim of a project, read in a thread, and the words that are taken anew every few seconds only.
+    """The aim of a project, read in a thread, and what it says of the pairs as they are now.
 
     Args:
         place: where pairs are decided on.
         show: called when another aim is known.
     """
 
-    FRESH = 10.0
-
     def __init__(self, place: Widget, show: Callable[[], None]) -> None:
         self._show = show
         self._reader = Reader(place, "aim")
         self._of: object = None
-        self._taken = -math.inf
-        self._cost = self._sentence = ""
         self.aim = Aim()
 
     def look(self, store: Store) -> None:
         """Read the aim again where the recipe or the provider of the latest job is another one."""
         with contextlib.suppress(OSError):
-            self._taken = -math.inf
             path = store.recipe_path
             of = (store.jobs.newest(), path.stat().st_mtime_ns if path.exists() else 0)
             if of != self._of:
@@ -82,17 +81,20 @@ class Standing:
 
     def _found(self, aim: Aim) -> None:
         if aim != self.aim:
-            self.aim, self._taken = aim, -math.inf
+            self.aim = aim
             self._show()
 
-    def words(self, store: Store, per_minute: float | None, now: float) -> tuple[str, str]:
-        """What training on the accepted pairs costs, and what is left as a sentence; "" where nothing is known."""
-        if not 0 <= now - self._taken < self.FRESH:
-            self._taken = now
-            counts = store.pairs.counts()
-            self._cost = self.aim.cost(store.pairs.accepted_size()[1]) if counts.accepted else ""
-            self._sentence = sentence(counts, self.aim, per_minute, self._cost)
-        return self._cost, self._sentence
+    def cost(self, store: Store, counts: Counts) -> str:
+        """What training on the accepted pairs costs; "" where nothing is known."""
+        if not counts.accepted:
+            return ""
+        # Where nothing costs, their tokens need not be asked for at every key.
+        return self.aim.cost(store.pairs.accepted_size()[1] if self.aim.per_token else 0)
+
+    def sentence(self, store: Store, per_minute: float | None, width: int) -> str:
+        """What is left, in `width` cells; "" where nothing is known."""
+        counts = store.pairs.counts()
+        return sentence(counts, self.aim, per_minute, self.cost(store, counts), width)
 
 
 def aim_of(store: Store) -> Aim:
@@ -110,13 +112,17 @@ def aim_of(store: Store) -> Aim:
     return Aim(wanted, None if cost is None else cost / 1e6, where)
 
 
-def sentence(counts: Counts, aim: Aim, per_minute: float | None, cost: str) -> str:
-    """What is left, how long it takes and what it costs, as the next step; "" where there is no aim and no pace."""
+def sentence(counts: Counts, aim: Aim, per_minute: float | None, cost: str, width: int = 120) -> str:
+    """What is left, how long it takes and what it costs, as the next step; "" where there is no aim and no pace.
+
+    Args:
+        width: cells that it has; parts at the end are said in short, or left out.
+    """
     missing, minutes = aim.missing(counts), aim.minutes(counts, per_minute)
     if not counts.pending or (not aim.wanted and minutes is None):
         return ""
     if aim.wanted and not missing:
-        said = [f"{counts.accepted:,} of {aim.wanted:,} accepted", "4 then n trains"]
+        said: list[Words] = [f"{counts.accepted:,} of {aim.wanted:,} accepted", "4 then n trains"]
     elif aim.wanted:
         said = [f"{missing:,} more to accept of {aim.wanted:,}"]
         if missing > counts.pending:
@@ -124,9 +130,31 @@ def sentence(counts: Counts, aim: Aim, per_minute: float | None, cost: str) -> s
     else:
         said = [f"{counts.pending:,} pending"]
     if minutes is not None and (missing or not aim.wanted):
-        said.append(f"{about(minutes)} at this pace")
+        said.append((f"{about(minutes)} at this pace", about(minutes)))
     if cost:
-        said.append(f"training costs {cost} {aim.where}")
+        said.append((f"training costs {cost} {aim.where}", f"training costs {cost}"))
+    return in_room(said, width)
+
+
+def in_room(words: Sequence[Words], room: int) -> str:
+    """These with ` · ` between them, most important first: what does not fit in its short form is left out.
+
+    The first one is always there.
+    """
+    forms = [(each, each) if isinstance(each, str) else each for each in words]
+    said = [short for _, short in forms[:1]]
+    left = room - sum(map(cell_len, said))
+    for _, short in forms[1:]:
+        needed = cell_len(short) + 3
+        if needed > left:
+            break
+        said.append(short)
+        left -= needed
+    for number, (long, short) in enumerate(forms[: len(said)]):
+        more = cell_len(long) - cell_len(short)
+        if more > left:
+            break
+        said[number], left = long, left - more
     return " · ".join(said)
 
 

@@ -16,13 +16,10 @@ from textual.widget import Widget
 from ftui.store.pairs import Counts
 from ftui.ui import clock
 from ftui.ui.text import Row, Span, cut
-from ftui.ui.widgets.pair_aim import Aim, about
+from ftui.ui.widgets.pair_aim import Aim, Words, about, in_room
 from ftui.ui.widgets.rows import Toned
 
 _LEFT = "╭ "
-
-Words = str | tuple[str, str]
-"""Something to say: as it is, or in a long and in a short form."""
 
 
 class PairTitle(Toned):
@@ -63,21 +60,7 @@ class PairTitle(Toned):
 
     def _text(self, width: int) -> str:
         room = width - len(self.RIGHT) - 9
-        words = [(each, each) if isinstance(each, str) else each for each in self._words]
-        said = ["Pairs"]
-        left = room - len(said[0])
-        for _, short in words:
-            left -= cell_len(short) + 3
-            if left < 0:
-                left += cell_len(short) + 3
-                break
-            said.append(short)
-        for number, (long, short) in enumerate(words[: len(said) - 1], start=1):
-            more = cell_len(long) - cell_len(short)
-            if more > left:
-                break
-            said[number], left = long, left - more
-        return cut(" · ".join(said), room)
+        return cut(in_room(("Pairs", *self._words), room), room)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

@@ -232,7 +232,7 @@ async def test_the_offer_comes_while_one_rejects(ui_home: Path) -> None:
             assert review.current.decision is Decision.REJECTED, "rejecting it again is no further rejection"
             assert review.bottom.startswith("2 more rejections by hand, then ftui looks for a rule")
             await review.press("x", "x", "L")
-            assert review.bottom.startswith("1 more rejection by hand")
+            await review.until(lambda: review.bottom.startswith("1 more rejection by hand"))
             assert "would have caught" not in review.screen
             await review.press("x")
             await review.until(lambda: "of your 24 rejections" in joined(review))
@@ -294,3 +294,49 @@ async def test_esc_while_a_rule_is_being_followed_never_declines_it(
         await review.press("u")
         assert store.rules.answers() == {}
         assert store.pairs.counts().rejected == SHORT - PENDING
+
+
+async def test_a_look_that_is_asked_for_takes_all_that_was_decided_by_now(ui_home: Path) -> None:
+    """The accepts that make a rule clear come after the last look by itself."""
+    with new_store(pairs=False) as store:
+        with store.pairs.replacing() as replacing:
+            replacing.put([new_pair(f"Which juicer is {n}?", f"Juicer {n} is.", f"j{n}") for n in range(SHORT)])
+            replacing.put([new_pair(f"Which kettle is {n}?", f"Kettle {n} is.", f"k{n}") for n in range(60)])
+            replacing.finish()
+        for number in range(1, SHORT - PENDING + 1):
+            store.pairs.decide([number], Decision.REJECTED)
+        async with Review() as review:
+            rules = review.place._rules
+            await review.until(lambda: rules._due > LEAST and not rules._reader.busy)
+            await review.press("L")
+            assert review.bottom.startswith("no rule is clear enough yet"), "nothing was decided since"
+            await review.press(*"/-juicer", "enter")
+            await review.press(*"a" * 30, "L")
+            await review.until(lambda: review.bottom.startswith("a rule was found · L shows what it would reject"))
+            assert 'juicer is"` would have caught 25 of your 25 rejections and 0 of 30 accepted' in joined(review)
+            await review.press("L")
+            assert store.pairs.counts().accepted == 30
+            assert review.place.rows.count == PENDING
+
+
+async def test_a_look_that_is_asked_for_and_finds_nothing_says_so(store: Store) -> None:
+    async with Review() as review:
+        rules = review.place._rules
+        await offered(review)
+        await review.press("L", "escape")
+        await review.until(lambda: rules.offer is None and not rules._reader.busy)
+        await review.press("G", "a", "L")
+        await review.until(lambda: review.bottom.startswith("no rule is clear enough yet"))
+        gate, usual = Event(), pair_rules._propose
+
+        def waiting(own: Store) -> Any:
+            gate.wait(30)
+            return usual(own)
+
+        await review.press("x")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pair_rules, "_propose", waiting)
+            await review.pilot.press("L")
+            await review.until(lambda: review.bottom.startswith("looking for a rule in what you decided"))
+            gate.set()
+            await review.until(lambda: review.bottom.startswith("no rule is clear enough yet"))

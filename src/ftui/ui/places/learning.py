@@ -66,9 +66,13 @@ class LearningPlace(FilteringPlace):
     # Keys
 
     def action_learn(self) -> None:
-        """Show what the rule would reject; where that is shown, put the rule into the recipe."""
+        """Show what the rule would reject; where that is shown, put the rule into the recipe; look for one else."""
+        if not self.can("learn"):
+            return
         offer = self._rules.offer
-        if not self.can("learn") or offer is None:
+        if offer is None:
+            self.app.say("looking for a rule in what you decided")
+            self._rules.ask(self._tell_looked)
             return
         if not self._looking:
             self._rules.state = "shown"
@@ -79,6 +83,13 @@ class LearningPlace(FilteringPlace):
         with self.app.trying():
             self._rules.put_into_recipe(self.app.store)
             self.app.say(f"`{offer.rule.text}` is in the recipe · u undo · p follows it · R shows it")
+
+    def _tell_looked(self) -> None:
+        self.app.say(
+            "a rule was found · L shows what it would reject"
+            if self._rules.offer is not None
+            else self._rules.nothing()
+        )
 
     def _ask_all(self, decision: Decision) -> None:
         # The list may be left before they are counted.

@@ -38,6 +38,9 @@ class RuleWork:
         self._rejected: int | None = None
         self._due = LEAST
         self._timer: Timer | None = None
+        self._stale = False
+        """Whether anything was decided since the last look began."""
+        self._asked: Callable[[], None] | None = None
         self.offer: Offer | None = None
         self.state: Literal["offered", "shown", "followed", "in recipe"] = "offered"
 
@@ -62,6 +65,7 @@ class RuleWork:
 
     def wait(self) -> None:
         """Something was decided just now."""
+        self._stale = True
         if self._timer is not None:
             self._timer.reset()
 
@@ -71,15 +75,26 @@ class RuleWork:
 
     def look(self) -> None:
         """Look for a rule in all that was decided by hand."""
-        self._timer = None
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self._stale = False
         self._reader.read(_propose, self._found)
+
+    def ask(self, then: Callable[[], None]) -> None:
+        """Look now, as a person wants it, and call `then` when it is known what came of it."""
+        self._asked = then
+        self.look()
 
     def _found(self, looked: Looked) -> None:
         self._rejected = looked.rejected
-        self._due = max(LEAST, looked.rejected + EVERY)
+        self._due = LEAST if looked.rejected < LEAST else looked.rejected + EVERY
         if self.state == "offered":
             self.offer = looked.offer
             self._show()
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked()
 
     # What a person says to it
 
@@ -152,11 +167,17 @@ class RuleWork:
     # What is said
 
     def why_none(self) -> str:
-        """Why no rule is offered, in one sentence; "" when one is."""
+        """Why no rule can be looked at, and none looked for, in one sentence; "" when one can."""
         if self.offer is not None:
             return ""
         if self._rejected is None or self._reader.busy:
             return "looking for a rule in what you rejected"
+        return "" if self._stale else self.nothing()
+
+    def nothing(self) -> str:
+        """Why there is no rule, by what is known of the last look."""
+        if self._rejected is None:
+            return ""
         if self._rejected < LEAST:
             return f"{plural(LEAST - self._rejected, 'more rejection')} by hand, then ftui looks for a rule"
         more = plural(max(self._due - self._rejected, 1), "more rejection")

@@ -34,6 +34,9 @@ from store.pair_data import filled, make
         ('source:"support pages" flag:short', [Term("source", "support pages"), Term("flag", "short")]),
         ("tokens:>=1,500", [Term("tokens", ">=1,500")]),
         ("https://x.example note:this 12:30", [Term("", w) for w in ("https://x.example", "note:this", "12:30")]),
+        ('"say ""no""" x', [Term("", 'say "no"'), Term("", "x")]),
+        ('dropped:"rule: ""the juicer"""', [Term("dropped", 'rule: "the juicer"')]),
+        ('"" """', [Term("", ""), Term("", '"')]),
         ('- -"a b" "half open', [Term("", "-"), Term("", "a b", wanted=False), Term("", "half open")]),
         ("dropped kettle", [Term("dropped", ""), Term("", "kettle")]),
     ],
@@ -221,6 +224,19 @@ def test_a_source_or_a_reason_that_is_not_there_is_said(store: Store) -> None:
         store.pairs.view_ids(Filter("source:blog"))
     with pytest.raises(InputError, match="the reasons are: empty answer, exact"):
         store.pairs.view_ids(Filter("dropped:blog"))
+
+
+def test_what_there_is_instead_is_said_as_it_can_be_written(store: Store) -> None:
+    with pytest.raises(InputError) as found:
+        store.pairs.view_ids(Filter("source:blog"))
+    assert found.value.do == 'Write source:"support pages" or source:Shop'
+    with pytest.raises(InputError) as found:
+        store.pairs.view_ids(Filter("dropped:blog"))
+    assert found.value.do == 'Write dropped:"empty answer", dropped:"exact duplicate" or dropped:"near duplicate"'
+    with filled(1) as empty:
+        for text in ("source:blog", "dropped:blog"):
+            with pytest.raises(InputError, match="there are none"):
+                empty.pairs.view_ids(Filter(text))
 
 
 def test_all_pairs_are_a_range_where_no_id_is_missing() -> None:

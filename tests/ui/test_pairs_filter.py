@@ -118,7 +118,9 @@ async def test_what_is_wrong_is_said_in_the_line_and_the_list_stays(store: Store
         await review.press("enter")
         assert review.place.columns.filter.has_focus_within
         await review.type("source:nowhere")
-        assert "! No source is called" in review.screen
+        assert "! No source is called 'nowhere' · Write source:\"support pages\"" in review.screen
+        await review.type("dropped:empty")
+        assert "! Nothing was dropped for 'empty' · there are none" in review.screen
         await review.type("is:flagged")
         assert "!" not in review.screen.splitlines()[-4]
         await review.press("enter")

@@ -12,14 +12,14 @@ from textual.widgets import Input
 
 from ftui.errors import SettingsError
 from ftui.store import Store
-from ftui.store.filters import KEYS, parse
+from ftui.store.filters import KEYS, Filter, parse
 from ftui.store.pairs import BulkProgress, NewDropped
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row
 from ftui.ui.widgets.header import Header
 from ftui.ui.widgets.pair_bulk import BulkWork
 from ftui.ui.widgets.pair_words import WORDS, Completing, Known, note_rows
-from ftui.ui.widgets.pair_work import recipe_rows, report_rows
+from ftui.ui.widgets.pair_work import hint_rows, recipe_rows, report_rows
 from ui.pair_data import NOON, Review, new_pair, new_store
 from ui.screen import golden
 
@@ -311,6 +311,33 @@ def test_a_report_has_one_mark_however_long_it_is(store: Store) -> None:
     rows = words_of(report_rows(latest, store, 80))
     assert rows[1].strip() == "removed"
     assert [row[:3] for row in rows] == [" ✓ ", "   ", "   ", "   "]
+
+
+def test_every_hint_finds_exactly_what_was_left_out_for_its_reason(store: Store) -> None:
+    reasons = [
+        'rule: "the juicer"',
+        "rule: juicer",
+        "rule: juicer -flag:short",
+        'rule: say ""',
+        '"',
+        "too short",
+        "short",
+        "Short",
+        "rule: Straße  zwei",
+    ]
+    store.pairs.replace_dropped(
+        [NewDropped(1, "u", reason, "", "") for number, reason in enumerate(reasons, 1) for _ in range(number)]
+    )
+    for number, reason in enumerate(reasons, 1):
+        (hint,) = words_of(hint_rows([reason], 80))
+        text = hint.partition("them, ")[2].removesuffix(" one reason")
+        found = store.pairs.dropped_page(store.pairs.view_ids(Filter(text)))
+        assert len(found) == number, hint
+        assert {row.reason for row in found.values()} == {reason}
+    long = "rule: " + "many words " * 20
+    assert words_of(hint_rows([long, "too short"], 80)) == ['   / dropped shows them, dropped:"too short" one reason']
+    assert words_of(hint_rows([long], 80)) == ["   / dropped shows them"]
+    assert hint_rows([], 80) == []
 
 
 def test_how_far_the_worker_is_stays_in_a_narrow_header() -> None:

@@ -11,13 +11,14 @@
     dropped  dropped:duplicate  what did not become a pair, for a reason
 
 `-` before any of them turns it round. Quotes make a phrase of words and take
-the meaning from all signs within. A key that is not one of these is a word.
+the meaning from all signs within; two of them there stand for one. A key that
+is not one of these is a word.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ftui.errors import InputError
@@ -31,6 +32,7 @@ BARE = {"edited": ("is", "edited"), "dropped": ("dropped", "")}
 """Words that stand for a key with its value."""
 
 _HEAD = re.compile(r"([A-Za-z]+):")
+_QUOTED = re.compile(r'"((?:[^"]|"")*)(?:"|$)', re.DOTALL)
 _NUMBER = re.compile(r"(>=|<=|>|<|=)?([0-9][0-9,_]*)")
 
 
@@ -121,19 +123,19 @@ def rule(text: str) -> tuple[Term, ...]:
 
 
 def write(terms: Iterable[Term]) -> str:
-    """The text of terms: `parse` of it gives them again, where no value has a quote in it."""
+    """The text of terms: `parse` of it gives them again."""
     return " ".join(("" if term.wanted else "-") + _written(term) for term in terms)
 
 
 def _written(term: Term) -> str:
-    value = term.value
+    value, quoted = term.value, '"' + term.value.replace('"', '""') + '"'
     if term.key in BARE and not value:
         return term.key
     bare = value and not re.search(r'[\s"]', value)
     if not term.key:
         bare = bare and not value.startswith("-") and value.lower() not in BARE and not _HEAD.match(value)
-        return value if bare else f'"{value}"'
-    return f"{term.key}:{value}" if bare else f'{term.key}:"{value}"'
+        return value if bare else quoted
+    return f"{term.key}:{value if bare else quoted}"
 
 
 def _split(text: str) -> Iterator[tuple[bool, str, str, bool]]:
@@ -151,9 +153,9 @@ def _split(text: str) -> Iterator[tuple[bool, str, str, bool]]:
             key, place = head[1].lower(), head.end()
         quoted = place < end and text[place] == '"'
         if quoted:
-            close = text.find('"', place + 1)
-            stop = close if close >= 0 else end
-            value, place = text[place + 1 : stop], stop + 1
+            match = _QUOTED.match(text, place)
+            assert match is not None, "what begins with a quote ends at the latest with the text"
+            value, place = match[1].replace('""', '"'), match.end()
         else:
             start = place
             while place < end and not text[place].isspace():
@@ -168,7 +170,7 @@ def _term(wanted: bool, key: str, value: str, quoted: bool) -> Term:
     if key == "is":
         value = value.lower()
         if value not in STATES:
-            raise InputError(f"is:{value} is not known", "a pair has no such state", f"Write is: with {_or(STATES)}")
+            raise InputError(f"is:{value} is not known", "a pair has no such state", f"Write is: with {either(STATES)}")
     elif key == "tokens":
         if not _NUMBER.fullmatch(value):
             raise InputError(
@@ -187,5 +189,6 @@ _examples = {
 }
 
 
-def _or(words: tuple[str, ...]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+def either(words: Sequence[str]) -> str:
+    """`one, two or three`."""
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]

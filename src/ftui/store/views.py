@@ -11,12 +11,14 @@ from typing import Any
 
 from ftui.errors import InputError
 from ftui.store.database import Database
-from ftui.store.filters import Filter, Term
+from ftui.store.filters import Filter, Term, either, write
 from ftui.store.folding import LEADS, fold
 from ftui.store.pair import Decision
 
 FIRST = 200
 """Ids of the first part of a view: more than a screen shows."""
+_NAMED = 3
+"""Sources or reasons that are named where one is written that there is not."""
 _SMALLEST = 20
 _LARGEST = 50_000
 _MOMENT = 0.05
@@ -182,15 +184,30 @@ def _sources(database: Database, value: str) -> list[int]:
     rows = database.connection.execute("SELECT id, name FROM sources ORDER BY id").fetchall()
     found = [row["id"] for row in rows if str(row["id"]) == value or fold(value) in fold(row["name"])]
     if not found:
-        names = ", ".join(f"{row['id']} {row['name']}" for row in rows) or "none"
-        raise InputError(f"No source is called {value!r}", f"the sources are: {names}", "Write one of them")
+        names = [row["name"] for row in rows]
+        listed = ", ".join(f"{row['id']} {row['name']}" for row in rows)
+        raise InputError(f"No source is called {value!r}", *_there_are("source", names, f"the sources are: {listed}"))
     return found
 
 
 def _reasons(database: Database, value: str) -> list[str]:
+    """The reason of this name, or all that it is a part of."""
     rows = database.connection.execute(f"SELECT DISTINCT reason FROM dropped WHERE {SHOWN} ORDER BY reason").fetchall()
-    found = [row[0] for row in rows if fold(value) in fold(row[0])]
+    reasons, part = [row[0] for row in rows], fold(value)
+    found = (
+        [reason for reason in reasons if reason == value]
+        or [reason for reason in reasons if fold(reason) == part]
+        or [reason for reason in reasons if part in fold(reason)]
+    )
     if not found:
-        names = ", ".join(row[0] for row in rows) or "none"
-        raise InputError(f"Nothing was dropped for {value!r}", f"the reasons are: {names}", "Write one of them")
+        listed = f"the reasons are: {', '.join(reasons)}"
+        raise InputError(f"Nothing was dropped for {value!r}", *_there_are("dropped", reasons, listed))
     return found
+
+
+def _there_are(key: str, names: Sequence[str], listed: str) -> tuple[str, str]:
+    """The why and the do of an error: all names, and the first few as they can be written."""
+    if not names:
+        return "there are none", ""
+    few = [write([Term(key, name)]) for name in names[:_NAMED]]
+    return listed, f"Write {either([*few, 'another of them'] if len(names) > _NAMED else few)}"

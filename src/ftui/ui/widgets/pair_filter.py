@@ -118,7 +118,7 @@ class PairFilter(Vertical):
         elif not told:
             error = None
         if error is not None:
-            row = (Span("! ", "warn"), Span(plain(f"{error.what} · {error.do}", width - 2)))
+            row = (Span("! ", "warn"), Span(plain(f"{error.what} · {error.do or error.why}", width - 2)))
         self._note.show([row])
 
     def _describe(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ftui.errors import FtuiError
 from ftui.store import Store
+from ftui.store.filters import Term, write
 from ftui.store.tasks import Task
 from ftui.ui import clock
 from ftui.ui.flow import wrap
@@ -136,7 +137,7 @@ def report_rows(task: Task, store: Store, width: int) -> list[Row]:
     dropped = store.pairs.dropped()
     if dropped:
         made += f" · {count(sum(number for _, number in dropped))} left out: {_reasons(dict(dropped))}"
-    return [*_listed([made], width), *([_hint(dropped[0][0])] if dropped else [])]
+    return [*_listed([made], width), *hint_rows([reason for reason, _ in dropped], width)]
 
 
 def _tally_rows(result: Mapping[str, Any], finished: float | None, pairs: int, width: int) -> list[Row]:
@@ -155,7 +156,7 @@ def _tally_rows(result: Mapping[str, Any], finished: float | None, pairs: int, w
     if parts:
         texts.append(f"also left out, parts of them: {_reasons(parts)}")
     texts += _written(result.get("written") or {})
-    return [*_listed(texts, width), *([_hint(next(iter(left or parts)))] if without or parts else [])]
+    return [*_listed(texts, width), *hint_rows([*left, *parts], width)]
 
 
 def _made(pairs: int, finished: float | None) -> str:
@@ -176,10 +177,16 @@ def _listed(texts: Sequence[str], width: int) -> list[Row]:
     return [(Span("   " if at else " ✓ ", "ok"), Span(line)) for at, line in enumerate(lines)]
 
 
-def _hint(reason: str) -> Row:
-    """How to look at what was left out."""
-    some = f'dropped:"{reason}"' if " " in reason else f"dropped:{reason}"
-    return (Span("   "), Span("/ ", "key"), Span(plain(f"dropped shows them, {some} one reason"), "dim"))
+def hint_rows(reasons: Sequence[str], width: int) -> list[Row]:
+    """How to look at what was left out: all of it, and what was for the first reason that has room in the line."""
+    if not reasons:
+        return []
+    key = (Span("   "), Span("/ ", "key"))
+    for reason in reasons:
+        row = (*key, Span(f"dropped shows them, {plain(write([Term('dropped', reason)]))} one reason", "dim"))
+        if width_of(row) <= width:
+            return [row]
+    return [(*key, Span("dropped shows them", "dim"))]
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

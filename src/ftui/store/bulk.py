@@ -15,8 +15,9 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import orjson
 
@@ -30,6 +31,14 @@ PAUSE = 0.002
 """Seconds between two transactions: longer than a waiting write looks away."""
 STALE = 60.0
 """Seconds without a transaction after which a step of another host counts as cut off."""
+
+CutOff = Literal["", "decision", "undo", "redo"]
+_KINDS: Mapping[int, CutOff] = {
+    State.DECIDING: "decision",
+    State.CANCELLING: "decision",
+    State.UNDOING: "undo",
+    State.REDOING: "redo",
+}
 
 _mine: set[tuple[str, int]] = set()
 """Files and steps that this process is at work on."""
@@ -116,10 +125,13 @@ class Bulk:
         with _Working(self, step.batch):
             yield from self._go_on(step.batch, step.size)
 
-    def cut_off(self) -> bool:
-        """Whether there is a step whose process is gone, and that this one may bring to an end."""
+    def cut_off(self) -> CutOff:
+        """What a process that is gone was in, and this one may bring to an end; "" where there is nothing."""
         batch = self._journal.running()
-        return batch is not None and not self._lives(batch) and self._database.refused is None
+        if batch is None or self._lives(batch) or self._database.refused is not None:
+            return ""
+        row = self._database.connection.execute("SELECT state FROM journal WHERE id = ?", (batch,)).fetchone()
+        return _KINDS.get(row["state"], "") if row else ""
 
     def recovering(self) -> Iterator[BulkProgress]:
         """Bring a step to an end whose process is gone; nothing where there is none.

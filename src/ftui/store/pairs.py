@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from ftui.store import edit_marks, pending, replacing, views
-from ftui.store.bulk import Bulk, BulkProgress
+from ftui.store.bulk import Bulk, BulkProgress, CutOff
 from ftui.store.counting import Counting
 from ftui.store.database import Database
 from ftui.store.filters import Filter, Term
@@ -166,8 +166,8 @@ class Pairs(Counting):
         return self._bulk.decide(ids, decision, only, rule)
 
     @property
-    def cut_off(self) -> bool:
-        """Whether a step over many pairs was left half done by a process that was killed."""
+    def cut_off(self) -> CutOff:
+        """In what a process was killed that left a step over many pairs half done; "" for none."""
         return self._bulk.cut_off()
 
     def recovering(self) -> Iterator[BulkProgress]:

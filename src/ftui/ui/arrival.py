@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 PAIRS = 3
 """The number of the place in which pairs are reviewed."""
-MENDED = "a step over many pairs had been cut off: it is taken back, or undone to its end"
+MENDED = {
+    "decision": "a step over many pairs had been cut off: it is taken back",
+    "undo": "the undo of a step over many pairs had been cut off: it is finished",
+    "redo": "the redo of a step over many pairs had been cut off: it is finished",
+}
+"""What is said after a crash, by what it was in."""
 CALM_SECONDS = 0.5
 """Without a key, after which what is only needed later has its turn."""
 AWAY_SECONDS = 60.0
@@ -83,14 +88,14 @@ def arrive(app: FtuiApp, store: Store, seen_at: float) -> None:
 
 def mend(app: FtuiApp, store: Store) -> None:
     """Bring to its end what another ftui was killed in: a step over many pairs. Pairs does it itself, and shows it."""
-    if (app.place is not None and app.place.number == PAIRS) or not store.pairs.cut_off:
+    if (app.place is not None and app.place.number == PAIRS) or not (kind := store.pairs.cut_off):
         return
 
     def work() -> None:
         with Store(store.name, recover=False) as own:
             for _ in own.pairs.recovering():
                 pass
-        app.call_later(app.say, MENDED)
+        app.call_later(app.say, MENDED[kind])
 
     app.run_worker(work, thread=True, group="mend", exit_on_error=False)
 

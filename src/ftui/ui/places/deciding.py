@@ -228,9 +228,9 @@ class DecidingPlace(MakingPlace):
         def done(changed: int, stopped: bool) -> None:
             self._wrote()
             self._show_pair()
-            self.app.say(MENDED)
+            self.app.say(MENDED[kind])
 
-        if self.app.refused is None and not self._bulk.busy and self.app.store.pairs.cut_off:
+        if self.app.refused is None and not self._bulk.busy and (kind := self.app.store.pairs.cut_off):
             self._bulk.start("mending", lambda store: store.pairs.recovering(), done)
 
     def action_stop(self) -> None:

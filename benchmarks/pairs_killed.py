@@ -84,9 +84,11 @@ def bulk_killed(home: Path, environment: Mapping[str, str], kills: int, seed: in
     make(home, pairs)
     outcome, source = Killed(), random.Random(seed)
     with at_home(home):
-        for turn in range(kills):
-            decision = (Decision.ACCEPTED, Decision.REJECTED)[turn % 2]
+        for _ in range(kills):
             before = _decisions()
+            # What nearly all have already would be no step, and the undo behind it that of another one.
+            accepted = sum(each is Decision.ACCEPTED for each in before.values())
+            decision = Decision.REJECTED if accepted > pairs / 2 else Decision.ACCEPTED
             # An undo would take back what was decided beside it: there, nothing is.
             alone = source.random() < 0.5
             ways = ["undo", "redo", "undo"] if alone else []
@@ -103,10 +105,9 @@ def bulk_killed(home: Path, environment: Mapping[str, str], kills: int, seed: in
                         continue
                     pair = source.randrange(1, pairs + 1)
                     single = source.choice([Decision.ACCEPTED, Decision.REJECTED])
+                    # One that changed nothing had it already: from the step, or from a decision before.
                     if store.pairs.decide([pair], single):
                         made[pair] = single
-                    else:
-                        made.pop(pair, None)
             worker.kill()
             worker.wait()
             worker.stdout.close()
@@ -116,8 +117,11 @@ def bulk_killed(home: Path, environment: Mapping[str, str], kills: int, seed: in
             lost = {pair for pair, single in made.items() if after[pair] is not single}
             outcome.lost += len(lost)
             others = after.keys() - made.keys()
-            steps = ({pair: before[pair] for pair in others}, dict.fromkeys(others, decision))
-            outcome.halves += {pair: after[pair] for pair in others} not in steps
+            changed = sum(after[pair] is not before[pair] for pair in others)
+            left = sum(after[pair] is not decision for pair in others)
+            if changed and left:
+                outcome.halves += 1
+                outcome.notes.append(f"{changed} pairs are not as they were, {left} are not {decision.name}")
     return outcome
 
 

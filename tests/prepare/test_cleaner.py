@@ -175,6 +175,14 @@ def test_flags_say_why(text: str, flag: str | None, reason: str) -> None:
     assert dict(pair.flags) == ({flag: reason} if flag else {})
 
 
+def test_the_call_of_a_tool_is_no_short_answer() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    asked = {"role": "user", "content": "What is the weather in Kazan?"}
+    calls = {"role": "assistant", "content": None, "tool_calls": [call]}
+    [pair], _ = run([record(messages=[asked, calls])], recipe())
+    assert pair.flags == {}
+
+
 def test_limits_of_a_question() -> None:
     pairs, dropped = run([record(markdown=f"## {'Why ' * 40}?\n\n{LONG}")], recipe("question-and-answer", question=100))
     assert pairs == []

@@ -92,6 +92,17 @@ async def test_text_that_is_no_toml_names_its_line(store: Store) -> None:
         assert "✗ recipe.toml is not a recipe: Invalid value (at line 2, column 10)" in review.screen
 
 
+async def test_a_recipe_that_was_wrong_before_opens_at_its_line(store: Store) -> None:
+    store.recipe_path.write_text("# mine\nsed = 0\n", "utf-8")
+    async with Review() as review:
+        await opened(review)
+        assert "✗ recipe.toml line 2 cannot be followed" in review.screen
+        assert "e mends the recipe; what it makes is then shown here" in review.screen
+        assert field(review).cursor_location == (1, 0)
+        await review.press("e", "right", "e")
+        await review.until(lambda: "of 4 of 4 records" in review.screen)
+
+
 async def test_the_preview_follows_what_is_typed(store: Store) -> None:
     async with Review() as review:
         await opened(review)

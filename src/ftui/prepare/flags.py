@@ -71,7 +71,9 @@ def risk(flags: Mapping[str, str]) -> float:
 
 
 def of_answer(answer: str, settings: Cleaning) -> Iterator[tuple[str, str]]:
-    """The flags of an answer, each with its reason."""
+    """The flags of an answer, each with its reason. Without a word it calls tools, of which there are none."""
+    if not answer:
+        return
     # A Chinese character says about as much as three letters.
     length = len(answer) * (3 if answer[:1] >= "\u2e80" else 1)
     if length < settings.short:

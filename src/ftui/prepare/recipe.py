@@ -327,6 +327,12 @@ def load(path: Path) -> Recipe:
     return parse(text, path.name)
 
 
+def line_of(error: InputError) -> int:
+    """The line that an error of `parse` names, 0 for none."""
+    named = re.search(r"\bline (\d+)", f"{error.what} {error.why}")
+    return int(named[1]) if named else 0
+
+
 def dump(recipe: Recipe) -> str:
     """The recipe as TOML, every setting written out. `parse` of it gives the same recipe."""
     import tomli_w

@@ -110,8 +110,12 @@ class RecipeScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self._take(first=True)
-        self.query_one("#recipe-preview Lines", Lines).show([(Span("looking at some records", "dim"),)])
-        self._say(self._error)
+        wrong = None if self._unread else self._wrong()
+        if wrong is not None:
+            self._go_to(wrong)
+        shown = "looking at some records" if wrong is None else "e mends the recipe; what it makes is then shown here"
+        self.query_one("#recipe-preview Lines", Lines).show([(Span(shown, "dim"),)])
+        self._say(wrong or self._error)
         self.set_interval(_FILE_EVERY, self._look_at_file)
 
     def on_unmount(self) -> None:
@@ -147,6 +151,14 @@ class RecipeScreen(ModalScreen[bool]):
         field = self.query_one(TextArea)
         field.replace(text, (0, 0), field.document.end, maintain_selection_offset=False)
         field.move_cursor((0, 0))
+
+    def _go_to(self, error: InputError) -> None:
+        """Put the cursor on the line that cannot be followed."""
+        from ftui.prepare import recipe as recipes
+
+        field = self.query_one(TextArea)
+        field.move_cursor((max(recipes.line_of(error) - 1, 0), 0))
+        field.scroll_cursor_visible(center=True)
 
     def _look_at_file(self) -> None:
         from ftui.prepare import project

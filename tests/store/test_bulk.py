@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftui.errors import BusyError
-from ftui.store import Store, bulk
+from ftui.store import Store, bulk, summary
 from ftui.store.pairs import Decision, Filter
 from store.pair_data import assert_sound, decisions, filled
 
@@ -263,6 +263,26 @@ def test_killed_at_any_moment_no_decision_is_lost_and_no_step_is_half(home: Path
             store.pairs.redo()
             assert decisions(store) == shown
             assert_sound(store)
+
+
+CUT_OFF = """
+import os
+from ftui.store import Store, bulk
+from ftui.store.pairs import Decision
+bulk.AT_ONCE = 4
+store = Store('kettle')
+steps = store.pairs.deciding(range(1, 11), Decision.ACCEPTED)
+next(steps)
+os._exit(0)
+"""
+
+
+def test_a_list_of_projects_does_not_mend_what_was_cut_off(home: Path) -> None:
+    filled(10).close()
+    subprocess.run([sys.executable, "-c", CUT_OFF], env=os.environ, check=True)
+    assert summary("kettle").accepted == 4
+    with Store("kettle", recover=False) as store:
+        assert store.pairs.cut_off == "decision"
 
 
 def test_views_and_bulk_steps_fit_together(small: None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 import time
 import unicodedata
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.errors import InputError
-from ftui.store import Store, create_project, views
+from ftui.store import Store, create_project, delete_project, views
 from ftui.store.filters import Filter, Term, parse
 from ftui.store.folding import fold
 from ftui.store.pairs import Decision, NewDropped, NewPair
@@ -181,6 +182,37 @@ def test_a_view_has_the_order_that_is_asked_for(
     assert list(store.pairs.view_ids(Filter(order=order))) == ids, "the first few come before the rest"
     lid = [pair for pair in ids if pair in (1, 2, 5)]
     assert list(store.pairs.view_ids(Filter("lid", order))) == lid
+
+
+def test_a_decision_that_comes_between_two_parts_leaves_no_pair_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "FIRST", 2)
+    for decided in (1, 5):
+        with filled(6) as store, Store("kettle") as other:
+            parts = store.pairs.view(Filter("is:pending", "length"))
+            found = list(next(parts))
+            other.pairs.decide([decided], Decision.ACCEPTED)
+            found += chain.from_iterable(parts)
+            assert found == [pair for pair in range(1, 7) if pair != 5 or decided != 5]
+        delete_project("kettle")
+
+
+def test_no_filter_asks_for_what_the_oldest_sqlite_does_not_know(store: Store) -> None:
+    used = set[str]()
+
+    def watch(action: int, _: str | None, name: str | None, *__: str | None) -> int:
+        if action == sqlite3.SQLITE_FUNCTION:
+            used.add(name or "")
+        return sqlite3.SQLITE_OK
+
+    texts = ("made:site", "lid -wet", "source:shop", "flag:short", "tokens:>5", "fact:e4", "dropped:near", "is:general")
+    store.database.connection.set_authorizer(watch)
+    try:
+        for text in texts:
+            store.pairs.view_ids(Filter(text))
+    finally:
+        store.database.connection.set_authorizer(None)
+    assert "json_extract" in used
+    assert not {"->", "->>"} & used
 
 
 def test_a_random_order_is_the_same_for_the_same_seed() -> None:

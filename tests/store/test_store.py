@@ -74,6 +74,14 @@ def test_a_file_that_is_not_a_project_is_refused(store: Store) -> None:
         Store("kettle")
 
 
+def test_an_sqlite_that_is_too_old_is_named_before_a_file_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
+    with pytest.raises(SettingsError, match=r"too old.*needs 3\.33 or later") as caught:
+        create_project("kettle")
+    assert caught.value.do == "Run ftui with a newer Python"
+    assert not (paths.project_dir("kettle") / "project.db").exists()
+
+
 def test_every_migration_runs_once_and_from_the_file_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create_project("old")
     with Store("old") as old:

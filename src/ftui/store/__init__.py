@@ -218,7 +218,8 @@ def summary(name: str) -> ProjectSummary:
     """A project's line. One that cannot be opened has one too, so that the others are still listed."""
     file = paths.project_dir(name) / "project.db"
     try:
-        with Store(name) as store:
+        # A list is no place to wait for a step that was cut off: it is mended where the project is opened.
+        with Store(name, recover=False) as store:
             counts = store.pairs.counts()
             return ProjectSummary(
                 name,

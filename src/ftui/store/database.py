@@ -31,6 +31,8 @@ BUSY_SECONDS = 10.0
 _TURN = 0.001
 """Seconds between two looks whether it has come. SQLite's own waiting looks ever less often: beside
 a bulk step, which lets others in for a moment after each of its transactions, it can miss all of them."""
+OLDEST = (3, 33, 0)
+"""The first SQLite that knows all that is asked of it: `UPDATE … FROM`."""
 BULK_PAGE = 16384
 BULK_CACHE = 32 * 1024
 """KB at most, taken as it is needed: the index over a million keys in no order."""
@@ -54,6 +56,12 @@ class Database:
         self.own_writes = 0
         self.patience = BUSY_SECONDS
         self.refused: FtuiError | None = None
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise SettingsError(
+                f"SQLite {sqlite3.sqlite_version} is too old",
+                f"this Python came with it, and ftui needs {'.'.join(map(str, OLDEST[:2]))} or later",
+                "Run ftui with a newer Python",
+            )
         journal = "TRUNCATE" if on_network(project) or on_network(bulk) else "WAL"
         try:
             self.connection = sqlite3.connect(

@@ -61,10 +61,14 @@ def parts(database: Database, wanted: Filter) -> Iterator[Sequence[int]]:
     try:
         if order:
             # The best few are there long before all of them are sorted.
-            first = _read(database, f"{query} ORDER BY {order} LIMIT {FIRST}", values)
-            yield array("q", first)
-            query += f" ORDER BY {order} LIMIT -1 OFFSET {FIRST}"
-        yield from _grown(_read(database, query, values))
+            query += f" ORDER BY {order}"
+            first = array("q", _read(database, f"{query} LIMIT {FIRST}", values))
+            yield first
+            # Not by OFFSET: a decision between the two reads moves what comes behind it.
+            given = frozenset(first)
+            yield from _grown(found for found in _read(database, query, values) if found not in given)
+        else:
+            yield from _grown(_read(database, query, values))
     except sqlite3.OperationalError as error:
         if "interrupted" not in str(error):
             raise
@@ -153,7 +157,7 @@ def _condition(database: Database, term: Term, dropped: bool) -> tuple[str, list
             return "id IN (SELECT pair FROM pair_texts WHERE fact = ?)", [value]
         case "made":
             # Of all texts only those of the rows that are left: no list of them is made first.
-            made = "lower(origin ->> '$.template'), lower(origin ->> '$.phrasing')"
+            made = "lower(json_extract(origin, '$.template')), lower(json_extract(origin, '$.phrasing'))"
             return f"EXISTS (SELECT 1 FROM pair_texts t WHERE t.pair = pairs.id AND ? IN ({made}))", [value.lower()]
         case "source":
             found = _sources(database, value)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.errors import InputError
-from ftui.prepare import Dropped, Pair, prepare
+from ftui.prepare import Dropped, Pair, fields, prepare
 from ftui.prepare.pair import digest
 from ftui.prepare.recipe import Answers, Messages, Mixture, Questions, Recipe, Split
 
@@ -206,6 +206,22 @@ def test_other_names_of_the_fields_and_structured_data() -> None:
     assert answered(pairs[0]) == "A pan that is a pan."
     assert asked(pairs[1]).endswith("Product: Kettle\nBrand: Lumen\nFeatures:\n- quiet\n- Weight: 2")
     assert answered(pairs[1]) == "A kettle for slow mornings."
+
+
+@pytest.mark.parametrize(
+    ("properties", "features"),
+    [({"@type": "PropertyValue", "name": "Weight", "value": 2}, ["Weight: 2"]), ("quiet", []), (7, []), ([7], ["7"])],
+)
+def test_one_property_is_a_property_and_what_is_none_is_left_out(properties: object, features: list[str]) -> None:
+    product = {"@type": "Product", "name": "Kettle", "additionalProperty": properties}
+    for linked in (product, [product]):
+        found = fields.read({"data": {"jsonld": linked}})
+        assert (found.title, list(found.features)) == ("Kettle", features)
+
+
+@pytest.mark.parametrize("linked", [7, "Product", True, {"@type": 7}])
+def test_structured_data_that_is_none_is_left_out(linked: object) -> None:
+    assert fields.read({"data": {"title": "Kettle", "jsonld": linked}}).title == "Kettle"
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,8 @@ def test_a_question_without_an_answer_at_the_end_is_left_out_and_flagged() -> No
         ({"messages": []}, "no answer"),
         ({"messages": "once upon a time"}, "not a conversation"),
         ({"messages": "[{"}, "not a conversation"),
+        ({"messages": [ASKED, SAID], "tools": "[{'type': 'function'}]"}, "not a conversation"),
+        ({"messages": [ASKED, SAID], "functions": "[" * 100_000}, "not a conversation"),
         ({"messages": [3]}, "not a conversation"),
         ({"messages": [{"content": "x"}]}, "not a conversation"),
         ({"messages": [ASKED, {"role": "assistant", "tool_calls": [{"function": {}}]}]}, "not a conversation"),
@@ -133,6 +135,11 @@ def test_what_is_no_conversation_says_why(data: dict[str, Any], reason: str) -> 
     assert item.detail or reason == "no answer"
 
 
+def test_what_is_no_json_is_named() -> None:
+    assert recognise({"messages": "[{'role': 'user'}]"}) == "messages cannot be read as JSON"
+    assert recognise({"messages": [ASKED, SAID], "tools": "[{'x': 1}]"}) == "tools cannot be read as JSON"
+
+
 def test_a_template_of_ones_own_reads_the_fields_itself() -> None:
     recipe = Recipe(template="own", messages=Messages("{{ data.prompt }}!", "{{ data.completion }}, as ever."))
     item = only({"prompt": "Why is it wet?", "completion": "It rains a lot"}, recipe)
@@ -150,11 +157,18 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-FIELDS = ["messages", "conversations", "prompt", "completion", "instruction", "output", "input", "history", "tools"]
+FIELDS = ["messages", "conversations", "prompt", "completion", "instruction", "output", "input", "history"]
+ROWS = st.dictionaries(
+    st.sampled_from([*FIELDS, "system", "user", "assistant"]), JSON | JSON.map(json.dumps) | JSON.map(repr), max_size=6
+)
+BESIDE = st.dictionaries(
+    st.sampled_from(["tools", "functions", "parallel_tool_calls"]), JSON | JSON.map(json.dumps) | JSON.map(repr)
+)
 
 
-@given(st.dictionaries(st.sampled_from([*FIELDS, "system", "user", "assistant"]), JSON, max_size=6))
-def test_nothing_breaks_it(data: dict[str, Any]) -> None:
+@given(ROWS | st.just({"messages": [ASKED, SAID]}), BESIDE)
+def test_nothing_breaks_it(said: dict[str, Any], beside: dict[str, Any]) -> None:
+    data = said | beside
     row = recognise(data)
     assert row is None or isinstance(row, str | Row)
     items = list(prepare([{"id": 1, "source": 1, "url": "", "title": "", "data": data}], Recipe(mixture=Mixture(0.0))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ftui.prepare.clean import clean, plain
@@ -27,13 +27,11 @@ def read(record: Mapping[str, Any]) -> Fields:
     data = record["data"]
     product = next(linked_data(data, "Product"), {})
     brand = product.get("brand") or data.get("brand") or data.get("manufacturer")
-    properties = product.get("additionalProperty") or ()
+    properties = [_property(each) for each in _each(product.get("additionalProperty"))]
     return Fields(
         title=_first(product.get("name"), data.get("title"), data.get("name"), record.get("title")),
         brand=_text(brand.get("name") if isinstance(brand, Mapping) else brand),
-        features=tuple(_property(each) for each in properties if _property(each))
-        or _list(data.get("features"))
-        or _list(data.get("bullets")),
+        features=tuple(filter(None, properties)) or _list(data.get("features")) or _list(data.get("bullets")),
         description=_first(product.get("description"), data.get("description"), data.get("about")),
         url=str(record.get("url") or ""),
         data=data,
@@ -85,11 +83,16 @@ def exchange(data: Mapping[str, Any]) -> tuple[str, str]:
 
 def linked_data(data: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
     """The JSON-LD objects of a type that a page carries."""
-    for item in data.get("jsonld") or ():
+    for item in _each(data.get("jsonld")):
         if isinstance(item, Mapping):
             types = item.get("@type")
             if kind in (types if isinstance(types, list) else [types]):
                 yield item
+
+
+def _each(value: Any) -> Sequence[Any]:
+    """The values of a property: schema.org takes one where it takes several."""
+    return [value] if isinstance(value, Mapping) else value if isinstance(value, list) else ()
 
 
 def _first(*values: Any) -> str:

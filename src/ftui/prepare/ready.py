@@ -61,10 +61,9 @@ def recognise(data: Mapping[str, Any]) -> Row | str | None:
     for shape, names, read in _SHAPES:
         if all(data.get(name) is not None for name in names):
             try:
-                messages = list(read(data))
+                return Row(shape, tuple(read(data)), _beside(data))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
                 return str(error) if type(error) is ValueError else "it cannot be read as a conversation"
-            return Row(shape, tuple(messages), _beside(data))
     return None
 
 
@@ -177,7 +176,7 @@ def _sharegpt(data: Mapping[str, Any]) -> Iterator[Message]:
             raise ValueError(f"nobody knows who {str(speaker)[:40]!r} is")
         message = {"role": role, "content": value}
         if speaker == "function_call":
-            given = _parsed(value)
+            given = _parsed(value, "a call of a tool")
             made = [
                 _call(each, number + place)
                 for place, each in enumerate(given if isinstance(given, list) else [given], 1)
@@ -205,21 +204,24 @@ def _said(role: str, text: Any) -> Message:
 
 
 def _beside(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = {key: _parsed(data[key]) for key in BESIDE_MESSAGES if data.get(key) not in (None, "", [])}
+    found = {key: _parsed(data[key], key) for key in BESIDE_MESSAGES if data.get(key) not in (None, "", [])}
     return {key: value for key, value in found.items() if value}
 
 
 def _list(value: Any, name: str) -> Sequence[Any]:
-    value = _parsed(value)
+    value = _parsed(value, name)
     if not isinstance(value, list):
         raise ValueError(f"{name} is not a list")
     return value
 
 
-def _parsed(value: Any) -> Any:
+def _parsed(value: Any, name: str) -> Any:
     """Cells of tables hold JSON as text."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        return json.loads(value)
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{name} cannot be read as JSON") from error
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -64,9 +65,10 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
     lines = [line.strip().replace("**", "") for line in text.split("\n") if line.strip()]
     matches = [_SPEAKER.fullmatch(line) for line in lines]
     names = [match.group(1).strip() if match else "" for match in matches]
+    count = Counter(names)
     speaker = ""
     for line, match, name in zip(lines, matches, names, strict=True):
-        if match and names.count(name) > 1:
+        if match and count[name] > 1:
             speaker = name
             yield speaker, match.group(2)
         else:

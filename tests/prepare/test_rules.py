@@ -47,7 +47,7 @@ def judged(
 ) -> Judged:
     messages = ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
     decision = Decision.REJECTED if rejected else Decision.ACCEPTED
-    name = {1: "pages", 2: "shop"}[source]
+    name = {1: "pages", 2: "shop", 3: ""}[source]
     return Judged(
         number, messages, search_text(messages), tokens, frozenset(flags), "domain", source, name, fact, made, decision,
         False,
@@ -119,6 +119,17 @@ def test_flags_sources_kinds_and_bounds_are_found() -> None:
     assert best(many(ENGLISH, 200, source)) == "source:shop"
     assert best(many(ENGLISH, 200, kind)) == "made:noise"
     assert best(many(ENGLISH, 200, bound)) == "tokens:<40"
+
+
+def test_a_source_that_was_deleted_is_no_rule() -> None:
+    def one(chosen: random.Random, number: int, question: str, answer: str) -> Judged:
+        where = chosen.choice([1, 3])
+        flags = ("short",) if where == 3 and chosen.random() < 0.9 else ()
+        return judged(number, question, answer, where == 3, source=where, flags=flags)
+
+    rules = [rule.text for rule in learn(many(ENGLISH, 200, one))]
+    assert rules[0] == "flag:short"
+    assert not any("source:" in rule for rule in rules)
 
 
 def test_two_conditions_where_one_alone_catches_what_was_accepted() -> None:

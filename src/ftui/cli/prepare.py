@@ -156,6 +156,8 @@ def _as_text(shown: Shown, told: set[str]) -> Iterator[str]:
     yield from prepare_writing.requests_as_text(shown.requests, told)
 
 
-def accept_all(store: Store) -> int:
-    """Accept what is pending, as one step that can be undone; gives how many."""
-    return store.pairs.decide(store.pairs.ids("pending"), Decision.ACCEPTED)
+def accept_all(store: Store) -> None:
+    """Accept what is pending, as one step that can be undone."""
+    # Unread, however few they are: no rule is learnt from it.
+    for _ in store.pairs.deciding(store.pairs.ids("pending"), Decision.ACCEPTED):
+        pass

@@ -151,10 +151,11 @@ class _Search:
 
     def _sources(self) -> list[_Candidate]:
         # A number means one source; a name is a part of the names of others, perhaps.
-        names = {each.source: each.source_name for each in (*self._bad, *self._good) if each.source is not None}
+        # One that was deleted has no name any more, and nothing can be filtered by it.
+        names = {each.source: each.source_name for each in (*self._bad, *self._good) if each.source_name}
         terms = []
         for number, name in sorted(names.items()):
-            alone = name and '"' not in name and sum(fold(name) in fold(other) for other in names.values()) == 1
+            alone = '"' not in name and sum(fold(name) in fold(other) for other in names.values()) == 1
             terms.append(Term("source", name if alone else str(number)))
         return self._of(terms, 0.98)
 

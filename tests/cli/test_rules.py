@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftui import cli
+from ftui.cli.prepare import accept_all
 from ftui.prepare import recipe as recipes
 from ftui.store import Store, create_project
 from ftui.store.pairs import Decision, NewPair
@@ -86,6 +87,15 @@ def test_a_rule_that_was_applied_and_undone_is_found_again(capsys: pytest.Captur
         store.pairs.redo()
     assert cli.main(["rules"]) == 0
     assert "no rule fits" in capsys.readouterr().out
+
+
+def test_what_is_accepted_as_a_whole_speaks_against_no_rule() -> None:
+    reject(30)
+    with Store("kettle") as store:
+        steps = store.pairs.steps_by_hand(0)
+        accept_all(store)
+        assert store.pairs.counts().pending == 0
+        assert store.pairs.steps_by_hand(0) == steps
 
 
 def test_a_declined_rule_does_not_come_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,16 +128,21 @@ def check(lines: Iterable[bytes], kind: Kind = "chat", *, most_bytes: int | None
     return Report(rows, problems, size, more)
 
 
+def text_of(message: Mapping[str, Any]) -> str:
+    """What a message says in words, the texts of its parts one after the other; "" for one that only calls tools."""
+    content = message.get("content")
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, Mapping))
+    return content if isinstance(content, str) else ""
+
+
 def plain(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Messages as chat templates of open models want them: text content, known roles."""
     found = []
     for message in messages:
-        content = message.get("content")
-        if isinstance(content, list):
-            content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
         role = "system" if message["role"] == "developer" else message["role"]
         kept = {name: message[name] for name in _KEPT if message.get(name)}
-        found.append({"role": role, "content": content or "", **kept})
+        found.append({"role": role, "content": text_of(message), **kept})
     return found
 
 

@@ -14,8 +14,9 @@ from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 from typing import IO, NamedTuple
 
+from ftui.chatfile import text_of
 from ftui.prepare.near import Index, Near, Signed, sign
-from ftui.prepare.pair import Dropped, Pair, StandIn, text_of
+from ftui.prepare.pair import Dropped, Pair, StandIn
 
 Made = list[Pair | Dropped]
 """All that came of one record."""

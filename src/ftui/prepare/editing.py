@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
+from ftui.chatfile import text_of
 from ftui.prepare import flags, language, personal
 from ftui.prepare.limit import Limit
-from ftui.prepare.pair import Message, last_text, text_of
+from ftui.prepare.pair import Message, last_text
 from ftui.prepare.pair import Pair as NewPair
 from ftui.prepare.recipe import Cleaning
 from ftui.prepare.tokens import count_messages

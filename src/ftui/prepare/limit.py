@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from ftui.chatfile import text_of
 from ftui.errors import InputError
 from ftui.prepare import tokenizer
 from ftui.prepare.check import beside
-from ftui.prepare.pair import Message, Pair, text_of
+from ftui.prepare.pair import Message, Pair
 from ftui.prepare.tokenizer import Cut, OpenAI, Tokenizer
 
 _AROUND = 512

@@ -10,6 +10,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from operator import attrgetter
 from typing import Any, Literal
 
+from ftui.chatfile import text_of
 from ftui.prepare.tokens import count_messages
 
 Message = Mapping[str, Any]
@@ -125,15 +126,6 @@ def conversation(system: str, user: str, assistant: str) -> tuple[Message, ...]:
     """The messages of one question and its answer; no system message when `system` is ""."""
     head = ({"role": "system", "content": system},) if system else ()
     return (*head, {"role": "user", "content": user}, {"role": "assistant", "content": assistant})
-
-
-def text_of(message: Message) -> str:
-    """What a message says in words, "" for one that only calls tools."""
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else ()
-    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, Mapping))
 
 
 def last_text(messages: Iterable[Message], role: str) -> str:

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from ftui.store.pair import Message, content
+from ftui.chatfile import text_of
+from ftui.store.pair import Message
 
 _MOST = 2000
 """Characters of a message that are looked at."""
@@ -30,7 +31,7 @@ def phrases(messages: Iterable[Message], longest: int = 3) -> set[str]:
     for message in messages:
         if message.get("role") == "system":
             continue
-        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", content(message)[:_MOST]).casefold())
+        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text_of(message)[:_MOST]).casefold())
         runs = list(_runs(text))
         for run in runs:
             for length in range(1, longest + 1):

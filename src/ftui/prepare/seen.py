@@ -11,8 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ftui.chatfile import text_of
 from ftui.prepare.chat_template import ChatTemplate
-from ftui.prepare.pair import Message, text_of
+from ftui.prepare.pair import Message
 from ftui.prepare.tokenizer import OfModel, OpenAI, known
 
 Range = tuple[int, int]

@@ -12,8 +12,8 @@ from contextlib import closing
 from hashlib import sha256
 from typing import Any, Protocol
 
+from ftui.chatfile import text_of
 from ftui.prepare.near import Index
-from ftui.prepare.pair import text_of
 from ftui.prepare.recipe import Recipe
 
 _NEAR = 0.85

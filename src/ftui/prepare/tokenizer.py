@@ -13,10 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from ftui.chatfile import text_of
 from ftui.errors import InputError
 from ftui.prepare import tokens
 from ftui.prepare.chat_template import ChatTemplate
-from ftui.prepare.pair import Message, text_of
+from ftui.prepare.pair import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from ftui.chatfile import text_of
 from ftui.errors import InputError
 from ftui.store.folding import fold
 
@@ -100,7 +101,7 @@ class Pair:
 
     def text(self, role: str) -> str:
         """The last message of `role`, "" where there is none."""
-        return next((content(m) for m in reversed(self.messages) if m["role"] == role), "")
+        return next((text_of(m) for m in reversed(self.messages) if m["role"] == role), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,23 +146,13 @@ class Counts:
         return self.accepted / self.decided if self.decided else None
 
 
-def content(message: Message) -> str:
-    """The text of a message: "" for None, the texts of a list of parts one after the other."""
-    value = message.get("content")
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "\n".join(str(part["text"]) for part in value if isinstance(part, Mapping) and "text" in part)
-    return ""
-
-
 def search_text(messages: Sequence[Message]) -> str:
     """The folded text of all messages, those of tool calls included; no word or phrase reaches over two of them."""
     return "\n".join(fold(text) for message in messages for text in _texts(message) if text)
 
 
 def _texts(message: Message) -> Iterator[str]:
-    yield content(message)
+    yield text_of(message)
     for call in message.get("tool_calls") or ():
         function = call.get("function") if isinstance(call, Mapping) else None
         if isinstance(function, Mapping):
@@ -176,7 +167,7 @@ def search_text_of_json(messages: str) -> str:
 def check_messages(messages: Sequence[Message]) -> None:
     """Refuse what no provider would take, before it is saved."""
     last = messages[-1] if messages else {}
-    if last.get("role") != "assistant" or not (content(last).strip() or last.get("tool_calls")):
+    if last.get("role") != "assistant" or not (text_of(last).strip() or last.get("tool_calls")):
         raise InputError("A pair ends with an answer", "the assistant's text is empty", "Write one, or reject the pair")
-    if not any(m.get("role") == "user" and content(m).strip() for m in messages):
+    if not any(m.get("role") == "user" and text_of(m).strip() for m in messages):
         raise InputError("A pair needs a question", "the user's text is empty", "Write one, or reject the pair")

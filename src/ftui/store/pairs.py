@@ -33,7 +33,6 @@ from ftui.store.pair import (
     Pair,
     StandIn,
     check_messages,
-    content,
 )
 from ftui.store.pending import FAR
 from ftui.store.replacing import Replacing
@@ -56,7 +55,6 @@ __all__ = [
     "StandIn",
     "Step",
     "check_messages",
-    "content",
 ]
 
 _PAIR = (

@@ -11,8 +11,9 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
+from ftui.chatfile import text_of
 from ftui.errors import FtuiError, InputError
-from ftui.store.pairs import check_messages, content
+from ftui.store.pairs import check_messages
 from ftui.ui.flow import flow
 from ftui.ui.keys import handled
 from ftui.ui.screens.ask import AskScreen
@@ -52,7 +53,7 @@ class _Field(Vertical):
         super().__init__()
         self._message = message
         self._new = new
-        self._text = content(message)
+        self._text = text_of(message)
         self.rest = self._text[_MOST:]
         # A control character is shown as its picture; what is not touched keeps its own.
         self.area = TextArea(editable(self._text[:_MOST]), soft_wrap=True, show_line_numbers=False)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ftui import paths
+from ftui.chatfile import text_of
 from ftui.errors import InputError
-from ftui.store.pairs import content
 from ftui.ui.text import plain
 from ftui.ui.widgets.pair_messages import calls
 
@@ -33,9 +33,9 @@ def to_text(messages: Sequence[Message]) -> str:
     What else a message holds, such as tool calls, is named behind its role and stays as it is.
     """
     sign = "==="
-    while any(re.search(rf"^{sign} \w+", content(message), re.MULTILINE) for message in messages):
+    while any(re.search(rf"^{sign} \w+", text_of(message), re.MULTILINE) for message in messages):
         sign += "="
-    return _HEAD + "".join(f"{sign} {message['role']}{_rest(message)}\n{content(message)}\n" for message in messages)
+    return _HEAD + "".join(f"{sign} {message['role']}{_rest(message)}\n{text_of(message)}\n" for message in messages)
 
 
 def _rest(message: Message) -> str:
@@ -92,7 +92,7 @@ def _joined(messages: list[dict[str, Any]], before: Sequence[Message]) -> list[d
         place = next((at for at, old in enumerate(left) if old["role"] == message["role"]), None)
         old = {} if place is None else left.pop(place)
         text = message["content"]
-        same = old and content(old) == text
+        same = old and text_of(old) == text
         found.append({**old, **message, "content": old.get("content") if same else text})
     return found
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ftui.store.pairs import Message, Pair, content
+from ftui.chatfile import text_of
+from ftui.store.pairs import Message, Pair
 from ftui.ui.flow import Piece, flow
 from ftui.ui.text import Row, Span, plain
 from ftui.ui.widgets.pair_diff import word_diff
@@ -32,7 +33,7 @@ def in_short(pair: Pair, role: str, empty: str) -> str:
     message = next((message for message in reversed(pair.messages) if message["role"] == role), None)
     if message is None:
         return empty
-    said = content(message)[:_ENOUGH].strip() or content(message).strip()
+    said = text_of(message)[:_ENOUGH].strip() or text_of(message).strip()
     return said or " ".join(f"→ {name} {arguments[:_ENOUGH]}" for name, arguments in calls(message)) or empty
 
 
@@ -49,7 +50,7 @@ def message_rows(
     rows: list[Row] = []
     before = _before(pair.messages, original) if original is not None else [None] * len(pair.messages)
     for message, old in zip(pair.messages, before, strict=True):
-        if message["role"] == "system" and not system and (old is None or content(old) == content(message)):
+        if message["role"] == "system" and not system and (old is None or text_of(old) == text_of(message)):
             continue
         left = None if most is None else max(most - len(rows) - 1, 0)
         rows.append(_head(message, width))
@@ -59,7 +60,7 @@ def message_rows(
             return rows[:most]
     for old in _gone(pair.messages, original):
         rows.append((Span(plain(old["role"], 20), "accent"), Span(" · removed", "dim")))
-        rows += [*flow([(f"[-{content(old)}-]", "bad")], width, most), ()]
+        rows += [*flow([(f"[-{text_of(old)}-]", "bad")], width, most), ()]
     return rows if most is None else rows[:most]
 
 
@@ -74,12 +75,12 @@ def _head(message: Message, width: int) -> Row:
 
 
 def _pieces(message: Message, old: Message | None, edited: bool) -> list[Piece]:
-    text = content(message)
+    text = text_of(message)
     pieces: list[Piece] = []
     if edited and old is None:
         pieces.append((f"{{+{text}+}}", "ok"))
-    elif old is not None and content(old) != text:
-        pieces += word_diff(content(old), text)
+    elif old is not None and text_of(old) != text:
+        pieces += word_diff(text_of(old), text)
     elif text:
         pieces.append((text, ""))
     for name, arguments in calls(message):

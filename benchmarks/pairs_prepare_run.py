@@ -127,13 +127,13 @@ def bare(count: int, part: int, parts: int) -> dict[str, float]:
 
 def store(count: int) -> dict[str, float]:
     from ftui.events import Record
-    from ftui.prepare import project
+    from ftui.prepare import recipe as recipes
     from ftui.runners.preparing import prepare_pairs
     from ftui.store import Store, create_project
 
     create_project("bench")
     with Store("bench") as there:
-        project.save(there, Recipe(template=PRODUCTS, mixture=Mixture(0.0)))
+        there.recipe_path.write_text(recipes.dump(Recipe(template=PRODUCTS, mixture=Mixture(0.0))))
         source = there.sources.add("shop", "files", {}).id
         batch = list[Record]()
         for record in records(count):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ftui.events import Event, Progress, Record, Result
-from ftui.prepare import project
+from ftui.prepare import recipe as recipes
 from ftui.prepare.recipe import Answers, Duplicates, Mixture, Questions, Recipe
 from ftui.runners.preparing import prepare_pairs
 from ftui.store import Store, create_project
@@ -23,8 +23,12 @@ def store(home: object) -> Iterator[Store]:
     create_project("kettle")
     with Store("kettle") as store:
         recipe = Recipe(questions=Questions(presentations=1), mixture=Mixture(general=0.0))
-        project.save(store, recipe)
+        save(store, recipe)
         yield store
+
+
+def save(store: Store, recipe: Recipe) -> None:
+    store.recipe_path.write_text(recipes.dump(recipe), "utf-8")
 
 
 def page(number: int, text: str) -> Record:
@@ -79,7 +83,7 @@ async def test_flags_risk_and_near_duplicates_reach_the_store(store: Store) -> N
 
 
 async def test_a_row_that_the_projects_model_cuts_is_flagged_and_counts_add_up(store: Store) -> None:
-    project.save(store, Recipe(answers=Answers(most=90_000), questions=Questions(presentations=1)))
+    save(store, Recipe(answers=Answers(most=90_000), questions=Questions(presentations=1)))
     source = store.sources.add("site", "crawl", {}).id
     words = " ".join(f"word{number}" for number in range(1500))
     store.records.put(
@@ -109,7 +113,7 @@ async def test_the_report_adds_up_and_every_reason_is_a_filter(store: Store) -> 
     store.records.put(
         general, [Record("g", "", "", {"question": "What is red?", "answer": "Blood and roses are red."})]
     )
-    project.save(store, Recipe(questions=Questions(presentations=2), mixture=Mixture(general=0.1)))
+    save(store, Recipe(questions=Questions(presentations=2), mixture=Mixture(general=0.1)))
 
     async def result() -> dict[str, Any]:
         last = (await prepared(store))[-1]
@@ -125,7 +129,7 @@ async def test_the_report_adds_up_and_every_reason_is_a_filter(store: Store) -> 
     assert set(first["dropped"]) >= {"too short", "error row", "no text"}
     for reason, number in told.items():
         assert len(store.pairs.view_ids(Filter(f'dropped:"{reason}"'))) == number
-    project.save(store, Recipe(questions=Questions(presentations=1), mixture=Mixture(general=0.0)))
+    save(store, Recipe(questions=Questions(presentations=1), mixture=Mixture(general=0.0)))
     second = await result()
     assert (second["new"], second["made"]) == (0, second["pairs"])
     assert second["removed"] == first["pairs"] - second["pairs"] > 0
@@ -135,7 +139,7 @@ async def test_the_report_adds_up_and_every_reason_is_a_filter(store: Store) -> 
 @pytest.mark.parametrize("near", [0.85, 0.0])
 async def test_all_passes_over_the_records_are_on_one_scale(store: Store, near: float) -> None:
     recipe = Recipe(questions=Questions(presentations=1), mixture=Mixture(0.0), duplicates=Duplicates(near))
-    project.save(store, recipe)
+    save(store, recipe)
     source = store.sources.add("site", "crawl", {}).id
     store.records.put(source, [page(n, f"# How fast is number {n}?\n\nIt needs {n} minutes.") for n in range(900)])
     told = [event for event in await prepared(store) if isinstance(event, Progress)]

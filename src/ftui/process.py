@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import time
 from pathlib import Path
+
+STALE = 60.0
+"""Seconds without a sign of life after which a process of another host counts as gone."""
 
 
 def start_time(pid: int) -> str:
@@ -34,3 +39,12 @@ def start_time(pid: int) -> str:
 
 def alive(pid: int, started: str) -> bool:
     return bool(started) and start_time(pid) == started
+
+
+def lives(host: str, pid: int, started: str, beat: float) -> bool:
+    """Whether a process of any host still runs.
+
+    Args:
+        beat: its last sign of life, which is asked where the process itself cannot be.
+    """
+    return alive(pid, started) if host == socket.gethostname() else time.time() - beat < STALE

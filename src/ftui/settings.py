@@ -58,7 +58,7 @@ def save_config(data: dict[str, Any]) -> None:
 
 
 def state() -> dict[str, Any]:
-    """Where the person was: `project`, and per project `place`, `row`, `seen_at`.
+    """Where the person was: `project`, and per project `place`, `places`, `seen_at`.
 
     A state file that cannot be read is not worth an error: one starts at the first place.
     """

@@ -66,7 +66,7 @@ def test_a_rule_is_applied_and_put_into_the_recipe(capsys: pytest.CaptureFixture
     )
     assert counts() == (20, 30, 50)
     with Store("kettle") as store:
-        assert recipes.load(store.recipe_path).rules.reject == ("flag:short",)
+        assert recipes.parse(store.recipe_path.read_text("utf-8")).rules.reject == ("flag:short",)
         assert store.pairs.rejected_by_hand() == 30
         store.pairs.undo()
     assert counts() == (40, 30, 30)

@@ -28,7 +28,7 @@ def found(texts: list[str], threshold: float = 0.85, order: list[int] | None = N
     with closing(Index(threshold, **options)) as index:
         for each in texts:
             index.add(each)
-        return {near.text for near in index.find(order or range(len(texts)), texts.__getitem__)}
+        return {near.text for near in filter(None, index.find_in_steps(order or range(len(texts)), texts.__getitem__))}
 
 
 def test_planted_ones_are_found_and_nothing_else() -> None:
@@ -42,7 +42,7 @@ def test_which_stays_for_which_and_how_near_it_is() -> None:
     with closing(Index(0.8)) as index:
         for each in texts:
             index.add(each)
-        [near] = index.find([2, 1, 0], texts.__getitem__)
+        [near] = filter(None, index.find_in_steps([2, 1, 0], texts.__getitem__))
     assert (near.text, near.kept) == (0, 2)
     assert near.similarity == pytest.approx(55 / 61)
 

@@ -81,14 +81,14 @@ def test_every_setting_of_a_recipe_to_begin_with_exists() -> None:
 def test_where_there_is_none_the_first_is_written_down(store: Store) -> None:
     assert project.load(store) == Recipe()
     assert store.recipe_path.read_text("utf-8") == starter.text(recipes.QUESTIONS)
-    assert project.stamp(store) != (0, 0)
+    assert store.recipe_stamp() != (0, 0)
 
 
 def test_a_second_ftui_writes_none(store: Store) -> None:
     store.database.refused = InputError("only reading")
     assert project.load(store) == Recipe()
     assert not store.recipe_path.exists()
-    assert project.stamp(store) == (0, 0)
+    assert store.recipe_stamp() == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 
@@ -34,8 +33,8 @@ def test_what_is_written_is_read_again(recipe: Recipe) -> None:
 
 
 def test_the_recipe_of_the_demo_can_be_read() -> None:
-    with_path = Path(str(files("ftui.demo") / "recipe.toml"))
-    assert recipes.load(with_path).questions.headings == "questions"
+    text = (files("ftui.demo") / "recipe.toml").read_text("utf-8")
+    assert recipes.parse(text).questions.headings == "questions"
 
 
 @pytest.mark.parametrize(
@@ -72,11 +71,3 @@ def test_what_cannot_be_followed_is_told_with_its_line(text: str, line: int | No
     assert caught.value.what.startswith("mine.toml")
     if line:
         assert f"line {line} " in caught.value.what
-
-
-def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
-        recipes.load(tmp_path / "none.toml")
-    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="UTF-8"):
-        recipes.load(tmp_path / "binary.toml")

@@ -265,6 +265,21 @@ def test_killed_at_any_moment_no_decision_is_lost_and_no_step_is_half(home: Path
             assert_sound(store)
 
 
+def test_who_is_late_is_told_what_undo_would_take_now() -> None:
+    with filled(5) as store, Store("kettle") as other:
+        store.pairs.decide([1], Decision.ACCEPTED)
+        step = store.pairs.next_step("undo")
+        assert step is not None
+        other.pairs.decide([2, 3], Decision.REJECTED)
+        with pytest.raises(BusyError, match="meanwhile: undo would take back now: rejected 2 pairs. Try again if"):
+            store.pairs.undo(step)
+        with pytest.raises(BusyError, match="undo would take back now: rejected 2 pairs"):
+            list(store.pairs.replaying("undo", step))
+        with pytest.raises(BusyError, match="meanwhile: nothing is left to redo"):
+            store.pairs.redo(step)
+        assert decisions(store) == "✓✗✗··"
+
+
 CUT_OFF = """
 import os
 from ftui.store import Store, bulk

@@ -314,7 +314,7 @@ def test_a_view_that_is_no_longer_wanted_can_be_ended_from_another_thread() -> N
         thread.start()
         assert seen.wait(10)
         while thread.is_alive():
-            reading[0].pairs.interrupt()
+            reading[0].database.interrupt()
             thread.join(0.01)
         assert len(counts) == 1, "it ended without an error"
 

@@ -167,4 +167,4 @@ def test_steps_over_a_filter_do_not_count_as_by_hand(tmp_path: Path, monkeypatch
         assert pairs.rejected_by_hand() == 2
         assert [(each.id, each.decision.symbol) for each in pairs.judged(9)] == [(2, "✓"), (5, "✓"), (1, "✗")]
         assert [each.id for each in pairs.judged(2)] == [2, 5]
-        assert pairs.decided_since(0, by_hand=True) == 4
+        assert sum(size for _, size in pairs.steps_by_hand(0)) == 4

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ftui.chatfile import plain
+from ftui.errors import InputError
 from ftui.store import Store, create_project, schema
 from ftui.store.journal import Way
 from ftui.store.pairs import Counts, Decision, Filter, Marks, NewDropped, NewPair, StandIn, check_messages
@@ -67,6 +69,46 @@ def test_what_goes_leaves_nothing_behind() -> None:
         for table in ("pair_flags", "stand_ins"):
             assert store.database.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
         assert_sound(store)
+
+
+def test_a_text_in_parts_is_what_is_trained_on() -> None:
+    parts = [{"type": "text", "text": "what does "}, {"type": "text", "text": "it cost?"}]
+    asked = {"role": "user", "content": parts}
+    with filled(0) as store:
+        store.pairs.add(NewPair([asked, {"role": "assistant", "content": "Four euros."}], "d1"))
+        pair = store.pairs.get(1)
+        assert pair is not None
+        assert pair.text("user") == plain([asked])[0]["content"] == "what does it cost?"
+        assert list(store.pairs.ids(words="does it")) == [1]
+
+
+def test_a_pair_that_is_gone_is_neither_decided_on_nor_edited() -> None:
+    with filled(3) as store:
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(1)])
+            assert replacing.finish() == 2
+        with pytest.raises(InputError, match="Pair 2 is not there any more"):
+            store.pairs.edit(2, TOOLS)
+        with pytest.raises(InputError, match="Pair 2 is not there any more"):
+            store.pairs.revert(2)
+        with pytest.raises(InputError, match="Pair 2 is not there any more"):
+            store.pairs.decide([2], Decision.ACCEPTED)
+        with pytest.raises(InputError, match="The pairs are not there any more"):
+            store.pairs.decide([2, 3], Decision.REJECTED)
+        assert store.pairs.next_step("undo") is None
+        assert store.pairs.decide([1, 2], Decision.ACCEPTED) == 1, "one of them is there"
+        assert store.pairs.decide([1, 2], Decision.ACCEPTED) == 0
+        assert store.pairs.decide([], Decision.ACCEPTED) == 0
+        assert_sound(store)
+
+
+def test_a_pair_that_is_there_already_is_left_as_it_is() -> None:
+    with filled(0) as store:
+        made = make(1, flags={"short": "2 words"}, risk=0.7, stand_ins=OTHERS, source=1, record=7, url="u")
+        store.pairs.add(made)
+        before = store.pairs.get(1)
+        assert store.pairs.add(make(1)) is None
+        assert store.pairs.get(1) == before
 
 
 def test_a_number_is_never_given_twice() -> None:
@@ -205,6 +247,9 @@ def test_undo_and_redo_of_an_edit_across_a_preparation_give_the_flags_of_now() -
         assert outdated("undo") == ("a1", "b", {"short": "made fourth"})
         assert go("undo", Marks({}, 0.0)) == ({}, 0.0)
         assert go("redo") == ({"short": "made fourth"}, 0.8)
+        prepare("made fifth", 0.9)
+        assert pairs.revert(1) is False, "it is as it was made"
+        assert marked() == ({"short": "made fifth"}, 0.9)
         assert_sound(store)
 
 
@@ -262,11 +307,11 @@ def test_counts_and_the_pace_follow_every_change() -> None:
         pairs.edit(1, [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], 25)
         assert pairs.accepted_size() == (3, 45)
         pairs.decide(range(5, 101), Decision.REJECTED)
-        assert (pairs.decided_since(start), pairs.decided_since(start, by_hand=True)) == (100, 4)
+        assert (pairs.decided_since(start), sum(size for _, size in pairs.steps_by_hand(start))) == (100, 4)
         assert pairs.decided_since(time.time() + 1) == 0
         for _ in range(3):
             pairs.undo()
-        assert (pairs.decided_since(start), pairs.decided_since(start, by_hand=True)) == (3, 3)
+        assert (pairs.decided_since(start), sum(size for _, size in pairs.steps_by_hand(start))) == (3, 3)
         pairs.decide([1], Decision.PENDING)
         assert pairs.decided_since(start) == 2
         assert_sound(store)

@@ -116,7 +116,7 @@ async def test_u_takes_the_rule_out_of_the_recipe_again(store: Store) -> None:
         assert "L puts the rule into the recipe" in joined(review)
         await review.press("ctrl+r")
         assert review.bottom.startswith("done again: `flag:short` is in the recipe · u undo")
-        assert recipes.load(store.recipe_path).rules.reject == ("flag:short",)
+        assert recipes.parse(store.recipe_path.read_text("utf-8")).rules.reject == ("flag:short",)
         await review.press("ctrl+d", "u", "u")
         assert "flag:short" not in store.recipe_path.read_text("utf-8")
         assert store.pairs.counts().rejected == SHORT - PENDING
@@ -148,7 +148,7 @@ async def test_a_recipe_that_was_broken_meanwhile_says_why_it_is_not_undone(stor
         store.recipe_path.write_text(good, "utf-8")
         await review.press("u")
         assert review.bottom.startswith("undone: `flag:short` is not in the recipe")
-        assert recipes.load(store.recipe_path).rules.reject == ()
+        assert recipes.parse(store.recipe_path.read_text("utf-8")).rules.reject == ()
 
 
 async def test_a_rule_that_was_declined_by_a_slip_comes_back(store: Store) -> None:

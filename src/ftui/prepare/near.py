@@ -107,10 +107,6 @@ class Index:
             band.frombytes(keys)
         self._count += signed.texts
 
-    def find(self, order: Sequence[int], text: Callable[[int], str]) -> Iterator[Near]:
-        """The texts to leave out, each with the better one that stays for it. See `find_in_steps`."""
-        return (near for near in self.find_in_steps(order, text) if near is not None)
-
     def find_in_steps(self, order: Sequence[int], text: Callable[[int], str]) -> Iterator[Near | None]:
         """The texts to leave out, each with the better one that stays for it; None every now and then.
 

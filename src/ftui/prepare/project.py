@@ -94,15 +94,6 @@ def load(store: Store) -> Recipe:
     return recipes.parse(read(store))
 
 
-def stamp(store: Store) -> tuple[int, int]:
-    """Differs from the last one when the recipe's file has been changed; (0, 0) where there is none."""
-    try:
-        found = store.recipe_path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
-
-
 def written(store: Store, recipe: Recipe) -> Shelf:
     """What models wrote for the project so far: its `get` is what `prepare` takes as `written`."""
     return Shelf.of((), store.tasks.written() if recipe.asks else ())
@@ -121,11 +112,6 @@ def records(store: Store, tag: str = "domain") -> Iterator[dict[str, Any]]:
     """All records of the sources with a tag."""
     tags = {source.id: source.tag for source in store.sources.all()}
     return (record for record in store.records.iterate() if tags.get(record["source"], "domain") == tag)
-
-
-def save(store: Store, recipe: Recipe) -> None:
-    """Replace the project's recipe, every setting written out."""
-    paths.write_atomic(store.recipe_path, recipes.dump(recipe))
 
 
 def start(store: Store, template: str) -> Path | None:

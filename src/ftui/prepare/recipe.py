@@ -6,7 +6,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from ftui.errors import InputError
@@ -311,20 +310,6 @@ def parse(text: str, name: str = "recipe.toml") -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name} is not a recipe", str(error), "Correct the line") from error
     return _Reader(text, name).recipe(data)
-
-
-def load(path: Path) -> Recipe:
-    """The recipe in a file.
-
-    Raises:
-        InputError: it cannot be read, or as `parse`.
-    """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror or "" if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"{path} cannot be read", reason, "Give the path of a recipe file") from error
-    return parse(text, path.name)
 
 
 def line_of(error: InputError) -> int:

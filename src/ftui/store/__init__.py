@@ -159,6 +159,14 @@ class Store:
     def recipe_path(self) -> Path:
         return self.folder / "recipe.toml"
 
+    def recipe_stamp(self) -> tuple[int, int]:
+        """Differs from the last one when the recipe's file has been changed; (0, 0) where there is none."""
+        try:
+            found = self.recipe_path.stat()
+        except OSError:
+            return (0, 0)
+        return (found.st_mtime_ns, found.st_size)
+
     def disk_problem(self) -> FtuiError | None:
         """Says so when a disk of the project is full: there, an error may not have been written down."""
         for folder in (self.folder, self.data_folder):

@@ -29,8 +29,6 @@ from ftui.store.pair import Decision, Marks
 
 PAUSE = 0.002
 """Seconds between two transactions: longer than a waiting write looks away."""
-STALE = 60.0
-"""Seconds without a transaction after which a step of another host counts as cut off."""
 
 CutOff = Literal["", "decision", "undo", "redo"]
 _KINDS: Mapping[int, CutOff] = {
@@ -109,7 +107,7 @@ class Bulk:
         state = State.UNDOING if way == "undo" else State.REDOING
         with self._database.write() as connection:
             self._refuse_second()
-            self._journal.same(self._journal.next(way), step)
+            self._journal.same(way, self._journal.next(way), step)
             small = step.size <= AT_ONCE
             if small:
                 self._journal.replay(step, way, marks)
@@ -273,12 +271,10 @@ class Bulk:
         row = self._database.connection.execute("SELECT owner, beat FROM journal WHERE id = ?", (batch,)).fetchone()
         if row is None or not row["owner"]:
             return False
-        host, pid, started = json.loads(row["owner"])
-        if host != socket.gethostname():
-            return bool(time.time() - row["beat"] < STALE)
-        if pid == os.getpid() and started == process.start_time(pid):
+        if row["owner"] == _owner():
             return (str(self._database.path), batch) in _mine
-        return process.alive(pid, started)
+        host, pid, started = json.loads(row["owner"])
+        return process.lives(host, pid, started, row["beat"])
 
 
 class _Working:

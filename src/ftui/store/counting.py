@@ -46,19 +46,8 @@ class Counting:
             " JOIN sources ON sources.id = source ORDER BY n DESC, name"
         )
 
-    def decided_since(self, moment: float, *, by_hand: bool = False) -> int:
-        """Pairs whose decision is from after `moment`, for the pace.
-
-        Args:
-            by_hand: without steps over many pairs, and decisions that were taken back.
-        """
-        if by_hand:
-            return int(
-                self._rows(
-                    f"SELECT coalesce(sum(size), 0) FROM journal WHERE time > ? AND {BY_HAND} AND label <> 'edited'",
-                    moment,
-                )[0][0]
-            )
+    def decided_since(self, moment: float) -> int:
+        """Pairs whose decision is from after `moment`."""
         return int(self._rows("SELECT count(*) FROM pairs WHERE decided > ?", moment)[0][0])
 
     def steps_by_hand(self, moment: float) -> list[tuple[float, int]]:

@@ -167,7 +167,7 @@ class Database:
                 if durable:
                     self.connection.execute(f"PRAGMA {schema}.synchronous = NORMAL")
         except sqlite3.DatabaseError as error:
-            raise explain(error, self.path) from error
+            raise explain(error, self.path, self.patience) from error
 
     def _begin(self, lock: str) -> None:
         """Open a transaction that holds the write lock of one file.
@@ -242,12 +242,16 @@ def _in_schema(statement: str, name: str) -> str:
     return _MAKES.sub(rf"\g<0>{name}.", statement, count=1)
 
 
-def explain(error: sqlite3.DatabaseError, path: Path) -> Exception:
-    """The error in words a person can act on, or itself where nothing is known about it."""
+def explain(error: sqlite3.DatabaseError, path: Path, patience: float = BUSY_SECONDS) -> Exception:
+    """The error in words a person can act on, or itself where nothing is known about it.
+
+    Args:
+        patience: seconds that the program waited for its turn.
+    """
     text = str(error)
     if "locked" in text or "busy" in text:
         return BusyError(
-            "The project is busy", "another program held its file for ten seconds", "Try again in a moment"
+            "The project is busy", f"another program held its file for {patience:g} seconds", "Try again in a moment"
         )
     if "full" in text:
         return SettingsError(

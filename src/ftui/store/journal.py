@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from ftui.errors import BusyError
+from ftui.errors import BusyError, InputError
 from ftui.store import edit_marks
 from ftui.store.database import Database
 from ftui.store.journal_step import AT_ONCE, Said, State, Step, Way
@@ -58,14 +58,33 @@ class Journal:
         found = connection.execute("SELECT max(pair) FROM journal_rows WHERE batch = ?", (step[0],)).fetchone()[0]
         return None if found is None else int(found)
 
-    def same(self, step: Step | None, wanted: Step) -> None:
+    def same(self, way: Way, step: Step | None, wanted: Step) -> None:
         """Refuse what somebody was shown and is not so any more.
 
         Raises:
-            BusyError: the next step is another one by now.
+            BusyError: the next step is another one by now; says which.
         """
         if step != wanted:
-            raise BusyError("Something else was decided meanwhile", "the steps are others now", "Try again")
+            why, do = f"nothing is left to {way}", ""
+            if step is not None:
+                taken = "take back" if way == "undo" else "do again"
+                why, do = f"{way} would {taken} now: {step.words}", "Try again if that is meant"
+            raise BusyError("Something else was done meanwhile", why, do)
+
+    def refuse_gone(self, pairs: Sequence[int]) -> None:
+        """Say that pairs are gone where none of some is left: a preparation may have taken them away meanwhile.
+
+        Raises:
+            InputError: as it says.
+        """
+        listed = orjson.dumps(list(pairs)).decode()
+        there = "SELECT 1 FROM pairs WHERE id IN (SELECT value FROM json_each(?)) LIMIT 1"
+        if pairs and self._database.connection.execute(there, (listed,)).fetchone() is None:
+            raise InputError(
+                f"Pair {pairs[0]} is not there any more" if len(pairs) == 1 else "The pairs are not there any more",
+                "the recipe no longer makes it" if len(pairs) == 1 else "the recipe no longer makes them",
+                "Go on with another one",
+            )
 
     def running(self) -> int | None:
         """The bulk step that somebody is at work on, or was when its process died."""
@@ -75,12 +94,17 @@ class Journal:
     # Small steps
 
     def decide(self, ids: Sequence[int], decision: Decision, only: Decision | None = None) -> int:
-        """Give at most `AT_ONCE` pairs a decision, or those of them that have `only`; gives how many changed."""
+        """Give at most `AT_ONCE` pairs a decision, or those of them that have `only`; gives how many changed.
+
+        Raises:
+            InputError: none of the pairs is there any more.
+        """
         with self._database.write() as connection:
             now = time.time()
             batch = self.open(decision.name.lower(), now, State.DONE)
             changed = self.take(batch, ids, decision, now, only)
             if not changed:
+                self.refuse_gone(ids)
                 # Nothing else has seen it: it is as if it had never been there.
                 connection.execute("DELETE FROM journal WHERE id = ?", (batch,))
                 return 0
@@ -92,13 +116,15 @@ class Journal:
         """Change `messages` (JSON), `edited` and perhaps `tokens`, `flags` and `risk` of a pair.
 
         False when they are so already.
+
+        Raises:
+            InputError: the pair is not there any more.
         """
         with self._database.write() as connection:
+            self.refuse_gone([pair])
             row = connection.execute(
                 "SELECT messages, edited, tokens, risk FROM pairs JOIN pair_texts ON pair = id WHERE id = ?", (pair,)
             ).fetchone()
-            if row is None:
-                return False
             flags = dict(map(tuple, connection.execute("SELECT flag, reason FROM pair_flags WHERE pair = ?", (pair,))))
             before = {name: flags if name == "flags" else row[name] for name in fields}
             if before == dict(fields):

@@ -44,3 +44,8 @@ class Step:
     size: int
     rule: str = ""
     said: Said = ""
+
+    @property
+    def words(self) -> str:
+        """What it did: "accepted 3 pairs"."""
+        return f"{self.label} {self.size:,} {'pair' if self.size == 1 else 'pairs'}" if self.size else self.label

@@ -14,8 +14,6 @@ from ftui.store.database import Database
 
 HEARTBEAT = 2.0
 """Seconds between two signs of life."""
-STALE = 60.0
-"""Seconds without a heartbeat after which a worker on another host counts as gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +38,7 @@ class Lease:
 
     @property
     def alive(self) -> bool:
-        if self.here:
-            return process.alive(self.pid, self.process_start)
-        return time.time() - self.heartbeat < STALE
+        return process.lives(self.host, self.pid, self.process_start, self.heartbeat)
 
     def end(self) -> None:
         """Ask the process to end; it leaves its tasks for the next worker. One that is gone already is no error."""

@@ -80,10 +80,6 @@ class Pairs(Counting):
         """All ids of a view."""
         return views.ids(self._database, wanted)
 
-    def interrupt(self) -> None:
-        """End a view that is being read in another thread."""
-        self._database.interrupt()
-
     def ids(self, where: str = "all", words: str = "") -> range | array[int]:
         """The ids of a simple view in their order.
 
@@ -127,7 +123,7 @@ class Pairs(Counting):
         return self._journal.left_at(moment)
 
     def next_pending_of(self, ids: Sequence[int], after: int) -> int | None:
-        """The same however far it is; with a million pairs not for the thread of the screen."""
+        """`near_pending` however far it is, None for none; with a million pairs not for the thread of the screen."""
         return pending.anywhere(self._database, ids, after)
 
     def accepted(self) -> Iterator[Pair]:
@@ -142,6 +138,9 @@ class Pairs(Counting):
             only: leave pairs alone that have another decision than this one by now.
 
         More than `AT_ONCE` are decided on in several transactions, see `deciding`.
+
+        Raises:
+            InputError: none of the pairs is there any more.
         """
         if len(ids) <= AT_ONCE:
             return self._journal.decide(ids, decision, only)
@@ -225,7 +224,7 @@ class Pairs(Counting):
         with self._database.write():
             step = self._journal.next(way)
             if wanted is not None:
-                self._journal.same(step, wanted)
+                self._journal.same(way, step, wanted)
             if step is None:
                 return None
             if step.size <= AT_ONCE:
@@ -240,7 +239,11 @@ class Pairs(Counting):
     def edit(
         self, identifier: int, messages: Sequence[Message], tokens: int | None = None, marks: Marks | None = None
     ) -> None:
-        """Replace a pair's messages, its tokens and its marks where they were worked out, as one undoable step."""
+        """Replace a pair's messages, its tokens and its marks where they were worked out, as one undoable step.
+
+        Raises:
+            InputError: the pair is not there any more.
+        """
         fields: dict[str, Any] = {"messages": replacing.dump([dict(message) for message in messages]), "edited": 1}
         if tokens is not None:
             fields["tokens"] = tokens
@@ -256,9 +259,18 @@ class Pairs(Counting):
         return tuple(json.loads(rows[0][0])) if rows else None
 
     def revert(self, identifier: int) -> bool:
-        """Give a pair its first messages and its first marks back as one undoable step; False when it has them."""
-        rows = self._rows("SELECT messages, tokens, flags, risk FROM pair_originals WHERE pair = ?", identifier)
+        """Give an edited pair its first messages and marks back as one undoable step; False for one that is not.
+
+        Raises:
+            InputError: the pair is not there any more.
+        """
+        rows = self._rows(
+            "SELECT messages, o.tokens, flags, o.risk FROM pair_originals o JOIN pairs ON id = o.pair"
+            " WHERE id = ? AND edited = 1",
+            identifier,
+        )
         if not rows:
+            self._journal.refuse_gone([identifier])
             return False
         messages, tokens, flags, risk = rows[0]
         fields = {"messages": messages, "edited": 0, "tokens": tokens}
@@ -275,8 +287,10 @@ class Pairs(Counting):
     def add(self, pair: NewPair) -> int | None:
         """One more pair, pending: its id, or None when it is there already."""
         with self._database.write():
-            [identifier], new = replacing.insert(self._database, [pair])
-            return identifier if new else None
+            if self._rows("SELECT 1 FROM pair_texts WHERE digest = ?", pair.digest):
+                return None
+            [identifier], _ = replacing.insert(self._database, [pair])
+            return identifier
 
     # What did not become a pair
 

@@ -107,4 +107,4 @@ class _Attempt(Generic[T]):
         if self._store is not None:
             # It may be at its end just now, with the connection closed.
             with contextlib.suppress(sqlite3.Error):
-                self._store.database.connection.interrupt()
+                self._store.database.interrupt()

@@ -14,7 +14,7 @@ WRITES = {
     "CollectPlace": {"new", "pause", "stop", "retry", "prepare", "tag", "delete", "again"},
     "PairsPlace": {
         *("decide", "fact", "accept_all", "reject_all", "undo", "redo", "edit", "edit_outside"),
-        *("prepare", "pause", "retry", "stop", "revert", "learn", "rules"),
+        *("prepare", "pause", "retry", "stop", "revert", "learn"),
     },
     "TrainPlace": {"new", "cancel", "pause", "retry"},
     "ComparePlace": {"new", "stop", "retry", "vote"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -39,8 +38,7 @@ class Session:
         places = memory.get("places")
         self._places: dict[str, Any] = dict(places) if isinstance(places, dict) else {}
         self._stamp = self.store.stamp()
-        self._recipe_file = os.fspath(self.store.recipe_path)
-        self._recipe = self._recipe_stamp()
+        self._recipe = self.store.recipe_stamp()
         self._seat = Seat(self.store.folder)
 
     def sit(self) -> bool:
@@ -93,15 +91,8 @@ class Session:
     def changed(self) -> bool:
         """Whether anybody has committed anything, or changed the recipe's file, since the last time this was asked."""
         before, self._stamp = self._stamp, self.store.stamp()
-        recipe, self._recipe = self._recipe, self._recipe_stamp()
+        recipe, self._recipe = self._recipe, self.store.recipe_stamp()
         return before != self._stamp or recipe != self._recipe
-
-    def _recipe_stamp(self) -> tuple[int, int]:
-        try:
-            found = os.stat(self._recipe_file)
-        except OSError:
-            return (0, 0)
-        return (found.st_mtime_ns, found.st_size)
 
 
 def write_down(error: BaseException) -> None:

@@ -130,14 +130,14 @@ class RecipeScreen(ModalScreen[bool]):
         """Show the file as it is now."""
         from ftui.prepare import project
 
-        self._stamp, self._unread = project.stamp(self._store), False
+        self._stamp, self._unread = self._store.recipe_stamp(), False
         try:
             self._saved = project.read(self._store)
         except (FtuiError, OSError) as error:
             self._saved, self._unread = "", True
             self._say(describe(error))
         if self._stamp == (0, 0):
-            self._stamp = project.stamp(self._store)
+            self._stamp = self._store.recipe_stamp()
         field = self.query_one(TextArea)
         with field.prevent(TextArea.Changed):
             if first:
@@ -161,9 +161,8 @@ class RecipeScreen(ModalScreen[bool]):
         field.scroll_cursor_visible(center=True)
 
     def _look_at_file(self) -> None:
-        from ftui.prepare import project
 
-        now = project.stamp(self._store)
+        now = self._store.recipe_stamp()
         if now == self._stamp or not self.is_current:
             return
         if self.changed:
@@ -353,7 +352,7 @@ class RecipeScreen(ModalScreen[bool]):
             self._quiet()
             self._say(describe(error))
             return False
-        self._saved, self._stamp = self.text, project.stamp(self._store)
+        self._saved, self._stamp = self.text, self._store.recipe_stamp()
         self._unread = self._replaced = self._elsewhere = False
         self._say(None, f"saved{f', the old one is {kept.name}' if kept else ''} · p makes pairs by it")
         return True

@@ -72,12 +72,10 @@ class Standing:
 
     def look(self, store: Store) -> None:
         """Read the aim again where the recipe or the provider of the latest job is another one."""
-        with contextlib.suppress(OSError):
-            path = store.recipe_path
-            of = (store.jobs.newest(), path.stat().st_mtime_ns if path.exists() else 0)
-            if of != self._of:
-                self._of = of
-                self._reader.read(aim_of, self._found, rest=arrival.CALM_SECONDS)
+        of = (store.jobs.newest(), store.recipe_stamp())
+        if of != self._of:
+            self._of = of
+            self._reader.read(aim_of, self._found, rest=arrival.CALM_SECONDS)
 
     def _found(self, aim: Aim) -> None:
         if aim != self.aim:

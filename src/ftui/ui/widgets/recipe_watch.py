@@ -32,12 +32,7 @@ class RecipeWatch:
 
     def look(self, store: Store) -> None:
         """Read the file where it differs from the last look; costs one question to the system."""
-        try:
-            found = store.recipe_path.stat()
-        except OSError:
-            stamp = (0, 0)
-        else:
-            stamp = (found.st_mtime_ns, found.st_size)
+        stamp = store.recipe_stamp()
         if stamp == self._stamp:
             return
         first, self._stamp = self._stamp is None, stamp

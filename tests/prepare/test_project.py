@@ -86,9 +86,11 @@ def test_where_there_is_none_the_first_is_written_down(store: Store) -> None:
 
 def test_a_second_ftui_writes_none(store: Store) -> None:
     store.database.refused = InputError("only reading")
-    assert project.load(store) == Recipe()
-    assert not store.recipe_path.exists()
-    assert store.recipe_stamp() == (0, 0)
+    with store.beside() as beside:
+        for each in (store, beside):
+            assert project.load(each) == Recipe()
+            assert not store.recipe_path.exists()
+            assert store.recipe_stamp() == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,17 @@ async def test_what_is_not_known_to_write_is_refused_by_the_store(store: Store, 
     assert store.pairs.counts().accepted == 0
 
 
+async def test_what_the_first_has_still_to_write_into_the_recipe_is_left_to_it(store: Store, taken: Seat) -> None:
+    store.recipe_path.write_text("[rules\n", "utf-8")
+    store.pairs.note("rule put into the recipe: flag:short", "flag:short", "in recipe")
+    async with Review() as review:
+        await review.until(lambda: "recipe.toml" in review.screen)
+        store.recipe_path.write_text("seed = 3\n", "utf-8")
+        await review.until(lambda: "recipe.toml" not in review.screen)
+        assert store.recipe_path.read_text("utf-8") == "seed = 3\n"
+        assert store.rules.due() == {"flag:short": True}
+
+
 async def test_the_second_takes_over_when_the_first_ends(store: Store, taken: Seat) -> None:
     async with Review() as review:
         await review.press("a")

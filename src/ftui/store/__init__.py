@@ -71,6 +71,12 @@ class Store:
         self.data_folder = paths.project_data_dir(name)
         self.database = Database(folder / "project.db", self.data_folder / "records.db")
 
+    def beside(self) -> Store:
+        """Another one of the same project for the thread that calls this; where this one only reads, so does it."""
+        store = Store(self.name, recover=False)
+        store.database.refused = self.database.refused
+        return store
+
     # Each repository is imported when it is first used: the first picture needs few of them.
 
     @cached_property

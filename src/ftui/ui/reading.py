@@ -70,7 +70,7 @@ class Reader:
         app: FtuiApp = self._widget.app  # type: ignore[assignment]
         if rest:
             await asyncio.sleep(rest)
-        attempt = _Attempt(app.store.name, what)
+        attempt = _Attempt(app.store, what)
         try:
             found = await asyncio.to_thread(attempt.run)
         except asyncio.CancelledError:
@@ -89,14 +89,14 @@ class Reader:
 class _Attempt(Generic[T]):
     """One read in its thread, which another thread can end."""
 
-    def __init__(self, project: str, what: Callable[[Store], T]) -> None:
-        self._project = project
+    def __init__(self, opened: Store, what: Callable[[Store], T]) -> None:
+        self._opened = opened
         self._what = what
         self._store: Store | None = None
         self._ended = False
 
     def run(self) -> T:
-        with Store(self._project, recover=False) as store:
+        with self._opened.beside() as store:
             self._store = store
             if self._ended:
                 raise InterruptedError

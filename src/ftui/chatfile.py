@@ -136,6 +136,26 @@ def text_of(message: Mapping[str, Any]) -> str:
     return content if isinstance(content, str) else ""
 
 
+def other_parts(message: Mapping[str, Any]) -> list[Any]:
+    """The parts of a message that are no text, such as images."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    return [part for part in parts if not (isinstance(part, Mapping) and isinstance(part.get("text"), str))]
+
+
+def kind_of(part: Any) -> str:
+    """What kind of part it is, as the file calls it."""
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    return kind if isinstance(kind, str) and kind else "unknown"
+
+
+def content_with(message: Mapping[str, Any], text: str) -> str | list[Any]:
+    """The content of a message that is to say `text`: parts of it that are no text stay, behind the text."""
+    others = other_parts(message)
+    said = [{"type": "text", "text": text}] if text.strip() else []
+    return [*said, *others] if others else text
+
+
 def plain(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Messages as chat templates of open models want them: text content, known roles."""
     found = []

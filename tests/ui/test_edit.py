@@ -220,6 +220,34 @@ async def test_tool_calls_stay_as_they_are(store: Store) -> None:
     assert list(edited.messages) == [*CALLING[:3], {"role": "assistant", "content": "Forty crowns."}]
 
 
+IMAGE = {"type": "image_url", "image_url": {"url": "https://shop.test/k7.jpg"}}
+PICTURED: list[dict[str, Any]] = [
+    {"role": "user", "content": [{"type": "text", "text": "What is this?"}, IMAGE]},
+    {"role": "assistant", "content": "A kettle."},
+]
+
+
+async def test_an_image_beside_a_text_is_named_and_outlives_an_edit(store: Store) -> None:
+    pair = add(store, PICTURED)
+    async with Review() as review:
+        await review.press("G", "enter")
+        assert "user · and image_url" in review.screen
+        await review.press("escape", "e")
+        assert "+ image_url stays as it is" in review.screen
+        field(review, 0).text = "What is that?"
+        await review.press("ctrl+s")
+    edited = store.pairs.get(pair)
+    assert edited is not None
+    assert edited.messages[0]["content"] == [{"type": "text", "text": "What is that?"}, IMAGE]
+
+
+def test_an_image_outlives_an_editor() -> None:
+    text = pair_editor.to_text(PICTURED)
+    assert "=== user  (holds image_url, which stays as it is)\n" in text
+    edited = pair_editor.from_text(text.replace("this", "that"), PICTURED)
+    assert edited[0]["content"] == [{"type": "text", "text": "What is that?"}, IMAGE]
+
+
 async def test_turns_are_added_and_emptied_messages_left_out(store: Store) -> None:
     chat = [
         {"role": role, "content": text} for role, text in (("system", "Be brief."), ("user", "A?"), ("assistant", "B"))

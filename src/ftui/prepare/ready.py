@@ -17,6 +17,8 @@ from ftui.prepare.pair import BESIDE_MESSAGES, Dropped, Message, Pair, digest, l
 from ftui.prepare.recipe import OWN, Recipe
 
 TEMPLATE = "ready-made"
+NOT_TEXT = "not only text"
+"""Why a conversation with an image, or another part that is no text, is left out."""
 
 _COMPLETIONS = ("completion", "response")
 _SHAREGPT_ROLES = {
@@ -86,6 +88,10 @@ def finished(record: Mapping[str, Any], row: Row | str, system: str) -> Pair | D
     identifier, url = record.get("id"), str(record.get("url") or "")
     if isinstance(row, str):
         return Dropped(identifier, url, "not a conversation", row)
+    if others := [part for message in row.messages for part in chatfile.other_parts(message)]:
+        kinds = ", ".join(dict.fromkeys(chatfile.kind_of(part)[:40] for part in others))
+        said = f"{last_text(row.messages, 'user')[:200]} · only text is trained on, and it holds {kinds}"
+        return Dropped(identifier, url, NOT_TEXT, said)
     messages, flags = list(row.messages), dict[str, str]()
     while messages and messages[-1]["role"] != "assistant":
         messages.pop()

@@ -11,7 +11,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
-from ftui.chatfile import text_of
+from ftui.chatfile import content_with, kind_of, other_parts, text_of
 from ftui.errors import FtuiError, InputError
 from ftui.store.pairs import check_messages
 from ftui.ui.flow import flow
@@ -72,6 +72,10 @@ class _Field(Vertical):
             (Span("→ ", "accent"), Span(plain(name, 60), "bold"), Span(f" {plain(arguments, 400)}", "dim"))
             for name, arguments in calls(self._message)
         ]
+        called += [
+            (Span("+ ", "accent"), Span(plain(kind_of(part), 40), "bold"), Span(" stays as it is", "dim"))
+            for part in other_parts(self._message)
+        ]
         if called:
             yield (lines := Lines())
             lines.show(called)
@@ -85,9 +89,9 @@ class _Field(Vertical):
         if not self.changed and not self._new:
             return dict(self._message)
         text = carried(self._text[:_MOST], self._before, self.area.text) + self.rest
-        if not text.strip() and not any(calls(self._message)):
+        if not text.strip() and not any(calls(self._message)) and not other_parts(self._message):
             return None
-        return {**self._message, "content": text}
+        return {**self._message, "content": content_with(self._message, text)}
 
     def difference(self, width: int) -> list[Row]:
         """What was changed, with a little of what stands around it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui import paths
-from ftui.chatfile import text_of
+from ftui.chatfile import content_with, kind_of, other_parts, text_of
 from ftui.errors import InputError
 from ftui.ui.text import plain
 from ftui.ui.widgets.pair_messages import calls
@@ -40,8 +40,9 @@ def to_text(messages: Sequence[Message]) -> str:
 
 def _rest(message: Message) -> str:
     """What the person need not change: `  (tool call price, stays as it is)`."""
-    names = ", ".join(plain(name, 40) for name, _ in calls(message))
-    return f"  (calls {names}, which stays as it is)" if names else ""
+    names = [f"calls {plain(name, 40)}" for name, _ in calls(message)]
+    names += [f"holds {plain(kind_of(part), 40)}" for part in other_parts(message)]
+    return f"  ({', '.join(names)}, which stays as it is)" if names else ""
 
 
 def from_text(text: str, before: Sequence[Message] = ()) -> list[dict[str, Any]]:
@@ -71,7 +72,7 @@ def from_text(text: str, before: Sequence[Message] = ()) -> list[dict[str, Any]]
         if mark != sign:
             bodies[-1].append(line)
             continue
-        role = head.partition("  (calls ")[0].strip()
+        role = head.partition("  (")[0].strip()
         if role not in _ROLES:
             raise InputError(
                 "The text of the pair cannot be read", f"{line!r} does not name a role", f"Use {', '.join(_ROLES)}"
@@ -93,7 +94,7 @@ def _joined(messages: list[dict[str, Any]], before: Sequence[Message]) -> list[d
         old = {} if place is None else left.pop(place)
         text = message["content"]
         same = old and text_of(old) == text
-        found.append({**old, **message, "content": old.get("content") if same else text})
+        found.append({**old, **message, "content": old.get("content") if same else content_with(old, text)})
     return found
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ftui.chatfile import text_of
+from ftui.chatfile import kind_of, other_parts, text_of
 from ftui.store.pairs import Message, Pair
 from ftui.ui.flow import Piece, flow
 from ftui.ui.text import Row, Span, plain
@@ -71,6 +71,8 @@ def _head(message: Message, width: int) -> Row:
             head.append(Span(f" · {plain(str(message[key]), 30)}", "dim"))
     if message["role"] == "assistant" and message.get("weight") == 0:
         head.append(Span(" · not trained (weight 0)", "dim"))
+    # What nobody can see here: an edit of the text leaves it as it is.
+    head += [Span(f" · and {plain(kind_of(part), 20)}", "warn") for part in other_parts(message)]
     return tuple(head)
 
 

@@ -25,7 +25,11 @@ class Room(Protocol):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"default: {' '.join(ROOMS)}")
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, under 50 seconds a room: for a look, the targets are those of the full sizes")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="smaller sizes, under 50 seconds a room: for a look, the targets are those of the full sizes",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     options = parser.parse_args()
     for name in options.rooms:

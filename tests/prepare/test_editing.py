@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ftui.prepare import editing
 from ftui.prepare.limit import Limit
 from ftui.prepare.recipe import Cleaning
+from ftui.prepare.tokenizer import OpenAI
 from ftui.store.pair import Decision, Marks, Pair
 
 LONG = "Twenty minutes with two spoons of citric acid in a litre of cold water."
@@ -33,6 +36,15 @@ def test_a_flag_goes_when_its_reason_is_gone_and_comes_when_there_is_one() -> No
     assert mail.flags == {"personal": "an e-mail address"}
     assert marks(pair(LONG, dict(mail.flags)), LONG) == Marks({}, 0.0)
     assert marks(pair(LONG, dict(mail.flags)), LONG, Cleaning(personal="keep")) == Marks({}, 0.0)
+
+
+def test_the_tokens_of_an_edited_pair_are_those_of_all_that_is_sent() -> None:
+    tools = {"tools": [{"type": "function", "function": {"name": "weather", "description": "like outside " * 9}}]}
+    bare = pair(LONG)
+    count = [
+        editing.marks(each, each.messages, Cleaning(), Limit(0))[0] for each in (bare, replace(bare, origin=tools))
+    ]
+    assert count[1] == OpenAI().count(bare.messages, tools) > count[0]
 
 
 def test_what_was_said_of_text_and_source_stays() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ftui.prepare import Dropped, Pair, prepare
 from ftui.prepare.ready import Row, recognise
-from ftui.prepare.recipe import Messages, Mixture, Recipe
+from ftui.prepare.recipe import Messages, Mixture, Recipe, Tokens
+from ftui.prepare.tokenizer import OpenAI
 
 ASKED = {"role": "user", "content": "Why is it wet?"}
 SAID = {"role": "assistant", "content": "It rains."}
@@ -145,6 +146,30 @@ def test_a_template_of_ones_own_reads_the_fields_itself() -> None:
     item = only({"prompt": "Why is it wet?", "completion": "It rains a lot"}, recipe)
     assert isinstance(item, Pair)
     assert item.messages[0]["content"] == "Why is it wet?!"
+
+
+def test_a_conversation_with_an_image_is_set_aside_and_says_so() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://shop.test/wet.jpg"}}
+    row = {"messages": [{**ASKED, "content": [{"type": "text", "text": "Why is it wet?"}, image]}, SAID]}
+    item = only(row)
+    assert isinstance(item, Dropped)
+    assert (item.reason, item.scope) == ("not only text", "record")
+    assert item.detail == "Why is it wet? · only text is trained on, and it holds image_url"
+    assert isinstance(
+        only({"messages": [{**ASKED, "content": [{"type": "text", "text": "Why is it wet?"}]}, SAID]}), Pair
+    )
+
+
+def test_tools_count_as_tokens_and_towards_the_limit() -> None:
+    row = {"messages": [ASKED, SAID]}
+    tools = [{**WEATHER, "function": {"name": "weather", "description": "what it is like outside " * 200}}]
+    bare, item = only(row), only({**row, "tools": tools})
+    assert isinstance(bare, Pair)
+    assert isinstance(item, Pair)
+    assert item.tokens == OpenAI().count(item.messages, {"tools": tools}) > bare.tokens + 1000
+    cut = only({**row, "tools": tools}, Recipe(mixture=Mixture(0.0), tokens=Tokens(900)))
+    assert isinstance(cut, Pair)
+    assert f"of {item.tokens:,} tokens" in cut.flags["cut"]
 
 
 JSON = st.recursive(

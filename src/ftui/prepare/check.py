@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftui import chatfile
-from ftui.prepare.pair import BESIDE_MESSAGES, Dropped, Message, Pair, last_text
+from ftui.prepare.pair import Dropped, Message, Pair, beside, last_text
 
 REFUSED = "refused by the file rules"
 
@@ -14,11 +14,6 @@ REFUSED = "refused by the file rules"
 def row(messages: Sequence[Message], origin: Mapping[str, Any]) -> dict[str, Any]:
     """A pair as a row of the training file."""
     return {"messages": [dict(message) for message in messages], **beside(origin)}
-
-
-def beside(origin: Mapping[str, Any]) -> dict[str, Any]:
-    """What a row of the training file holds beside its messages."""
-    return {key: origin[key] for key in BESIDE_MESSAGES if key in origin}
 
 
 def checked(pair: Pair) -> Pair | Dropped:

@@ -12,7 +12,6 @@ from ftui.prepare.limit import Limit
 from ftui.prepare.pair import Message, last_text
 from ftui.prepare.pair import Pair as NewPair
 from ftui.prepare.recipe import Cleaning
-from ftui.prepare.tokens import count_messages
 from ftui.store.pair import Marks, Pair
 
 _OF_TEXT = frozenset(
@@ -37,13 +36,10 @@ def marks(pair: Pair, messages: Sequence[Message], settings: Cleaning, limit: Li
         # How much the recipe has left out of this very answer.
         left_out = [part for part in pair.flags["cut"].split("; ") if part.endswith("left out")]
         found |= {"cut": left_out[0]} if left_out else {}
-    tokens = count_messages(messages)
     kind: Literal["domain", "general"] = "general" if pair.kind == "general" else "domain"
-    changed = NewPair(
-        tuple(messages), pair.fact, kind, pair.url, pair.source, pair.record, pair.origin, kept | found, counted=tokens
-    )
+    changed = NewPair(tuple(messages), pair.fact, kind, pair.url, pair.source, pair.record, pair.origin, kept | found)
     result = limit.pair(changed).flags
-    return tokens, Marks(result, flags.risk(result))
+    return changed.tokens, Marks(result, flags.risk(result))
 
 
 def _of_text(kind: str, messages: Sequence[Message], settings: Cleaning) -> Iterator[tuple[str, str]]:

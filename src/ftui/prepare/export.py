@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from ftui import chatfile
 from ftui.chatfile import text_of
-from ftui.prepare.check import beside, row
-from ftui.prepare.pair import digest, last_text
+from ftui.prepare.check import row
+from ftui.prepare.pair import beside, digest, last_text
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.split import Example, split
 from ftui.prepare.tokenizer import OpenAI

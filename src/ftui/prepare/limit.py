@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ftui.chatfile import text_of
 from ftui.errors import InputError
 from ftui.prepare import tokenizer
-from ftui.prepare.check import beside
-from ftui.prepare.pair import Message, Pair
+from ftui.prepare.pair import Message, Pair, beside
 from ftui.prepare.tokenizer import Cut, OpenAI, Tokenizer
 
 _AROUND = 512
@@ -34,11 +34,12 @@ class Limit:
 
     def pair(self, pair: Pair) -> Pair:
         """The pair, with the flag "cut" where it is too long, and "template" where the model's template refuses it."""
-        if not self.most or _tokens_at_most(pair.messages) + _AROUND <= self.most:
+        others = beside(pair.origin)
+        if not self.most or _tokens_at_most(pair.messages, others) + _AROUND <= self.most:
             return pair
         counter = _tokenizer(self.folder)
         try:
-            cut = counter.cut(pair.messages, self.most, beside(pair.origin))
+            cut = counter.cut(pair.messages, self.most, others)
         except InputError as error:
             return replace(pair, flags={**pair.flags, "template": error.why[:100]})
         if cut is None:
@@ -58,9 +59,10 @@ def _reason(cut: Cut, messages: Sequence[Message]) -> str:
     return f"{last}, from “{words}{'…' if len(rest) > _WORDS else ''}”" if words else last
 
 
-def _tokens_at_most(messages: Sequence[Message]) -> int:
+def _tokens_at_most(messages: Sequence[Message], others: Mapping[str, Any]) -> int:
     """More tokens than a row can have: no tokenizer makes two of a byte. Counting them takes far longer."""
-    total = 0
+    # A template may set out a schema over many lines.
+    total = 8 * len(str(others)) if others else 0
     for message in messages:
         text = text_of(message)
         total += len(text) if text.isascii() else 4 * len(text)

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from ftui.chatfile import text_of
-from ftui.prepare.tokens import count_messages
+from ftui.prepare.tokens import count_beside, count_messages
 
 Message = Mapping[str, Any]
 """A message of the chat format: `role` and `content`, and where they apply `tool_calls`,
@@ -81,9 +81,9 @@ class Pair:
 
     @property
     def tokens(self) -> int:
-        """Tokens of the whole conversation, as OpenAI counts them."""
+        """Tokens of all that is sent, what stands beside the messages included, as OpenAI counts them."""
         if self.counted is None:
-            self.know_tokens(count_messages(self.messages))
+            self.know_tokens(count_messages(self.messages) + count_beside(beside(self.origin)))
         return self.counted or 0
 
     def know_tokens(self, tokens: int) -> None:
@@ -128,6 +128,11 @@ def conversation(system: str, user: str, assistant: str) -> tuple[Message, ...]:
     return (*head, {"role": "user", "content": user}, {"role": "assistant", "content": assistant})
 
 
+def beside(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row of the training file holds beside its messages."""
+    return {key: origin[key] for key in BESIDE_MESSAGES if key in origin}
+
+
 def last_text(messages: Iterable[Message], role: str) -> str:
     """The text of the last message of `role`, "" where there is none."""
     for each in reversed(tuple(messages)):
@@ -139,8 +144,8 @@ def last_text(messages: Iterable[Message], role: str) -> str:
 def digest(messages: Iterable[Message], origin: Mapping[str, Any] | None = None) -> str:
     """SHA-256 of messages and of what stands beside them, the same for the same content."""
     messages = tuple(messages)
-    beside = {key: origin[key] for key in BESIDE_MESSAGES if key in origin} if origin else None
-    if not beside and all(map(_is_plain, messages)):
+    others = beside(origin) if origin else None
+    if not others and all(map(_is_plain, messages)):
         # As the encoder writes it, in a third of the time.
         said = [f"[{_quoted(each['role'])}, {_quoted(each['content'])}]" for each in messages]
         return hashlib.sha256(f"[{', '.join(said)}]".encode()).hexdigest()
@@ -150,8 +155,8 @@ def digest(messages: Iterable[Message], origin: Mapping[str, Any] | None = None)
         if len(message) > 2:
             entry.append({key: value for key, value in message.items() if key not in ("role", "content")})
         canonical.append(entry)
-    if beside:
-        canonical.append(beside)
+    if others:
+        canonical.append(others)
     return hashlib.sha256(json.dumps(canonical, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,7 +6,6 @@ is known, otherwise as OpenAI counts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -57,13 +56,13 @@ class OpenAI:
     name = "o200k_base"
 
     def count(self, messages: Sequence[Message], beside: Mapping[str, Any] | None = None) -> int:
-        return tokens.count_messages(messages) + self._tools(beside)
+        return tokens.count_messages(messages) + tokens.count_beside(beside)
 
     def cut(self, messages: Sequence[Message], most: int, beside: Mapping[str, Any] | None = None) -> Cut | None:
         total = self.count(messages, beside)
         if total <= most:
             return None
-        left = max(most - self._tools(beside), 0)
+        left = max(most - tokens.count_beside(beside), 0)
         place, character = 0, 0
         for place, message in enumerate(messages):
             whole = tokens.count_messages([message]) - tokens.EACH_CONVERSATION
@@ -74,9 +73,6 @@ class OpenAI:
                 break
             left -= whole
         return Cut(place, character, total, total - most)
-
-    def _tools(self, beside: Mapping[str, Any] | None) -> int:
-        return tokens.count(json.dumps(beside, ensure_ascii=False)) if beside else 0
 
 
 class OfModel:

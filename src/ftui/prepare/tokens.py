@@ -64,6 +64,11 @@ def count_messages(messages: Iterable[Mapping[str, Any]]) -> int:
     return sum(map(_count_message, messages)) + EACH_CONVERSATION
 
 
+def count_beside(beside: Mapping[str, Any] | None) -> int:
+    """Tokens of what stands beside the messages of a row, such as `tools`: they count as their JSON."""
+    return count(json.dumps(beside, ensure_ascii=False)) if beside else 0
+
+
 def _count_message(message: Mapping[str, Any]) -> int:
     content = message.get("content")
     total = _EACH_MESSAGE + _count_role(message["role"])

@@ -129,7 +129,7 @@ def _find_target(store: Store) -> Target:
 
 
 def _look(pair: Pair, target: Target) -> Seen | FtuiError:
-    from ftui.prepare.check import beside
+    from ftui.prepare.pair import beside
     from ftui.prepare.seen import see
 
     try:

@@ -250,6 +250,9 @@ async def test_where_the_rows_of_an_object_are(tmp_path: Path) -> None:
     # In lines of JSON each line is a row, whatever it holds.
     said = await read(tmp_path / "a.jsonl", json.dumps({"data": rows, "id": 7}) + "\n" + json.dumps({"id": 8}))
     assert ids(said) == [7, 8]
+    # A line alone is a row as well.
+    said = await read(tmp_path / "a.jsonl", json.dumps({"id": 7, "products": rows}) + "\n")
+    assert ids(said) == [7]
     # Pages of an interface, one behind the other.
     said = await read(tmp_path / "a.json", json.dumps({"data": rows}, indent=1) + "\n" + json.dumps(rows))
     assert ids(said) == [1, 2, 1, 2]
@@ -257,6 +260,21 @@ async def test_where_the_rows_of_an_object_are(tmp_path: Path) -> None:
         with pytest.raises(InputError) as error:
             await read(tmp_path / "a.json", cut)
         assert error.value.why == "rows that cannot be read: 1, files: 0; the last because of: cut off in the middle"
+
+
+async def test_a_conversation_alone_is_one_row(tmp_path: Path) -> None:
+    for row in (
+        {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]},
+        {"conversations": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}]},
+    ):
+        for name in ("a.jsonl", "a.json", "a"):
+            for indent in (None, 1):
+                said = await read(tmp_path / name, json.dumps(row, indent=indent))
+                assert [record.data for record in said.records.values()] == [row], (name, indent)
+                assert "the rows are" not in str(said.notes)
+    # What a program of messages exports is rows.
+    posts = {"messages": [{"id": 1, "from": "ann", "text": "Hi"}, {"id": 2, "from": "bob", "text": "Ho"}]}
+    assert ids(await read(tmp_path / "b.json", json.dumps(posts))) == [1, 2]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])

@@ -200,7 +200,7 @@ def _structured(start: str, named: Format | None, is_whole: bool) -> Format | No
     if (_ARRAY_OF_ROWS if is_prose else _ARRAY).match(start):
         return "json"
     if start.startswith("{") and (not is_prose or re.match(r'\{\s*["}]', start)):
-        return "jsonl" if _is_line(start, is_whole) else "json"
+        return "jsonl" if _is_line(start, named, is_whole) else "json"
     if named == "jsonl" and any(_is_object(line) for line in start.split("\n")[:20]):
         return "jsonl"
     return None
@@ -228,12 +228,12 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _is_line(start: str, is_whole: bool) -> bool:
+def _is_line(start: str, named: Format | None, is_whole: bool) -> bool:
     """Whether the first line is an object of its own, so that the next line can be another."""
     line, line_feed, rest = start.partition("\n")
     if _is_object(line):
-        # One object alone can hold the rows in one of its members.
-        return bool(rest.strip()) or not is_whole
+        # One object alone can hold the rows in one of its members: only the name tells that it is a line.
+        return named == "jsonl" or bool(rest.strip()) or not is_whole
     if not line_feed and not is_whole:
         return not _LIST_MEMBER.search(line)
     # A broken line in front of good ones.

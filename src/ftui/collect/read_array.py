@@ -20,6 +20,8 @@ from ftui.collect.read_json import BROKEN, CUT, LOOKED_AT, TOO_DEEP, TOO_LONG, O
 
 LISTS = ("data", "results", "items", "records", "rows", "entries", "products", "documents", "pages", "hits", "list")
 """Members of an object whose array holds the rows of the file."""
+_CONVERSATIONS = ("messages", "conversations")
+"""Members of a row in which people keep a conversation."""
 _BYTES = re.compile("[\udc80-\udcff]")
 # Up to the next bracket, comma or string that is not closed.
 _BETWEEN = re.compile(r'[^"\[\]{},]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{},]*+)*+', re.DOTALL)
@@ -34,7 +36,8 @@ def read_document(stream: Stream) -> Iterator[Row]:
     """The rows of a file that is an array, an object, or several of these.
 
     An object is one row, unless a member called as in `LISTS`, or its only member, is an array
-    of objects: then these are the rows. Rows are counted from 1 in place of lines.
+    of objects: then these are the rows. A conversation is one row, though it is such an array.
+    Rows are counted from 1 in place of lines.
 
     Raises:
         NotData: an object that is too large to be a record.
@@ -262,12 +265,20 @@ class _Document:
         self._text.pass_over()
         if has_list:
             return
-        only = next(iter(members.values())) if len(members) == 1 else None
-        if isinstance(only, list) and only and all(isinstance(item, dict) for item in only):
-            self._odd.say(f"the rows are those of {next(iter(members))!r}")
+        name, only = next(iter(members.items())) if len(members) == 1 else ("", None)
+        if isinstance(only, list) and _are_rows(name, only):
+            self._odd.say(f"the rows are those of {name!r}")
             for item in only:
                 self._number += 1
                 yield self._number, item, ""
         else:
             self._number += 1
             yield self._number, members, ""
+
+
+def _are_rows(name: str, items: list[Any]) -> bool:
+    """Whether the only member of an object holds rows; a conversation does not."""
+    if not items or not all(isinstance(item, dict) for item in items):
+        return False
+    # A program that sends messages calls its rows so as well.
+    return name not in _CONVERSATIONS or not all("role" in item or {"from", "value"} <= item.keys() for item in items)

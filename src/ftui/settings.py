@@ -58,7 +58,8 @@ def save_config(data: dict[str, Any]) -> None:
 
 
 def state() -> dict[str, Any]:
-    """Where the person was: `project`, and per project `place`, `places`, `seen_at`.
+    """Where the person was: `project`, `theme` (with the one of `config.toml` that it was chosen `instead_of`),
+    and per project `place`, `places`, `seen_at`.
 
     A state file that cannot be read is not worth an error: one starts at the first place.
     """

@@ -251,6 +251,36 @@ async def test_themes(theme: str) -> None:
         assert len(colours) > 1
 
 
+async def test_a_theme_that_was_chosen_is_there_at_the_next_start_from_the_first_picture_on() -> None:
+    new_project().close()
+    async with Driver() as driver:
+        await driver.press("ctrl+p", *"theme")
+        await driver.until(lambda: "Change the colours" in driver.screen)
+        await driver.press("enter")
+        await driver.until(lambda: "Search for themes" in driver.screen)
+        await driver.press(*"calm-light")
+        await driver.until(lambda: "gruvbox" not in driver.screen)
+        await driver.press("enter")
+        await driver.until(lambda: driver.app.theme == "calm-light")
+        await driver.until(lambda: "theme" in settings.state())
+    async with Driver() as driver:
+        assert driver.app.theme == "calm-light"
+        assert driver.app.has_class("-light-mode")
+        assert not driver.app.has_class("-dark-mode")
+    # What is chosen later in the file holds, and a theme that is gone does no harm.
+    for config, kept, wanted in (
+        ({"theme": "nord"}, {"name": "calm-light", "instead_of": "calm"}, "nord"),
+        ({"theme": "nord"}, {"name": "gone", "instead_of": "nord"}, "nord"),
+        ({"theme": "nord"}, "calm-light", "nord"),
+        ({"theme": "gone"}, {"name": "calm-light", "instead_of": "gone"}, "calm-light"),
+        ({}, {"name": 7}, "calm"),
+    ):
+        settings.save_config(config)
+        settings.save_state(theme=kept)
+        async with Driver() as driver:
+            assert driver.app.theme == wanted
+
+
 async def test_without_colour_the_place_and_the_row_still_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     new_project().close()

@@ -18,6 +18,7 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.timer import Timer
 
 from ftui.errors import FtuiError, describe
@@ -84,9 +85,9 @@ class FtuiApp(App[None]):
         """What the keys do where the focus is."""
         for theme in THEMES:
             self.register_theme(theme)
-        self._theme_wanted, self._trouble = arrival.dress(self)
+        self._theme_kept, self._trouble = arrival.dress(self)
         # Before the first picture: a theme that is set later paints everything a second time.
-        self.set_reactive(App.theme, "calm")
+        self.set_reactive(App.theme, arrival.PLAIN)
         self.stylesheet.set_variables(self.get_css_variables())
 
     # What places call
@@ -186,11 +187,13 @@ class FtuiApp(App[None]):
         except Exception as error:
             self._trouble = describe(error)
 
+    def on_load(self) -> None:
+        self.theme = self._theme_kept
+
     def on_mount(self) -> None:
         if self._trouble is not None:
             self.fail(self._trouble)
-        if self._theme_wanted != self.theme:
-            self.theme = self._theme_wanted
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         if self._session is not None:
             self._show_place(self._number, new=True)
             self.call_after_refresh(self._arrive)
@@ -242,6 +245,12 @@ class FtuiApp(App[None]):
         if self._session is not None:
             with self.trying():
                 arrival.arrive(self, self.store, self._session.seen_at)
+
+    def _keep_theme(self, theme: Theme) -> None:
+        if theme.name != self._theme_kept:
+            self._theme_kept = theme.name
+            with self.trying():
+                arrival.keep_theme(theme.name)
 
     def remember(self) -> None:
         """Write down where the person is."""

@@ -13,6 +13,8 @@ from ftui.ui import clock
 if TYPE_CHECKING:
     from ftui.ui.app import FtuiApp
 
+PLAIN = "calm"
+"""The theme where none was chosen."""
 PAIRS = 3
 """The number of the place in which pairs are reviewed."""
 MENDED = {
@@ -28,14 +30,24 @@ AWAY_SECONDS = 60.0
 
 
 def dress(app: FtuiApp) -> tuple[str, FtuiError | None]:
-    """Take over the keymap of `config.toml`; gives the theme that it names, and what is wrong with it."""
+    """Take over the keymap of `config.toml`; gives the theme to begin with, and what is wrong with the file.
+
+    The theme is the one that was chosen last, in the app or in the file.
+    """
     try:
         config = settings.config()
         app.set_keymap({str(key): str(value) for key, value in config.get("keymap", {}).items()})
-        wanted = str(config.get("theme", "calm"))
     except FtuiError as error:
-        return "calm", error
-    return (wanted if wanted in app.available_themes else "calm"), None
+        return PLAIN, error
+    named, chosen = str(config.get("theme", PLAIN)), settings.state().get("theme")
+    if isinstance(chosen, dict) and chosen.get("instead_of") == named and chosen.get("name") in app.available_themes:
+        return str(chosen["name"]), None
+    return (named if named in app.available_themes else PLAIN), None
+
+
+def keep_theme(theme: str) -> None:
+    """Begin with a theme the next time, until `config.toml` names another one than now."""
+    settings.save_state(theme={"name": theme, "instead_of": str(settings.config().get("theme", PLAIN))})
 
 
 def warm(app: FtuiApp) -> None:

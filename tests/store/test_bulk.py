@@ -271,7 +271,7 @@ def test_who_is_late_is_told_what_undo_would_take_now() -> None:
         step = store.pairs.next_step("undo")
         assert step is not None
         other.pairs.decide([2, 3], Decision.REJECTED)
-        with pytest.raises(BusyError, match="meanwhile: undo would take back now: rejected 2 pairs. Try again if"):
+        with pytest.raises(BusyError, match=r"meanwhile: undo would take back now: rejected 2 pairs\. Try again if"):
             store.pairs.undo(step)
         with pytest.raises(BusyError, match="undo would take back now: rejected 2 pairs"):
             list(store.pairs.replaying("undo", step))

@@ -55,6 +55,33 @@ def test_flags_and_near_duplicates_come_back_and_follow_a_new_preparation() -> N
         assert (store.pairs.flags(), store.pairs.stand_ins(1)) == ([], [])
 
 
+def test_a_pair_that_is_made_again_is_of_the_record_that_it_is_made_from_now() -> None:
+    def place(store: Store, number: int) -> tuple[object, ...]:
+        pair = store.pairs.get(number)
+        assert pair is not None
+        return pair.source, pair.record, pair.url, pair.fact, pair.kind, pair.origin
+
+    of_first = {"source": 1, "record": 7, "url": "u7", "fact": "f7", "origin": {"heading": "h", "held": True}}
+    of_second = {"source": 2, "record": 9, "url": "u9", "fact": "f9", "origin": {"heading": "h"}, "kind": "general"}
+    now = (2, 9, "u9", "f9", "general", {"heading": "h"})
+    new = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "b"}]
+    with filled(0) as store, store.pairs.replacing() as replacing:
+        replacing.put([make(number, **of_first, flags={"short": "first"}) for number in (1, 2)])
+        store.pairs.edit(2, new, 3, Marks({"long": "of the edit"}, 0.2))
+        replacing.put([make(number, **of_second, flags={"short": "second"}) for number in (1, 2)])
+        assert [place(store, 1), place(store, 2)] == [now, now]
+        assert store.pairs.fact_ids("f9") == [1, 2]
+        edited = store.pairs.get(2)
+        assert edited is not None
+        assert (edited.flags, edited.risk, edited.edited) == ({"long": "of the edit"}, 0.2, True)
+        store.pairs.undo()
+        made = store.pairs.get(2)
+        assert made is not None
+        assert (made.text("assistant"), made.flags) == ("a2", {"short": "second"})
+        assert [place(store, 1), place(store, 2)] == [now, now]
+        assert_sound(store)
+
+
 def test_what_goes_leaves_nothing_behind() -> None:
     with filled(3) as store:
         with store.pairs.replacing() as replacing:
@@ -386,6 +413,7 @@ def test_pairs_of_the_format_before_are_taken_over() -> None:
         assert decisions(store) == "·✓·"
         assert list(pairs.view_ids(Filter("older -edited tokens:4"))) == [5]
         assert pairs.add(make(9)) == 7
+        assert store.sources.add("new", "files", {}).id == 2, "a pair is of a source 1 that is gone"
         assert_sound(store)
 
 

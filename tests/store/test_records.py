@@ -10,7 +10,9 @@ import pytest
 from ftui.errors import InputError
 from ftui.events import Failure, Record
 from ftui.store import Store, create_project, schema
+from ftui.store.filters import Filter
 from ftui.store.survey import survey
+from store.pair_data import make
 
 
 @pytest.fixture
@@ -84,6 +86,19 @@ def test_counts_follow_what_is_stored_and_deleted(store: Store) -> None:
     store.sources.delete(first)
     store.records.put(second, [record("y"), record("x")])
     assert (store.records.count(first), store.records.count(second), store.records.count()) == (0, 2, 2)
+
+
+def test_a_number_of_a_source_is_never_given_again(store: Store) -> None:
+    first = store.sources.add("site", "crawl", {}).id
+    store.pairs.add(make(1, source=first))
+    store.sources.delete(first)
+    second = store.sources.add("shop", "files", {}).id
+    assert second > first
+    assert store.pairs.by_source() == []
+    assert list(store.pairs.view_ids(Filter("source:shop"))) == []
+    store.sources.delete(second)
+    assert store.sources.add("shop", "files", {}).id > second
+    assert [source.name for source in store.sources.all()] == ["shop"]
 
 
 def test_records_of_some_kilobytes_take_little_more_than_their_size(store: Store) -> None:

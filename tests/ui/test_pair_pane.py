@@ -373,3 +373,15 @@ def test_a_row_of_the_list_fits_exactly(store: Store, width: int) -> None:
     pairs: Sequence[Pair] = list(store.pairs.page(list(store.pairs.ids())).values())
     for pair in pairs:
         assert sum(cell_len(span.text) for span in list_row(pair, width, 3, extra)) == width
+
+
+async def test_a_record_of_another_source_is_not_shown_beside_a_pair(store: Store) -> None:
+    add(store, asked("How?"), said("So."), source=1, record=1, url="https://old.example/gone")
+    store.sources.delete(1)
+    source = store.sources.add("shop", "files", {})
+    store.records.put(source.id, [Record("x", "https://shop.example/x", "Juicer", {"markdown": "The juicer turns."})])
+    async with Review((160, 50)) as review:
+        assert "The juicer turns" in review.screen, "the first pair does not say of which source it is"
+        await review.press("G")
+        assert "https://old.example/gone" in review.screen
+        assert "juicer" not in review.screen.lower()

@@ -69,18 +69,21 @@ class Sources:
         self._database = database
 
     def add(self, name: str, kind: str, config: Mapping[str, Any], tag: str = "domain") -> Source:
-        """A new source; a name that is taken gets a number behind it."""
+        """A new source, with a number that none had before; a name that is taken gets a number behind it."""
         with self._database.write() as connection:
             taken = {row[0] for row in connection.execute("SELECT name FROM sources")}
             unique, number = name, 1
             while unique in taken:
                 number += 1
                 unique = f"{name} {number}"
-            cursor = connection.execute(
-                "INSERT INTO sources (name, kind, config, tag, created) VALUES (?, ?, ?, ?, ?)",
+            connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'last source'")
+            connection.execute(
+                "INSERT INTO sources (id, name, kind, config, tag, created)"
+                " SELECT value, ?, ?, ?, ?, ? FROM meta WHERE key = 'last source'",
                 (unique, kind, json.dumps(config), tag, time.time()),
             )
-            return Source(int(cursor.lastrowid or 0), unique, kind, config, tag)
+            identifier = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+            return Source(int(identifier), unique, kind, config, tag)
 
     def get(self, identifier: int) -> Source:
         row = self._database.connection.execute("SELECT * FROM sources WHERE id = ?", (identifier,)).fetchone()
@@ -108,7 +111,7 @@ class Sources:
 
         Takes seconds where there are very many: not for the thread of the screen.
         """
-        # The source goes last: a later one can get its number, and must not find records under it.
+        # The source goes last: where this is cut off, it is still there to be deleted.
         removed = 1
         while removed:
             with self._database.write_records() as connection:

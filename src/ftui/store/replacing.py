@@ -23,8 +23,8 @@ _TABLES = ("pair_texts", "pair_words", "pair_originals", "pair_flags", "stand_in
 class Replacing:
     """A preparation in progress.
 
-    A pair that was there before keeps its id, its decision and its edit; its flags, its
-    risk and what it stands for are as they are now. Flags and risk of an edited one are
+    A pair that was there before keeps its id, its decision and its edit; where it comes from, its
+    flags, its risk and what it stands for are as they are now. Flags and risk of an edited one are
     those of its edit, and the new ones come back with its first text. One that the recipe no longer makes
     goes at `finish`, unless a person has decided on it. A preparation that is cut off
     before `finish` removes nothing, and what it dropped is not shown.
@@ -147,12 +147,20 @@ def _edited(database: Database, pairs: Iterable[int]) -> set[int]:
 def _refresh(database: Database, pairs: Mapping[int, NewPair], edited: Collection[int]) -> None:
     connection = database.connection
     connection.executemany(
-        "UPDATE pairs SET risk = ?1, stands_for = ?2 WHERE id = ?3 AND (risk, stands_for) <> (?1, ?2)",
-        [(pair.risk, _stands_for(pair), i) for i, pair in pairs.items() if i not in edited],
+        "UPDATE pairs SET source = ?1, record = ?2, kind = ?3, stands_for = ?4, risk = coalesce(?5, risk) WHERE id = ?6"
+        " AND (source, record, kind, stands_for, risk) IS NOT (?1, ?2, ?3, ?4, coalesce(?5, risk))",
+        [
+            (pair.source, pair.record, pair.kind, _stands_for(pair), None if i in edited else pair.risk, i)
+            for i, pair in pairs.items()
+        ],
+    )
+    connection.executemany(
+        "UPDATE pair_texts SET url = ?1, fact = ?2, origin = ?3"
+        " WHERE pair = ?4 AND (url, fact, origin) <> (?1, ?2, ?3)",
+        [(pair.url, pair.fact, dump(dict(pair.origin or {})), i) for i, pair in pairs.items()],
     )
     for i in edited:
         marks = json.dumps(dict(pairs[i].flags)), pairs[i].risk, i
-        connection.execute("UPDATE pairs SET stands_for = ? WHERE id = ?", (_stands_for(pairs[i]), i))
         connection.execute("UPDATE pair_originals SET flags = ?, risk = ? WHERE pair = ?", marks)
     connection.executemany("DELETE FROM pair_flags WHERE pair = ?", [(i,) for i in pairs if i not in edited])
     connection.executemany("DELETE FROM stand_ins WHERE pair = ?", [(i,) for i in pairs])

@@ -240,6 +240,14 @@ PROJECT: tuple[str, ...] = (
     schema_pairs.UNREAD,
     schema_pairs.FLAGS_OF_ORIGINALS,
     schema_pairs.RULES_OF_STEPS,
+    # The number of a source is never given again: pairs outlive their source.
+    """
+    INSERT INTO meta SELECT 'last source', max(
+        coalesce((SELECT max(id) FROM sources), 0),
+        coalesce((SELECT max(source) FROM pairs), 0),
+        coalesce((SELECT max(source) FROM dropped), 0)
+    );
+    """,
 )
 
 BULK: tuple[str, ...] = (

@@ -60,6 +60,8 @@ class PairSides:
         """All that is to know about a pair besides itself."""
         target = self.target(store)
         record = store.records.get(pair.record) if pair.record else None
+        if record and pair.source not in (None, record["source"]):
+            record = None  # Of another source: its number was free again.
         source = pair.source or (record["source"] if record else 0)
         return Beside(
             record=record,

@@ -288,6 +288,28 @@ async def test_rows_of_local_files_say_their_file_and_row(store: Store) -> None:
     assert not any(f"source {source.id}" in screen for screen in seen)
 
 
+@pytest.mark.parametrize(("size", "key"), [((80, 24), "s"), ((80, 24), "enter"), ((120, 40), ""), ((120, 40), "enter")])
+async def test_what_was_dropped_shows_the_record_that_it_would_have_come_from(
+    store: Store, size: tuple[int, int], key: str
+) -> None:
+    source = store.sources.add("lamp pages", "files", {})
+    url = "https://lamps.example/1"
+    store.records.put(source.id, [Record(url, url, "The desk lamp", {"markdown": "Short.\n\nBut it is bright."})])
+    record = next(found["id"] for found in store.records.iterate() if found["source"] == source.id)
+    store.pairs.replace_dropped([(record, url, "too short", "The desk lamp: 1 word"), (99_999, "u", "no heading", "")])
+    async with Review(size) as review:
+        await review.press("slash")
+        await review.type("dropped:short")
+        await review.press("enter", *[key] * bool(key))
+        await review.until(lambda: "But it is bright." in review.screen)
+        for words in ("too short", "The desk lamp: 1 word", url, "The desk lamp", "Short."):
+            assert words in review.screen
+        await review.press("escape", "slash", *["backspace"] * 20)
+        await review.type("dropped:heading")
+        await review.press("enter", *[key] * bool(key))
+        await review.until(lambda: "Its record is not here any more." in review.screen)
+
+
 # The whole text
 
 

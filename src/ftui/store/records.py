@@ -252,13 +252,6 @@ class Records:
         row = self._database.connection.execute("SELECT * FROM bulk.records WHERE id = ?", (identifier,)).fetchone()
         return _record(row) if row else None
 
-    def address(self, identifier: int) -> tuple[int, str, str] | None:
-        """Source, key and address of a record, without its data."""
-        row = self._database.connection.execute(
-            "SELECT source, key, url FROM bulk.records WHERE id = ?", (identifier,)
-        ).fetchone()
-        return (row[0], row[1], row[2]) if row else None
-
     def survey(self, source: int, most: int = 2000) -> Survey:
         """Which fields the records of a source have, and what is in them.
 

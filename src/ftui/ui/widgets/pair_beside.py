@@ -100,12 +100,11 @@ class PairSides:
 
 
 def beside_dropped(dropped: Dropped, store: Store) -> Beside:
-    """Where something comes from that did not become a pair."""
-    found = store.records.address(dropped.record) if dropped.record else None
-    number = source_of(dropped.url)
-    source = dropped.source or (found[0] if found else number)
-    key = _own_key(found[1], dropped.url, found[2]) if found else ""
-    return Beside(source=store.sources.name(source) if source else "", key=key)
+    """What something comes from that did not become a pair."""
+    record = store.records.get(dropped.record) if dropped.record else None
+    source = dropped.source or (record["source"] if record else source_of(dropped.url))
+    key = _own_key(record["key"], dropped.url, record["url"]) if record else ""
+    return Beside(record=record, source=store.sources.name(source) if source else "", key=key)
 
 
 def _own_key(key: str, *addresses: str) -> str:

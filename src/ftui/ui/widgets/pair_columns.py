@@ -17,8 +17,7 @@ from ftui.ui.text import Row
 from ftui.ui.widgets.covered import CoveredColumn, CoveredRow
 from ftui.ui.widgets.pair_beside import PairSides, beside_dropped, seen_title
 from ftui.ui.widgets.pair_filter import PairFilter
-from ftui.ui.widgets.pair_pane import NO_PAIR, Beside, Fill, PairReader, SourcePane, pair_rows
-from ftui.ui.widgets.pair_rows import dropped_rows
+from ftui.ui.widgets.pair_pane import NO_PAIR, Beside, Fill, PairReader, SourcePane, all_dropped_rows, pair_rows
 from ftui.ui.widgets.pair_title import PairTitle
 from ftui.ui.widgets.rows import RowList, entitle
 
@@ -234,5 +233,5 @@ def _filling(pair: Pair | Dropped | None, beside: Beside, digits: int) -> Fill:
     if pair is None:
         return lambda width, most: list(NO_PAIR)
     if isinstance(pair, Dropped):
-        return lambda width, most: dropped_rows(pair, width, most, beside.source, beside.key)
+        return lambda width, most: all_dropped_rows(pair, beside, width, most)
     return lambda width, most: pair_rows(pair, beside, digits, width, most)

@@ -15,7 +15,7 @@ from ftui.store.pairs import Dropped, Message, Pair, StandIn
 from ftui.ui.text import Row, Span
 from ftui.ui.widgets.pair_messages import message_rows
 from ftui.ui.widgets.pair_rows import dropped_rows, flag_rows, heading, stand_in_rows
-from ftui.ui.widgets.pair_source import source_rows
+from ftui.ui.widgets.pair_source import gone_row, record_rows, source_rows
 from ftui.ui.widgets.rows import Lines
 
 _FROM: Row = (Span("from", "accent"),)
@@ -59,6 +59,20 @@ def pair_rows(pair: Pair, beside: Beside, digits: int, width: int, most: int | N
     if most is None or len(rows) < most:
         rows += [_FROM, *_source_rows(pair, beside, width, most)]
     return rows if most is None else rows[:most]
+
+
+def all_dropped_rows(dropped: Dropped, beside: Beside, width: int, most: int | None = None) -> list[Row]:
+    """All that is to know about what did not become a pair: why, and the record that it would have come from."""
+    rows = dropped_rows(dropped, width, most, beside.source, beside.key)
+    record = _dropped_record_rows(dropped, beside, width, most)
+    rows += [(), *record] if record else []
+    return rows if most is None else rows[:most]
+
+
+def _dropped_record_rows(dropped: Dropped, beside: Beside, width: int, most: int | None) -> list[Row]:
+    if beside.record is not None:
+        return record_rows(beside.record, width, most)
+    return [gone_row(width)] if dropped.record else []
 
 
 def _source_rows(pair: Pair, beside: Beside, width: int, most: int | None) -> list[Row]:
@@ -116,7 +130,7 @@ class SourcePane(Vertical, can_focus=True):
             return
         if isinstance(pair, Dropped):
             text.fill(dropped_rows(pair, width, most, beside.source, beside.key))
-            source.fill(())
+            source.fill(_dropped_record_rows(pair, beside, source.room, source.size.height + 1))
             return
         messages = message_rows(pair, width, system=False, most=most, original=beside.original)
         others = stand_in_rows(pair, beside.stand_ins, width)

@@ -39,17 +39,27 @@ def source_rows(
     rows += [(Span(line, "dim"),) for line in wrap(origin, width, most)] if origin else []
     passage = str(pair.origin.get("passage") or "").strip()
     rows.append(())
-    if record is None:
-        rows += _marked("▌ ", passage, width, most)
-        if not pair.record and not passage:
-            rows.append((Span(cut("It was not made from a record.", width), "dim"),))
-        elif pair.record:
-            rows += [(), (Span(cut("Its record is not here any more.", width), "dim"),)]
-        return rows
+    if record is not None:
+        return rows + record_rows(record, width, most, passage)
+    rows += _marked("▌ ", passage, width, most)
+    if not pair.record and not passage:
+        rows.append((Span(cut("It was not made from a record.", width), "dim"),))
+    elif pair.record:
+        rows += [(), gone_row(width)]
+    return rows
+
+
+def gone_row(width: int) -> Row:
+    """Where a record would stand."""
+    return (Span(cut("Its record is not here any more.", width), "dim"),)
+
+
+def record_rows(record: Mapping[str, Any], width: int, most: int | None = None, passage: str = "") -> list[Row]:
+    """Title and text of a record, of which a passage is marked; the arguments are as in `source_rows`."""
+    rows: list[Row] = []
     if record["title"]:
         rows += [(Span(line, "bold"),) for line in wrap(str(record["title"]), width, most)]
-    rows += _record_rows(record["data"], passage, width, most)
-    return rows
+    return rows + _text_rows(record["data"], passage, width, most)
 
 
 def _origin(pair: Pair, fact_size: int) -> list[str]:
@@ -63,7 +73,7 @@ def _origin(pair: Pair, fact_size: int) -> list[str]:
     return parts
 
 
-def _record_rows(data: Any, passage: str, width: int, most: int | None) -> list[Row]:
+def _text_rows(data: Any, passage: str, width: int, most: int | None) -> list[Row]:
     """A record's text; lines of the used passage carry a bar, and little of what stands before it is shown."""
     text = _text_of(data).strip()
     place = passages.find(text, passage)

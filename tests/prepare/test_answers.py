@@ -135,7 +135,7 @@ def test_undo_takes_nothing_back_that_was_not_shown(store: Store) -> None:
     assert (step.size, step.rule, step.said) == (0, RULE, "in recipe")
     with Store("kettle") as other:
         assert proposals.decline(other, "words") is True
-    with pytest.raises(BusyError, match="decided meanwhile"):
+    with pytest.raises(BusyError, match="undo would take back now: rule declined: words"):
         proposals.replay(store, step, "undo")
     assert in_recipe(store)
     assert store.rules.answers() == {RULE: "in recipe", "words": "declined"}

@@ -142,7 +142,7 @@ def test_undo_takes_nothing_back_that_was_not_shown(store: Store) -> None:
     hand = store.pairs.next_step("undo")
     assert hand is not None
     store.pairs.decide([99], Decision.ACCEPTED)
-    with pytest.raises(BusyError, match="decided meanwhile"):
+    with pytest.raises(BusyError, match="undo would take back now: accepted 1 pair"):
         store.pairs.undo(hand)
 
 

@@ -41,6 +41,20 @@ def test_projects_are_made_listed_and_deleted() -> None:
         Store("first")
 
 
+def test_looking_at_a_project_does_not_change_it(home: Path) -> None:
+    for name, moment in (("older", 1_700_000_000), ("newer", 1_700_000_100)):
+        create_project(name)
+        os.utime(paths.project_dir(name) / "project.db", (moment, moment))
+    for _ in range(2):
+        assert [summary(name).changed for name in ("newer", "older")] == [1_700_000_100, 1_700_000_000]
+    with Store("older") as reader:
+        assert reader.pairs.counts().total == 0
+        assert list_projects() == ["newer", "older"]
+        with Store("older") as writer:
+            writer.meta.set("a", "b")
+        assert list_projects() == ["older", "newer"]
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", "Ä", "-x", "x" * 64, "con sole", "x."])
 def test_names_that_are_no_folders_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="project's name"):

@@ -108,7 +108,9 @@ class Own:
             raise NotRendered("a field is missing", _missing(answer["missing"], values))
         if "refused" in answer:
             raise _unusable(answer)
-        raise NotRendered("the template fails", f"{answer['failed']} ([messages] {answer.get('name', '')})".strip())
+        # Which of the texts a process was at when it was ended, nobody knows.
+        where = f"[messages] {answer['name']}" if answer.get("name") else "[messages]"
+        raise NotRendered("the template fails", f"{answer['failed']} ({where})")
 
     def close(self) -> None:
         self._end()

@@ -231,6 +231,8 @@ def list_projects() -> list[str]:
 def summary(name: str) -> ProjectSummary:
     """A project's line. One that cannot be opened has one too, so that the others are still listed."""
     file = paths.project_dir(name) / "project.db"
+    # Before it is opened, which touches what lies beside it.
+    changed = _changed(file)
     try:
         # A list is no place to wait for a step that was cut off: it is mended where the project is opened.
         with Store(name, recover=False) as store:
@@ -241,12 +243,12 @@ def summary(name: str) -> ProjectSummary:
                 counts.total,
                 counts.accepted,
                 len(store.models.all()),
-                _changed(file),
+                changed,
             )
     except (FtuiError, sqlite3.DatabaseError) as error:
         if not file.exists():
             raise
-        return ProjectSummary(name, 0, 0, 0, 0, _changed(file), problem=str(describe(error)))
+        return ProjectSummary(name, 0, 0, 0, 0, changed, problem=str(describe(error)))
 
 
 def delete_project(name: str) -> None:
@@ -282,5 +284,7 @@ def _changed(file: Path) -> float:
     changed = [0.0]
     for path in (file, file.with_name(file.name + "-wal")):
         with contextlib.suppress(FileNotFoundError):
-            changed.append(path.stat().st_mtime)
+            # Who only reads makes an empty one beside the file.
+            if (found := path.stat()).st_size:
+                changed.append(found.st_mtime)
     return max(changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -316,8 +317,19 @@ async def test_a_failed_preparation_says_why_and_can_be_tried_again(store: Store
     )
     async with Review() as review:
         assert "✗ no pairs were made: recipe.toml line 3 cannot be followed: no such template" in review.screen
+        assert "→ Mend it  r try again" in review.screen
         await review.press("r")
         assert store.tasks.get(task).state == "queued"
+
+
+async def test_a_long_reason_why_no_pairs_were_made_is_there_to_its_end(store: Store) -> None:
+    why = "it took more than 2 seconds, and so it did on 2 records before"
+    error = InputError("The template of the recipe cannot be used", why, "Correct [messages] in the recipe " * 3)
+    store.tasks.finish(store.tasks.add("prepare", "make pairs", {}), "failed", error=error)
+    async with Review((80, 24)) as review:
+        said = " ".join(review.screen.split())
+        assert f"cannot be used: {why} → Correct [messages]" in said
+        assert "in the recipe r try again" in said
 
 
 async def test_a_report_names_reasons_and_goes_with_esc(store: Store) -> None:
@@ -378,6 +390,13 @@ def test_the_title_says_when_it_will_be_done() -> None:
         "37/min",
         ("done about 12:10", "done 12:10"),
     )
+
+
+def test_the_title_says_the_day_when_that_is_not_today() -> None:
+    tomorrow, later = (progress_words(Counts(pending, pending, 0, 0), 1.0)[-1] for pending in (1200, 5000))
+    day = f"{datetime.fromtimestamp(NOON) + timedelta(days=1):%a}"
+    assert tomorrow == (f"done about {day} 08:00", f"done {day} 08:00")
+    assert later == ("done in about 3 days", "done in 3 days")
 
 
 async def test_a_decision_repaints_two_rows_and_no_more(store: Store) -> None:

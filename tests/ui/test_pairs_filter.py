@@ -114,6 +114,9 @@ async def test_what_is_wrong_is_said_in_the_line_and_the_list_stays(store: Store
         assert "tokens:>500" in review.screen, "what can be written is said"
         await review.type("k7 is:wrong")
         assert "! is:wrong is not known" in review.screen
+        assert "edited, flagged, domain or general" in review.screen.replace("│\n│    ", ""), (
+            "to its end, in 80 columns"
+        )
         assert "“k7”: 4" in review.screen
         await review.press("enter")
         assert review.place.columns.filter.has_focus_within

@@ -11,13 +11,15 @@ import pytest
 from textual.widgets import Input
 
 from ftui.errors import SettingsError
+from ftui.prepare import NOT_NEEDED, check, ready
 from ftui.store import Store
 from ftui.store.filters import KEYS, Filter, parse
-from ftui.store.pairs import BulkProgress, NewDropped
+from ftui.store.pairs import BulkProgress, Dropped, NewDropped
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row
 from ftui.ui.widgets.header import Header
 from ftui.ui.widgets.pair_bulk import BulkWork
+from ftui.ui.widgets.pair_rows import dropped_row
 from ftui.ui.widgets.pair_words import WORDS, Completing, Known, note_rows
 from ftui.ui.widgets.pair_work import hint_rows, recipe_rows, report_rows
 from ui.pair_data import NOON, Review, new_pair, new_store
@@ -134,6 +136,11 @@ async def test_the_help_lists_the_words(store: Store, size: tuple[int, int]) -> 
         await review.type("flag:short")
         await review.press("enter")
         assert review.place.columns.filter.has_focus_within
+        await review.until(lambda: "“flag:short”" in review.screen)
+        await review.press("enter", "question_mark")
+        await review.type("is:general")
+        await review.press("enter")
+        await review.until(lambda: "/ flag:short is:domain" in review.screen)
 
 
 # What did not become a pair
@@ -338,6 +345,14 @@ def test_every_hint_finds_exactly_what_was_left_out_for_its_reason(store: Store)
     assert words_of(hint_rows([long, "too short"], 80)) == ['   / dropped shows them, dropped:"too short" one reason']
     assert words_of(hint_rows([long], 80)) == ["   / dropped shows them"]
     assert hint_rows([], 80) == []
+
+
+@pytest.mark.parametrize("width", [70, 78])
+def test_the_usual_reasons_are_there_to_their_end(width: int) -> None:
+    for reason in (check.REFUSED, NOT_NEEDED, ready.NOT_TEXT):
+        row = "".join(span.text for span in dropped_row(Dropped(1, "u", reason, "", "a text " * 20), width))
+        assert row.startswith(f"- {reason} ")
+        assert len(row) == width
 
 
 def test_how_far_the_worker_is_stays_in_a_narrow_header() -> None:

@@ -17,6 +17,7 @@ from ftui.events import Progress, Record
 from ftui.store import Store, create_project
 from ftui.ui import app, clock
 from ftui.ui.session import Session
+from ftui.ui.widgets.rows import RowList
 from ui.conftest import NOON
 from ui.drive import Driver
 from ui.screen import golden
@@ -196,6 +197,21 @@ async def test_help_searches_and_presses() -> None:
         assert "make pairs" in driver.screen
         await driver.press("enter")
         assert driver.bottom.startswith("There are no records to make pairs from")
+
+
+async def test_the_help_is_read_by_the_page() -> None:
+    new_project().close()
+    async with Driver() as driver:
+        await driver.press("2", "question_mark")
+        rows = driver.app.screen.query_one(RowList)
+        await driver.press("end")
+        assert rows.cursor == rows.count - 1
+        await driver.press("pageup")
+        assert rows.cursor < rows.count - 2
+        await driver.press("home")
+        assert rows.cursor == 0
+        await driver.press("pagedown")
+        assert rows.cursor > 1
 
 
 async def test_projects_are_made_and_switched() -> None:

@@ -47,12 +47,14 @@ def prepare(app: FtuiApp) -> None:
 
 
 def show_keys(app: FtuiApp) -> None:
-    """List the keys that work here; the chosen one is pressed."""
-    from ftui.ui.screens.help import HelpScreen
+    """List the keys that work here; the chosen one is pressed, a word is typed where it belongs."""
+    from ftui.ui.screens.help import HelpScreen, Key
 
-    def press(key: str | None) -> None:
-        if key is not None:
-            app.simulate_key(key)
+    async def press(key: Key | None) -> None:
+        if key is not None and key.press:
+            app.simulate_key(key.press)
+        elif key is not None and app.place is not None:
+            await app.place.type_word(key.name)
 
     app.push_screen(HelpScreen(app.screen), press)
 

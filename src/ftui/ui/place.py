@@ -67,9 +67,12 @@ class Place(Vertical):
         """
         return ""
 
-    def words(self) -> Sequence[tuple[str, str, str]]:
-        """What can be typed here besides keys, for the help: (an example, its meaning, the key that opens the line)."""
+    def words(self) -> Sequence[tuple[str, str]]:
+        """What can be typed here besides keys, for the help: (an example, its meaning)."""
         return ()
+
+    async def type_word(self, word: str) -> None:
+        """Open the line for one of `words` with that typed."""
 
     def can(self, action: str) -> bool:
         """Whether an action can work now; otherwise the bottom line says why."""

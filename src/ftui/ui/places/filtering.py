@@ -111,8 +111,13 @@ class FilteringPlace(DecidingPlace):
             return no_match_rows(self._view.where, self._view.words)
         return empty_rows(self.app.store.records.count(), self.work.working, dropped=self.work.dropped)
 
-    def words(self) -> Sequence[tuple[str, str, str]]:
-        return [(word, meaning, "slash") for word, meaning in WORDS]
+    def words(self) -> Sequence[tuple[str, str]]:
+        return WORDS
+
+    async def type_word(self, word: str) -> None:
+        await self.action_filter()
+        if self.columns.filter.typing:
+            self.columns.filter.add(word.rstrip("…"))
 
     # Keys
 

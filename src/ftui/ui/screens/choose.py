@@ -37,7 +37,7 @@ class ChooseScreen(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
     DEFAULT_CSS = (
-        "ChooseScreen { & .dialog { padding: 0 2; } & RowList { height: auto; max-height: 12; margin: 1 0; } }"
+        "ChooseScreen { & .dialog { padding: 0 1; } & RowList { height: auto; max-height: 12; margin: 1 0; } }"
     )
 
     def __init__(self, title: str, choices: Sequence[Choice], lead: Sequence[Row] = ()) -> None:
@@ -60,7 +60,7 @@ class ChooseScreen(ModalScreen[str | None]):
 
     def _row(self, index: int, width: int) -> Row:
         choice = self._choices[index]
-        titles = max(len(each.title) for each in self._choices) + 3
+        titles = max(len(each.title) for each in self._choices) + 2
         return row((f" {choice.key}  ", "key"), fit(choice.title, titles), (choice.detail, "dim"))
 
     def on_key(self, event: events.Key) -> None:

@@ -17,7 +17,7 @@ from ftui.ui.widgets.rows import Lines, RowList
 
 
 class Key(NamedTuple):
-    """One line of the help."""
+    """One line of the help: a key to press; with nothing to press, a word to type in a line of the place."""
 
     name: str
     does: str
@@ -25,13 +25,17 @@ class Key(NamedTuple):
     press: str
 
 
-class HelpScreen(ModalScreen[str | None]):
-    """Lists the keys of what is below it; `enter` presses the chosen one. Gives that key."""
+class HelpScreen(ModalScreen[Key | None]):
+    """Lists the keys of what is below it. Gives the one that was chosen, to be pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", priority=True),
         Binding("down", "move(1)", show=False, priority=True),
         Binding("up", "move(-1)", show=False, priority=True),
+        Binding("pagedown", "page(1)", show=False, priority=True),
+        Binding("pageup", "page(-1)", show=False, priority=True),
+        Binding("home", "jump(0)", show=False, priority=True),
+        Binding("end", "jump(-1)", show=False, priority=True),
     ]
     DEFAULT_CSS = """
     HelpScreen {
@@ -60,7 +64,7 @@ class HelpScreen(ModalScreen[str | None]):
 
     def _row(self, index: int, width: int) -> Row:
         key = self._found[index]
-        return row((fit(f" {key.name}", 18), "key"), fit(key.does, width - 32), (cut(key.where, 12), "dim"))
+        return row((fit(f" {key.name}", 18), "key"), fit(key.does, width - 33), " ", (cut(key.where, 12), "dim"))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         words = event.value.lower().split()
@@ -73,13 +77,19 @@ class HelpScreen(ModalScreen[str | None]):
 
     def on_input_submitted(self) -> None:
         if self._found:
-            self.dismiss(self._found[self.query_one(RowList).cursor].press)
+            self.dismiss(self._found[self.query_one(RowList).cursor])
 
     def on_row_list_selected(self, event: RowList.Selected) -> None:
-        self.dismiss(self._found[event.index].press)
+        self.dismiss(self._found[event.index])
 
     def action_move(self, step: int) -> None:
         self.query_one(RowList).cursor += step
+
+    def action_page(self, direction: int) -> None:
+        self.query_one(RowList).action_page(direction)
+
+    def action_jump(self, index: int) -> None:
+        self.query_one(RowList).action_jump(index)
 
     def action_leave(self) -> None:
         self.dismiss(None)
@@ -92,7 +102,7 @@ def keys_of(screen: Screen[object]) -> list[Key]:
     for active in screen.active_bindings.values():
         binding, node = active.binding, active.node
         if isinstance(node, Place) and not words:
-            words = [Key(word, meaning, "filter", key) for word, meaning, key in node.words()]
+            words = [Key(word, meaning, "filter", "") for word, meaning in node.words()]
         if not binding.description or not active.enabled:
             continue
         where = node.title if isinstance(node, Place) else _WHERE.get(type(node).__name__, "everywhere")

@@ -259,13 +259,14 @@ class RecipeScreen(ModalScreen[bool]):
         state = self._read_only or ("changed, not saved" if self.changed else "as it is saved")
         if self._elsewhere:
             state += " · another program changed the file as well: ctrl+s keeps a copy of that"
-        rows: list[Row] = [(Span(plain(self._said or state), "dim"),)]
+        room = self.size.width - 10
+        rows: list[Row] = [(Span(line, "dim"),) for line in wrap(self._said or state, room)]
         if error is not None:
             why = f"{error.what}: {error.why}" if error.why else error.what
-            lines = wrap(why, self.size.width - 10)
+            lines = wrap(why, room)
             rows = [(Span("  " if index else "✗ ", "bad"), Span(line, "bold")) for index, line in enumerate(lines)]
             if self._unread:
-                rows.append((Span("→ ", "accent"), Span(plain(error.do, self.size.width - 10))))
+                rows.append((Span("→ ", "accent"), Span(plain(error.do, room))))
         self.query_one("#recipe-says", Lines).show([*rows, self._keys()])
 
     def _keys(self) -> Row:

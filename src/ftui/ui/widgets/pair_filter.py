@@ -11,6 +11,7 @@ from textual.message import Message
 
 from ftui.errors import FtuiError, InputError
 from ftui.store.filters import parse
+from ftui.ui.flow import wrap
 from ftui.ui.reading import Reader
 from ftui.ui.text import Span, plain
 from ftui.ui.widgets.pair_view import SHOWN
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ftui.ui.widgets.words_field import WordsField
 
 _BEGUN = re.compile(r"(?:^|\s)-?(?:is|flag|source|tokens|fact|made):$", re.IGNORECASE)
+_LINES = 3
+"""For what is wrong."""
 _HELP = '"a phrase"  -not  is:edited  flag:short  source:web  tokens:>500  dropped'
 
 
@@ -39,7 +42,7 @@ class PairFilter(Vertical):
         & > Horizontal { height: 1; }
         & .prompt { width: 2; }
         & .keys { width: 13; }
-        & > .note { height: 1; padding: 0 0 0 2; }
+        & > .note { height: auto; padding: 0 0 0 2; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -98,6 +101,11 @@ class PairFilter(Vertical):
         self.blame(None)
         self._reader.read(Known.of, self._know)
 
+    def add(self, word: str) -> None:
+        """Type a word behind those that are there."""
+        if self._field is not None:
+            self._field.value = f"{self._field.value.strip()} {word}".strip()
+
     def _know(self, known: Known) -> None:
         self._completing.known = known
         self.blame(self._wrong)
@@ -113,13 +121,11 @@ class PairFilter(Vertical):
             return
         width = (self.size.width or self.app.size.width) - 4
         row = note_rows(self._completing.known, self._field.value, width)
-        if row is None:
-            row = (Span(plain(_HELP, width), "dim"),)
-        elif not told:
-            error = None
-        if error is not None:
-            row = (Span("! ", "warn"), Span(plain(f"{error.what} · {error.do or error.why}", width - 2)))
-        self._note.show([row])
+        if error is None or (row is not None and not told):
+            self._note.show([row or (Span(plain(_HELP, width), "dim"),)])
+            return
+        said = wrap(f"{error.what} · {error.do or error.why}", width - 2, _LINES)
+        self._note.show([(Span("  " if at else "! ", "warn"), Span(line)) for at, line in enumerate(said)])
 
     def _describe(self) -> None:
         self._prompt.show([(Span("/ ", "key"),)])

@@ -16,6 +16,8 @@ from ftui.ui.widgets.pair_messages import in_short
 
 TOKENS = 6
 """Cells of the tokens column."""
+REASON = 26
+"""Cells of the reason of what was dropped, where there is room: nearly all are shorter."""
 WIDE, WIDER = 84, 104
 """From how many cells on a row names its flags, and its source as well."""
 _BESIDE = 16
@@ -141,7 +143,7 @@ def stand_in_rows(pair: Pair, stand_ins: Sequence[StandIn], width: int) -> list[
 
 def dropped_row(dropped: Dropped, width: int) -> Row:
     """Reason and text of what did not become a pair, in exactly `width` cells."""
-    reason = max(min(width // 4, 24), 8)
+    reason = max(min(width * 3 // 8, REASON), 8)
     text = plain(dropped.text or dropped.detail or dropped.url, width)
     return (
         Span("- ", "dim"),

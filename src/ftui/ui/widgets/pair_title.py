@@ -102,7 +102,8 @@ def progress_words(
         done = clock.now() + minutes * 60
         # Far away, the minute is a guess, and one that changes all the time.
         done -= done % (300 if minutes > 30 else 60)
-        words.append((f"done about {clock.clock_time(done)}", f"done {clock.clock_time(done)}"))
+        when = clock.time_ahead(done)
+        words.append((f"done about {when}".replace("about in", "in about"), f"done {when}"))
     if cost:
         words.append((f"trains for {cost} {aim.where}", f"trains for {cost}"))
     return tuple(words)

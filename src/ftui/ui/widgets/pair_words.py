@@ -15,7 +15,7 @@ from ftui.ui.text import Row, Span, count, plain, width_of
 
 WORDS = (
     ('lid "lid sensor"', "holds all of it, in any case"),
-    ('"a 5"" lid"', 'within quotes two of them stand for one "'),
+    ('"a 5"" lid"', 'two quotes within stand for one "'),
     ("-manual", "does not; - turns any word here round"),
     ("is:pending", "accepted, rejected, edited, flagged …"),
     ("is:domain", "or is:general, what is mixed in"),

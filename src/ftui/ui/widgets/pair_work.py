@@ -119,12 +119,14 @@ def report_rows(task: Task, store: Store, width: int) -> list[Row]:
     if task.state == "failed":
         error = task.error
         what = f"{error.what}: {error.why}" if error and error.why else error.what if error else "it failed"
-        rows: list[Row] = [(Span(" ✗ ", "bad"), Span(plain(f"no pairs were made: {what}", width - 4)))]
-        do = plain(error.do if error else "", width - 20)
-        return [
-            *rows,
-            (Span(" → ", "accent"), Span(f"{do}  " if do else ""), Span("r ", "key"), Span("try again", "dim")),
-        ]
+        said = wrap(f"no pairs were made: {what}", width - 4)
+        rows: list[Row] = [(Span("   " if at else " ✗ ", "bad"), Span(line)) for at, line in enumerate(said)]
+        do = wrap(error.do if error else "", width - 4)
+        rows += [(Span("   " if at else " → ", "accent"), Span(line)) for at, line in enumerate(do)]
+        key = (Span("  "), Span("r ", "key"), Span("try again", "dim"))
+        if not error or not error.do:
+            return [*rows, (Span(" → ", "accent"), *key[1:])]
+        return [*rows[:-1], (*rows[-1], *key)] if width_of((*rows[-1], *key)) < width else [*rows, (Span(" "), *key)]
     if task.state == "stopped":
         return [
             (Span(" ! ", "warn"), Span("making pairs was stopped   "), Span("p ", "key"), Span("start again", "dim"))

@@ -265,10 +265,36 @@ def test_what_there_is_instead_is_said_as_it_can_be_written(store: Store) -> Non
     with pytest.raises(InputError) as found:
         store.pairs.view_ids(Filter("dropped:blog"))
     assert found.value.do == 'Write dropped:"empty answer", dropped:"exact duplicate" or dropped:"near duplicate"'
+    with pytest.raises(InputError) as found:
+        store.pairs.view_ids(Filter("-flag:blog"))
+    assert (found.value.what, found.value.why) == ("No pair has the flag 'blog'", "the flags are: long, short")
+    assert found.value.do == "Write flag:long or flag:short"
     with filled(1) as empty:
-        for text in ("source:blog", "dropped:blog"):
+        for text in ("source:blog", "dropped:blog", "flag:blog"):
             with pytest.raises(InputError, match="there are none"):
                 empty.pairs.view_ids(Filter(text))
+
+
+def test_a_fact_is_found_by_the_beginning_of_its_mark() -> None:
+    with filled(1) as store:
+        facts = ["1f2e9c04aa", "1f2e9c04aa", "1f2e9c04bb", "1f2e9c04bb", "1f2e", "7d"]
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(number, fact=fact) for number, fact in enumerate(facts, 1)])
+            replacing.finish()
+        first = store.pairs.ids()[0] - 1
+
+        def found(text: str) -> list[int]:
+            return [pair - first for pair in store.pairs.view_ids(Filter(text))]
+
+        assert found("fact:1f2e9c04a") == found("fact:1f2e9c04aa") == [1, 2]
+        assert found("fact:1f2e") == [5], "what is written in full is not another's beginning"
+        assert found("-fact:7") == [1, 2, 3, 4, 5]
+        with pytest.raises(InputError, match="No fact is marked 'e9'"):
+            found("fact:e9")
+        with pytest.raises(InputError) as several:
+            found("fact:1f2e9")
+        assert several.value.what == "Several facts are marked 1f2e9…"
+        assert several.value.do == "Write fact:1f2e9c04aa or fact:1f2e9c04bb"
 
 
 def test_all_pairs_are_a_range_where_no_id_is_missing() -> None:

@@ -279,7 +279,7 @@ async def test_the_source_marks_the_passage(store: Store) -> None:
     async with Review() as review:
         await review.until(lambda: "▌ Error E4 means" in review.screen)
         assert "# Error E4" in review.screen
-        assert "one of 3 phrasings" in review.screen
+        assert "one of 3 phrasings of fact:" in " ".join(review.screen.split())
         store.sources.delete(1)
         await review.until(lambda: "Its record is not here any more." in review.screen)
 

@@ -133,14 +133,14 @@ async def test_the_help_lists_the_words(store: Store, size: tuple[int, int]) -> 
         assert "dropped" in review.screen
         assert "did not become a pair" in review.screen
         await golden(review.app, f"pairs-words-{size[0]}x{size[1]}")
-        await review.type("flag:short")
+        await review.type("source:pages")
         await review.press("enter")
         assert review.place.columns.filter.has_focus_within
-        await review.until(lambda: "“flag:short”" in review.screen)
+        await review.until(lambda: "“source:pages”" in review.screen)
         await review.press("enter", "question_mark")
         await review.type("is:general")
         await review.press("enter")
-        await review.until(lambda: "/ flag:short is:domain" in review.screen)
+        await review.until(lambda: "/ source:pages is:domain" in review.screen)
 
 
 # What did not become a pair
@@ -181,6 +181,21 @@ async def test_where_nothing_was_dropped_there_is_nothing_to_filter(ui_home: Pat
         async with Review() as review:
             await review.press("slash")
             assert review.bottom.startswith("there are no pairs yet")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("dropped", "Nothing was dropped."), ("dropped lid", "Nothing that was dropped fits “dropped lid”.")],
+)
+async def test_where_every_record_became_a_pair_it_is_said_that_nothing_was_dropped(
+    store: Store, text: str, said: str
+) -> None:
+    store.pairs.replace_dropped([])
+    async with Review((80, 24)) as review:
+        await review.press("slash")
+        await review.type(text)
+        await review.until(lambda: said in review.screen)
+        assert "No pair" not in review.screen
 
 
 # The recipe's file in another program

@@ -6,7 +6,7 @@
     flag:short                  carries the flag
     source:pages  source:3      the source's name (a part is enough) or number
     tokens:>500  tokens:<20     also >=, <=, and a plain number
-    fact:…                      all phrasings of one fact
+    fact:1f2e9c04               all phrasings of one fact, by its mark or the beginning of it
     made:noise                  how it came about: its template, or the kind of its phrasing
     dropped  dropped:duplicate  what did not become a pair, for a reason
 
@@ -184,7 +184,7 @@ def _term(wanted: bool, key: str, value: str, quoted: bool) -> Term:
 _examples = {
     "flag": "Write for example flag:short",
     "source": "Write the name or the number of a source",
-    "fact": "Write the mark of a fact, as a pair shows it",
+    "fact": "Write the mark of a fact, as the source of a pair shows it",
     "made": "Write for example made:noise",
 }
 

@@ -116,7 +116,7 @@ def _test(term: Term) -> Callable[[Subject], bool]:
             compare = _COMPARISONS[sign]
             return lambda subject: compare(subject.tokens, number)
         case "fact":
-            return lambda subject: subject.fact == value
+            return lambda subject: subject.fact.startswith(value)
         case "made":
             made = value.lower()
             return lambda subject: made in subject.made

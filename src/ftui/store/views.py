@@ -149,12 +149,12 @@ def _condition(database: Database, term: Term, dropped: bool) -> tuple[str, list
                 return "id IN (SELECT pair FROM pair_flags)", []
             return "decision = ?", [int(Decision[value.upper()])]
         case "flag":
-            return "id IN (SELECT pair FROM pair_flags WHERE flag = ?)", [value.lower()]
+            return "id IN (SELECT pair FROM pair_flags WHERE flag = ?)", [_flag(database, value)]
         case "tokens":
             sign, number = term.number()
             return f"tokens {sign} ?", [number]
         case "fact":
-            return "id IN (SELECT pair FROM pair_texts WHERE fact = ?)", [value]
+            return "id IN (SELECT pair FROM pair_texts WHERE fact = ?)", [_fact(database, value)]
         case "made":
             # Of all texts only those of the rows that are left: no list of them is made first.
             made = "lower(json_extract(origin, '$.template')), lower(json_extract(origin, '$.phrasing'))"
@@ -182,6 +182,34 @@ def _word(word: str, column: str) -> tuple[str, list[Any]]:
     if start == 0:
         return f"{column} GLOB ?", [pattern]
     return f"({column} GLOB ? AND instr({column}, ?))", [pattern, word]
+
+
+def _flag(database: Database, value: str) -> str:
+    flag = value.lower()
+    if not database.connection.execute("SELECT 1 FROM pair_flags WHERE flag = ? LIMIT 1", (flag,)).fetchone():
+        rows = database.connection.execute("SELECT flag FROM pair_flags GROUP BY flag ORDER BY count(*) DESC, flag")
+        flags = [row[0] for row in rows]
+        listed = f"the flags are: {', '.join(flags)}"
+        raise InputError(f"No pair has the flag {value!r}", *_there_are("flag", flags, listed))
+    return flag
+
+
+def _fact(database: Database, value: str) -> str:
+    """The fact of this mark, or the only one whose mark begins so."""
+    rows = database.connection.execute(
+        "SELECT DISTINCT fact FROM pair_texts WHERE fact >= ? AND fact < ? || char(0x10FFFF) ORDER BY fact LIMIT ?",
+        (value, value, _NAMED + 1),
+    )
+    facts = [row[0] for row in rows]
+    if not facts:
+        raise InputError(
+            f"No fact is marked {value!r}",
+            "a mark stands beside the source of a pair, where its fact has several phrasings",
+            "Write it, or its beginning, as it stands there",
+        )
+    if len(facts) > 1 and facts[0] != value:
+        raise InputError(f"Several facts are marked {value}…", *_there_are("fact", facts, "it is too short to tell"))
+    return str(facts[0])
 
 
 def _sources(database: Database, value: str) -> list[int]:

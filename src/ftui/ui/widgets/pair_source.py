@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ftui.store.filters import Term, write
 from ftui.store.pairs import Pair
 from ftui.ui import passage as passages
 from ftui.ui.flow import wrap
@@ -13,6 +14,8 @@ from ftui.ui.text import Row, Span, cut, plain
 
 _AHEAD = 2
 """Lines with text shown before the used passage: its heading is among them."""
+_MARK = 8
+"""Characters of a fact's mark that are shown: enough to filter by it."""
 
 
 def source_rows(
@@ -63,13 +66,13 @@ def record_rows(record: Mapping[str, Any], width: int, most: int | None = None, 
 
 
 def _origin(pair: Pair, fact_size: int) -> list[str]:
-    """How the pair was made, in parts: template, phrasing, heading, and how often its fact is asked."""
+    """How the pair was made, in parts: template, phrasing, heading, and which fact has other phrasings too."""
     parts = [str(pair.origin[key]) for key in ("template", "phrasing", "heading") if pair.origin.get(key)]
     if not pair.url and pair.origin.get("phrasing") == "site":
         # The question is the source's own, and the source is no site.
         parts.remove("site")
     if fact_size > 1:
-        parts.append(f"one of {fact_size:,} phrasings")
+        parts.append(f"one of {fact_size:,} phrasings of {write([Term('fact', pair.fact[:_MARK])])}")
     return parts
 
 

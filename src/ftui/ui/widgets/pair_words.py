@@ -23,7 +23,7 @@ WORDS = (
     ("source:pages", "a part of its name, or its number"),
     ("tokens:>500", "also <, >=, <= and a plain number"),
     ("made:noise", "by its template or its phrasing"),
-    ("fact:…", "all phrasings of one fact"),
+    ("fact:…", "all phrasings of a fact; s shows it"),
     ("edited", "changed by you"),
     ("dropped", "did not become a pair"),
     ("dropped:short", "for this reason"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ftui.errors import FtuiError
 from ftui.store import Store
-from ftui.store.filters import Term, write
+from ftui.store.filters import Term, parse, write
 from ftui.store.tasks import Task
 from ftui.ui import clock
 from ftui.ui.flow import wrap
@@ -228,8 +228,14 @@ def empty_rows(records: int, working: bool, *, dropped: bool = False) -> list[Ro
 def no_match_rows(where: str, words: str) -> list[Row]:
     """What the list says when its filter lets nothing through."""
     kind = "pair" if where == "all" else f"{where} pair"
-    verb = "fits" if ":" in words else "holds"
-    text = f"No {kind} {verb} “{plain(words, 40)}”." if words else f"No {kind} is here."
+    terms = parse(words)
+    if any(term.key == "dropped" for term in terms):
+        text = f"Nothing that was dropped fits “{plain(words, 40)}”." if len(terms) > 1 else "Nothing was dropped."
+    elif terms:
+        verb = "fits" if any(term.key for term in terms) else "holds"
+        text = f"No {kind} {verb} “{plain(words, 40)}”."
+    else:
+        text = f"No {kind} is here."
     return [
         (),
         (Span(text),),

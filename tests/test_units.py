@@ -36,3 +36,8 @@ def test_durations(seconds: float, shown: str) -> None:
 )
 def test_dollars(amount: float, shown: str, most: str) -> None:
     assert (units.dollars(amount), units.dollars(amount, up=True)) == (shown, most)
+
+
+def test_one_is_not_many() -> None:
+    assert [units.plural(number, "token") for number in (0, 1, 1204)] == ["0 tokens", "1 token", "1,204 tokens"]
+    assert units.plural(1, "row or file", "rows or files") == "1 row or file"

@@ -16,6 +16,7 @@ from ftui.store.jobs import Job
 from ftui.store.records import Source
 from ftui.store.tasks import WRITING, Task
 from ftui.train.plan import Plan
+from ftui.units import plural
 
 
 def collect(store: Store, kind: str, config: Mapping[str, Any], name: str = "", tag: str = "domain") -> int:
@@ -87,7 +88,7 @@ def retry_failed(store: Store, source_id: int) -> int:
         if source.kind == "files":
             raise InputError(
                 "A row that cannot be read stays as it is",
-                f"{len(failed):,} rows or files of {source.name} could not be read",
+                f"{plural(len(failed), 'row or file', 'rows or files')} of {source.name} could not be read",
                 "Correct the files, then collect again",
             )
         cost = room.cost_at_most(source.kind, source.config, failed)

@@ -3,6 +3,11 @@
 import math
 
 
+def plural(number: int, one: str, many: str = "") -> str:
+    """`1 record`, `312 records`, `1,204 records`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def size(number: float) -> str:
     """`512 B`, `3.4 KB`, `271 MB`, `1.5 GB`; thousands, as disks are sold."""
     for unit in ("B", "KB", "MB"):

@@ -30,6 +30,7 @@ def marks(before: Pair, answer: str, settings: Cleaning | None = None, most: int
 def test_a_flag_goes_when_its_reason_is_gone_and_comes_when_there_is_one() -> None:
     assert marks(pair("20.", {"short": "an answer of 3 characters"}), LONG) == Marks({}, 0.0)
     assert marks(pair(LONG), "20.").flags == {"short": "an answer of 3 characters"}
+    assert marks(pair(LONG), "B").flags == {"short": "an answer of 1 character"}
     assert marks(pair(LONG), "20.").risk == 0.25
     assert marks(pair(LONG, kind="general"), "20.") == Marks({}, 0.0)
     mail = marks(pair(LONG), f"{LONG} Write to anna@lumora.example.")

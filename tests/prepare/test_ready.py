@@ -160,6 +160,17 @@ def test_a_conversation_with_an_image_is_set_aside_and_says_so() -> None:
     )
 
 
+def test_line_ends_are_those_of_all_other_text() -> None:
+    row = {
+        "messages": [
+            {**ASKED, "content": [{"type": "text", "text": "Why\r\nis it wet?"}]},
+            {**SAID, "content": "It\rrains."},
+        ]
+    }
+    assert said(row)[0]["content"] == [{"type": "text", "text": "Why\nis it wet?"}]
+    assert said(row)[1]["content"] == "It\nrains."
+
+
 def test_tools_count_as_tokens_and_towards_the_limit() -> None:
     row = {"messages": [ASKED, SAID]}
     tools = [{**WEATHER, "function": {"name": "weather", "description": "what it is like outside " * 200}}]

@@ -233,8 +233,11 @@ async def test_a_passage_that_was_cleaned_is_found_nearly(store: Store) -> None:
     add(store, asked("Price?"), said("41 crowns."), record=record, source=source.id, origin=origin)
     lost = {"passage": "Nothing of the kind stands in there."}
     add(store, asked("Lost?"), said("41 crowns."), record=record, source=source.id, origin=lost)
+    add(store, asked("What?"), said("bulbs!"), record=record, source=source.id, origin={"passage": "bulbs!"})
     async with Review((160, 50)) as review:
-        await review.press("G", "k")
+        await review.press("G")
+        await review.until(lambda: "≈ closest passage of the record: it holds all words" in review.screen)
+        await review.press("k", "k")
         await review.until(lambda: "≈ The Q1** costs [41 crowns]" in review.screen)
         assert "≈ closest passage of the record: it holds 89 % of the words" in review.screen
         await review.press("j")

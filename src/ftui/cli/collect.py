@@ -13,6 +13,7 @@ from ftui.cli import collect_look
 from ftui.cli.common import add_follow_options, dollars, find_source, follow, one_line, open_store, print_json
 from ftui.errors import InputError, MoneyError
 from ftui.store import Store
+from ftui.units import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -204,5 +205,5 @@ def _report(store: Store, task_id: int, options: argparse.Namespace) -> int:
         print(f"{task.title}: {ended}{state.done:,} {state.unit}, {state.failed:,} failed, {state.skipped:,} skipped")
         for kind, reason, count in store.tasks.failures(task_id):
             print(f"  {'✗' if kind == 'failed' else '·'} {one_line(reason)}  {count:,}")
-        print(f"{store.records.count(task.source):,} records from it are in the project; next: ftui prepare")
+        print(f"{plural(store.records.count(task.source), 'record')} from it in the project; next: ftui prepare")
     return 0 if task.state == "done" else 1

@@ -13,6 +13,7 @@ from ftui.cli.versions import find
 from ftui.errors import InputError
 from ftui.prepare.export import Aside
 from ftui.store.versions import Version
+from ftui.units import plural
 
 _ASIDE_SHOWN = 5
 
@@ -57,7 +58,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({**_manifest(version), "version": version.id, "folder": str(folder), "aside": len(aside)})
         return 0
-    rows = f"{version.train_rows:,} rows to train on, {version.validation_rows:,} to check on"
+    rows = f"{plural(version.train_rows, 'row')} to train on, {version.validation_rows:,} to check on"
     print(f"version {version.id} ({version.short}): {rows}")
     print(f"written to {folder}")
     return 0

@@ -16,6 +16,7 @@ from ftui.prepare import project
 from ftui.prepare import recipe as recipes
 from ftui.store import Store
 from ftui.store.pairs import Decision
+from ftui.units import plural
 
 if TYPE_CHECKING:
     from ftui.prepare.pair import Pair
@@ -80,7 +81,8 @@ def _run(options: argparse.Namespace) -> int:
             return 0
         for line in prepare_writing.report(result.get("written") or {}):
             print(line)
-        print(f"{result.get('records', 0):,} records, {counts.total:,} pairs, {counts.accepted:,} accepted")
+        of = plural(result.get("records", 0), "record")
+        print(f"{of}, {plural(counts.total, 'pair')}, {counts.accepted:,} accepted")
         for reason, count in store.pairs.dropped():
             print(f"  · {reason}  {count:,}")
         for line in prepare_lengths.report(store, project.load(store)):
@@ -114,7 +116,8 @@ def show_preview(store: Store, count: int, *, as_json: bool) -> None:
             print("\n".join(_as_text(record, told)), end="\n\n")
     if not as_json:
         pairs, dropped = sum(len(each.pairs) for each in shown), sum(len(each.dropped) for each in shown)
-        print(f"{sum(each.record is not None for each in shown):,} records, {pairs:,} pairs, {dropped:,} dropped")
+        records = sum(each.record is not None for each in shown)
+        print(f"{plural(records, 'record')}, {plural(pairs, 'pair')}, {dropped:,} dropped")
 
 
 def _as_json(shown: Shown) -> dict[str, Any]:

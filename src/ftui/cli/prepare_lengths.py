@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ftui.prepare.lengths import Lengths
 from ftui.prepare.recipe import Recipe
 from ftui.store import Store
+from ftui.units import plural
 
 
 def report(store: Store, recipe: Recipe) -> Iterator[str]:
@@ -16,7 +17,7 @@ def report(store: Store, recipe: Recipe) -> Iterator[str]:
     lengths = Lengths(store.pairs.token_counts())
     if not len(lengths):
         return
-    yield f"{lengths.total:,} tokens, {lengths.at(0.5):,} a pair in the middle, {lengths.at(1.0):,} the longest"
+    yield f"{plural(lengths.total, 'token')}, {lengths.at(0.5):,} a pair in the middle, {lengths.at(1.0):,} the longest"
     room = recipe.tokens.most or target.of(store).length
     if not room:
         return

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from ftui import settings, store
 from ftui.cli.common import confirm, dollars, open_store, print_json, print_table
+from ftui.units import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +67,8 @@ def _use(options: argparse.Namespace) -> int:
 def _delete(options: argparse.Namespace) -> int:
     summary = store.summary(options.name)
     confirm(
-        f"Delete {summary.name} with {summary.records:,} records, {summary.pairs:,} pairs and {summary.models} models?",
+        f"Delete {summary.name} with {plural(summary.records, 'record')}, {plural(summary.pairs, 'pair')} "
+        f"and {plural(summary.models, 'model')}?",
         yes=options.yes,
     )
     store.delete_project(options.name)

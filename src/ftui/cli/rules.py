@@ -12,6 +12,7 @@ from ftui.prepare.proposals import Looked, Offer
 from ftui.store import Store
 from ftui.store.judged import LEAST
 from ftui.store.pairs import Decision
+from ftui.units import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +64,7 @@ def _do(store: Store, offer: Offer, options: argparse.Namespace) -> list[str]:
             store.pairs.view_ids(proposals.fitting(text)), Decision.REJECTED, Decision.PENDING, text
         ):
             changed = step.changed
-        done.append(f"rejected {changed:,} pairs; u in 3 Pairs takes it back")
+        done.append(f"rejected {plural(changed, 'pair')}; u in 3 Pairs takes it back")
     if options.decline:
         proposals.decline(store, text)
         done.append("it is not proposed again; u in 3 Pairs takes it back")
@@ -73,5 +74,6 @@ def _do(store: Store, offer: Offer, options: argparse.Namespace) -> list[str]:
 def why_none(looked: Looked) -> str:
     """Why there is no rule, in one sentence."""
     if looked.rejected < LEAST:
-        return f"{looked.rejected:,} pairs were rejected by hand; from {LEAST} on ftui looks for a rule"
-    return f"no rule fits what you rejected ({looked.rejected:,} pairs) and spares what you accepted"
+        rejected = plural(looked.rejected, "pair was", "pairs were")
+        return f"{rejected} rejected by hand; from {LEAST} on ftui looks for a rule"
+    return f"no rule fits what you rejected ({plural(looked.rejected, 'pair')}) and spares what you accepted"

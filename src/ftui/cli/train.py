@@ -11,6 +11,7 @@ from ftui.cli.watch import follow_job
 from ftui.errors import InputError
 from ftui.store.jobs import Job
 from ftui.train.plan import Plan, plan
+from ftui.units import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +68,7 @@ def _show(wanted: Plan, as_json: bool) -> None:
         print_json(asdict(wanted))
         return
     cost = "price not known" if wanted.cost_at_most is None else f"${wanted.cost_at_most:,.2f} at most"
-    print(f"{wanted.rows:,} pairs, {wanted.tokens:,} tokens, {wanted.base_model} at {wanted.provider}, {cost}")
+    size = f"{plural(wanted.rows, 'pair')}, {plural(wanted.tokens, 'token')}"
+    print(f"{size}, {wanted.base_model} at {wanted.provider}, {cost}")
     for text in (*wanted.notices, *wanted.problems):
         print(f"! {text}")

@@ -16,7 +16,7 @@ from ftui.collect.brightdata_http import LostAnswer, Told
 from ftui.collect.brightdata_snapshot import same_input, when
 from ftui.errors import FtuiError, MoneyError, NetworkError, ServiceError
 from ftui.events import Checkpoint, Event, Note, Result
-from ftui.units import duration
+from ftui.units import duration, plural
 
 if TYPE_CHECKING:
     from ftui.collect.brightdata_settings import BrightData
@@ -254,7 +254,7 @@ class Job:
     def _waiting(self, status: str, records: Any) -> str:
         parts = [f"Bright Data: {status}"]
         if isinstance(records, int) and records > 0:
-            parts.append(f"{records:,} records so far")
+            parts.append(f"{plural(records, 'record')} so far")
         if "started" in self.state:
             parts.append(f"for {duration(time.time() - float(self.state['started']))}")
         return ", ".join([*parts, f"next look in {duration(self.config.poll_seconds)}"])

@@ -10,6 +10,7 @@ from ftui.collect import brightdata_checks as checks
 from ftui.collect import datasets
 from ftui.collect import fields as values
 from ftui.errors import InputError, MoneyError
+from ftui.units import plural
 
 AMAZON_PRODUCTS = "gd_l7q7dkf244hwjntr0"
 _MOST = 100_000_000
@@ -199,7 +200,7 @@ class BrightData(values.Settings):
         if self.max_cost and (not needed or needed * self.price > self.max_cost + 1e-9):
             raise MoneyError(
                 "The job could cost more than its limit",
-                f"{max(needed, 1):,} records at ${self.price:g} are more than ${self.max_cost:g}",
+                f"{plural(max(needed, 1), 'record')} at ${self.price:g} are more than ${self.max_cost:g}",
                 "Give fewer inputs, or a higher limit",
             )
         return min(bounds) * self.price

@@ -12,6 +12,7 @@ from operator import eq
 
 from ftui.prepare import mojibake, residue
 from ftui.prepare.recipe import Cleaning
+from ftui.units import plural
 
 _WEIGHTS = {
     "personal": 0.7,
@@ -77,7 +78,7 @@ def of_answer(answer: str, settings: Cleaning) -> Iterator[tuple[str, str]]:
     # A Chinese character says about as much as three letters.
     length = len(answer) * (3 if answer[:1] >= "\u2e80" else 1)
     if length < settings.short:
-        yield "short", f"an answer of {len(answer)} characters"
+        yield "short", f"an answer of {plural(len(answer), 'character')}"
     elif length > settings.long:
         yield "long", f"an answer of {len(answer):,} characters"
     if _BREAKS_OFF.search(answer, max(0, len(answer) - 8)):

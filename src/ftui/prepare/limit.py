@@ -13,6 +13,7 @@ from ftui.errors import InputError
 from ftui.prepare import tokenizer
 from ftui.prepare.pair import Message, Pair, beside
 from ftui.prepare.tokenizer import Cut, OpenAI, Tokenizer
+from ftui.units import plural
 
 _AROUND = 512
 """Tokens that a chat template puts around a row at most."""
@@ -55,7 +56,7 @@ def _reason(cut: Cut, messages: Sequence[Message]) -> str:
     texts = [text_of(message) for message in messages[cut.message :]]
     rest = " ".join([texts[0][cut.character :], *texts[1:]]).split()
     words = " ".join(word[:_LONGEST_WORD] for word in rest[:_WORDS])
-    last = f"the last {cut.lost:,} of {cut.tokens:,} tokens"
+    last = f"the last {cut.lost:,} of {plural(cut.tokens, 'token')}"
     return f"{last}, from “{words}{'…' if len(rest) > _WORDS else ''}”" if words else last
 
 

@@ -92,7 +92,7 @@ def finished(record: Mapping[str, Any], row: Row | str, system: str) -> Pair | D
         kinds = ", ".join(dict.fromkeys(chatfile.kind_of(part)[:40] for part in others))
         said = f"{last_text(row.messages, 'user')[:200]} · only text is trained on, and it holds {kinds}"
         return Dropped(identifier, url, NOT_TEXT, said)
-    messages, flags = list(row.messages), dict[str, str]()
+    messages, flags = list(map(_with_line_ends, row.messages)), dict[str, str]()
     while messages and messages[-1]["role"] != "assistant":
         messages.pop()
         flags["trimmed"] = "what stands behind the last answer is left out"
@@ -105,6 +105,18 @@ def finished(record: Mapping[str, Any], row: Row | str, system: str) -> Pair | D
     origin["passage"] = last_text(messages, "assistant")
     fact = digest(messages, origin)[:16]
     return Pair(tuple(messages), fact, "domain", url, record.get("source"), identifier, origin, flags)
+
+
+def _with_line_ends(message: Message) -> Message:
+    """The message with the line ends that all other text has: a carriage return is seen nowhere and trained on."""
+    content = message.get("content")
+    if isinstance(content, list):
+        return {**message, "content": [{**part, "text": _line_ends(part["text"])} for part in content]}
+    return {**message, "content": _line_ends(content)} if isinstance(content, str) and "\r" in content else message
+
+
+def _line_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _openai(data: Mapping[str, Any]) -> Iterator[Message]:

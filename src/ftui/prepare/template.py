@@ -19,6 +19,7 @@ from ftui.prepare.pair import Dropped, Message, Pair, conversation
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.rendering import BuiltIn, NotRendered, Own, Rendering
 from ftui.prepare.sentences import cut
+from ftui.units import plural
 
 Written = Callable[[str], Mapping[str, Any] | None]
 """What a model wrote, by the key of the request: `items` as `answer.read` gives them, or
@@ -278,7 +279,7 @@ def _fit(record: Mapping[str, Any], answer: str, recipe: Recipe, subject: str) -
     if not fitting:
         return _drop(record, "too long", f"{subject}: a first sentence of {recipe.answers.most} characters or more")
     if len(fitting) < recipe.answers.least:
-        return _drop(record, "too short", f"{subject}: {len(fitting)} characters")
+        return _drop(record, "too short", f"{subject}: {plural(len(fitting), 'character')}")
     return fitting
 
 

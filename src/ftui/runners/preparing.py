@@ -11,6 +11,7 @@ from ftui.events import Event, Progress, Result
 from ftui.store import Store
 from ftui.store.pairs import NewDropped, NewPair, StandIn
 from ftui.store.tasks import Task
+from ftui.units import plural
 
 if TYPE_CHECKING:
     from ftui.prepare import Pair, Step
@@ -72,7 +73,7 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
         new += replacing.put(pairs)
         replacing.drop(dropped)
         removed = replacing.finish()
-    yield Progress(total, total, "records", text=f"{tally.pairs:,} pairs")
+    yield Progress(total, total, "records", text=plural(tally.pairs, "pair"))
     counts = {"records": sum(read.values()), "pairs": store.pairs.counts().total, "new": new, "removed": removed}
     yield Result(counts | tally.as_dict())
 
@@ -103,7 +104,7 @@ class _Way:
 
     def settled(self, tally: Tally) -> Progress:
         """After some more pairs: of so many records it is known what became of them."""
-        return self._progress(tally.with_pairs + tally.dropped.total(), f"{tally.pairs:,} pairs")
+        return self._progress(tally.with_pairs + tally.dropped.total(), plural(tally.pairs, "pair"))
 
     def _progress(self, settled: int, text: str) -> Progress:
         done = self._learnt * _LEARN + self._made * _MAKE + settled * _SETTLE

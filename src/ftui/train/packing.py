@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ftui.prepare.lengths import Lengths, Packed
 from ftui.store import Store
+from ftui.units import plural
 
 
 def of_accepted(store: Store, length: int) -> Packed | None:
@@ -14,7 +15,7 @@ def of_accepted(store: Store, length: int) -> Packed | None:
 
 def told(packed: Packed) -> str:
     """`at 2,048 tokens: packing saves 43 % of the computing (120 rows instead of 1,204), 3 pairs longer and cut`."""
-    cut = f", {packed.cut:,} pairs longer and cut" if packed.cut else ""
+    cut = f", {plural(packed.cut, 'pair')} longer and cut" if packed.cut else ""
     saves = f"saves {packed.saved:.0%} of the computing" if packed.saved > 0 else "saves no computing"
-    rows = f"{packed.sequences:,} {'row' if packed.sequences == 1 else 'rows'} instead of {packed.rows:,}"
+    rows = f"{plural(packed.sequences, 'row')} instead of {packed.rows:,}"
     return f"at {packed.length:,} tokens: packing {saves} ({rows}){cut}"

@@ -11,6 +11,7 @@ from ftui import chatfile, paths
 from ftui.connect import prices, providers
 from ftui.errors import FtuiError, MoneyError
 from ftui.store import Store
+from ftui.units import plural
 
 MAX_AUTO_EPOCHS = 10
 """`auto` lets the provider choose; this is the most it is assumed to choose when a price is named."""
@@ -81,7 +82,8 @@ def plan(
     cost = prices.training(provider, model, tokens * epochs)
 
     if rows < chatfile.MIN_ROWS:
-        problems.append(f"{rows} pairs are accepted; a training file needs {chatfile.MIN_ROWS} (3, then a accepts)")
+        accepted = plural(rows, "pair is", "pairs are")
+        problems.append(f"{accepted} accepted; a training file needs {chatfile.MIN_ROWS} (3, then a accepts)")
     if not model:
         problems.append(f"Which base model? {provider.title} names none of its own")
     if provider.kind == "engine":

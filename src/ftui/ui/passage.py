@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 LOOKED_AT = 60_000
 """Characters of a text in which the closest passage is looked for."""
+ALL_WORDS = 0.99
+"""How alike a passage is that holds all words, written otherwise or in another order."""
 ALIKE = 0.6
 """Share of the words of a passage that another one must hold to be taken for it."""
 _WORD = re.compile(r"\w+")
@@ -19,7 +21,7 @@ _GAP = r"(?:\s|\\[nrtf]|\\u00(?:0b|1[c-f]))+"
 class Place(NamedTuple):
     """Attributes:
     start, stop: characters of the text.
-    alike: 1 where the words are the same one by one, else the share of them that is there.
+    alike: 1 where the words are the same one by one, else the share of them that is there, `ALL_WORDS` at most.
     """
 
     start: int
@@ -73,4 +75,4 @@ def _closest(text: str, passage: str) -> Place | None:
     while surplus[stretch[first][2]] > 0:
         surplus[stretch[first][2]] -= 1
         first += 1
-    return Place(stretch[first][0], stretch[-1][1], min(best / size, 0.99))
+    return Place(stretch[first][0], stretch[-1][1], min(best / size, ALL_WORDS))

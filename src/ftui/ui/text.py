@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
+from ftui.units import plural as plural
+
 Tone = Literal["", "dim", "bold", "accent", "ok", "bad", "warn", "key"]
 """What a span means. The theme gives it a colour, a symbol or word beside it says the same."""
 
@@ -98,11 +100,6 @@ def width_of(spans: Iterable[Span]) -> int:
 def count(number: int) -> str:
     """`1,204`."""
     return f"{number:,}"
-
-
-def plural(number: int, one: str, many: str = "") -> str:
-    """`1 record`, `312 records`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def money(dollars: float | None) -> str:

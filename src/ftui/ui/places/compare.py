@@ -120,7 +120,7 @@ class ComparePlace(Place):
 
     def _progress(self, task: Task, width: int) -> Row:
         done, total = task.progress.done, task.progress.total
-        far = f" {done} of {total} answers" if total else f" {plain(task.progress.text) or task.state}"
+        far = f" {done} of {plural(total, 'answer')}" if total else f" {plain(task.progress.text) or task.state}"
         far = f" {plain(task.title)}: {far.lstrip()}"
         now = clock.now()
         speed, left = task.rate(now), task.seconds_left(now)

@@ -16,7 +16,7 @@ from ftui.store.models import Model
 from ftui.ui.place import Place
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.form import wrapped
-from ftui.ui.text import Row, Span, count, fit, plain, row
+from ftui.ui.text import Row, Span, fit, plain, plural, row
 from ftui.ui.widgets.monitor import last_losses
 from ftui.ui.widgets.rows import Lines, RowList, entitle
 
@@ -140,7 +140,7 @@ class ModelsPlace(Place):
             facts.append(("Job", " · ".join(part for part in (job.name, *losses) if part)))
             if job.version is not None:
                 version = store.versions.get(job.version)
-                facts.append(("Data", f"version {version.short} · {count(version.train_rows)} pairs to train on"))
+                facts.append(("Data", f"version {version.short} · {plural(version.train_rows, 'pair')} to train on"))
         for kind, label in (("heldout", "Held out"), ("general", "General")):
             score = self._score(model, kind)
             facts.append((label, f"{score} right" if score else ""))

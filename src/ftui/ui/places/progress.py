@@ -214,7 +214,7 @@ def _brightdata_places(config: Mapping[str, Any]) -> Iterator[str]:
         return
     way = f" by {config['discover_by']}" if config.get("discover_by") else ""
     limit, each = config.get("limit"), config.get("limit_per_input")
-    bound = f", at most {count(limit)} records" if limit else f", at most {count(each)} for each" if each else ""
+    bound = f", at most {plural(limit, 'record')}" if limit else f", at most {count(each)} for each" if each else ""
     yield name + way + bound
     for item in config.get("inputs", ()):
         yield ", ".join(_short(str(value)) for value in item.values())

@@ -14,7 +14,7 @@ from ftui.store import Store
 from ftui.store.jobs import Job, Metric
 from ftui.store.tasks import Task
 from ftui.ui import clock
-from ftui.ui.text import Row, Span, Tone, count, cut, money, plain, row
+from ftui.ui.text import Row, Span, Tone, count, cut, money, plain, plural, row
 from ftui.ui.widgets.plot import LossPlot
 from ftui.ui.widgets.rows import Lines, entitle
 from ftui.units import duration
@@ -150,7 +150,7 @@ class Monitor(Vertical):
         if valid is not None:
             parts.append(f"validation {valid:.3g}")
         if job.trained_tokens:
-            parts.append(f"{count(job.trained_tokens)} tokens")
+            parts.append(plural(job.trained_tokens, "token"))
         if job.estimated_finish and job.state == "running":
             parts.append(f"{duration(max(job.estimated_finish - clock.now(), 0))} left")
         if job.ended and job.submitted and job.finished:

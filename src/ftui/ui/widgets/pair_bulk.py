@@ -13,7 +13,7 @@ from ftui.store import Store
 from ftui.store.pairs import BulkProgress
 from ftui.ui import clock
 from ftui.ui.reading import Reader
-from ftui.ui.text import Row, Span, bar, count, rate
+from ftui.ui.text import Row, Span, bar, count, plural, rate
 from ftui.units import duration
 
 _EVERY = 0.2
@@ -81,7 +81,7 @@ def bulk_row(verb: str, step: BulkProgress, seconds: float, width: int) -> Row:
     """`▸ ━━━━────  accepting 400,000 of 1,000,000 pairs   150,000/s   4 s left`."""
     done = bar(step.done, step.total, min(_BAR, width // 4))
     spans = [Span(" ▸ ", "accent"), Span(f"{done}  ", "accent")]
-    spans.append(Span(f"{verb} {count(step.done)} of {count(step.total)} pairs"))
+    spans.append(Span(f"{verb} {count(step.done)} of {plural(step.total, 'pair')}"))
     if seconds >= 1 and step.done:
         speed = step.done / seconds
         spans.append(Span(f"   {rate(speed)}   {duration((step.total - step.done) / speed)} left", "dim"))

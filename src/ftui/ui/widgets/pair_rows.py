@@ -103,7 +103,7 @@ def heading(pair: Pair, digits: int, cost: str = "") -> Row:
     Args:
         cost: what training on it costs, in a few words.
     """
-    words = [name(pair, digits), f"{pair.tokens:,} tokens" + (f", {cost}" if cost else "")]
+    words = [name(pair, digits), plural(pair.tokens, "token") + (f", {cost}" if cost else "")]
     if pair.origin.get("held"):
         words.append("held out")
     if pair.kind != "domain":

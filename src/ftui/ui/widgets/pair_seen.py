@@ -39,7 +39,7 @@ def seen_rows(seen: Seen, target: Target, width: int, most: int | None = None) -
 def cut_words(seen: Seen) -> str:
     """`✂ cut here: the last 212 of 1,236 tokens are not trained`."""
     about = "" if seen.exact else "about "
-    return f"✂ cut here: {about}the last {seen.lost:,} of {seen.tokens:,} tokens are not trained"
+    return f"✂ cut here: {about}the last {seen.lost:,} of {plural(seen.tokens, 'token')} are not trained"
 
 
 def _head(seen: Seen, target: Target, width: int) -> list[Row]:

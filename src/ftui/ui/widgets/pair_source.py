@@ -91,7 +91,8 @@ def _text_rows(data: Any, passage: str, width: int, most: int | None) -> list[Ro
     mark = "▌ "
     if place.alike < 1:
         mark = "≈ "
-        words = f"≈ closest passage of the record: it holds {100 * place.alike:.0f} % of the words"
+        share = "all words" if place.alike >= passages.ALL_WORDS else f"{100 * place.alike:.0f} % of the words"
+        words = f"≈ closest passage of the record: it holds {share}"
         rows += [(Span(line, "dim"),) for line in wrap(words, width)]
     # Only the last lines are shown, so that only the last characters are looked at.
     ahead = [line for line in wrap(before[-width * _AHEAD * 4 :], width - 2) if line.strip()][-_AHEAD:]

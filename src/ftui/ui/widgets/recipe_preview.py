@@ -70,7 +70,7 @@ def _head(tried: Tried, width: int) -> list[Row]:
     if asked:
         rows += _dim(f"a model would be asked {plural(asked, 'time')} about these", width)
     if 0 < tried.learnt < tried.records:
-        rows += _dim(f"what a site repeats is learnt from {count(tried.learnt)} records here, later from all", width)
+        rows += _dim(f"what a site repeats is learnt from {plural(tried.learnt, 'record')} here, later from all", width)
     return rows
 
 

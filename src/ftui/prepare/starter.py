@@ -10,12 +10,12 @@ from ftui.prepare import recipe as recipes
 from ftui.prepare.recipe import OWN, PRODUCTS, QUESTIONS, STYLE, SUMMARY, TRANSCRIPT, Messages, Recipe
 
 ABOUT = {
-    QUESTIONS: ("question and answer", "headings ask, what stands below them answers"),
+    QUESTIONS: ("question and answer", "headings ask, what stands below answers"),
     PRODUCTS: ("product description", "name and features ask for the description"),
-    TRANSCRIPT: ("transcript to questions", "what is asked in it, with what was answered"),
+    TRANSCRIPT: ("transcript to questions", "what is asked in it, with its answers"),
     SUMMARY: ("article to summary", "the article is given, its summary answers"),
     STYLE: ("house style", "plain words are given, the text answers"),
-    OWN: ("a template of your own", "two texts with fields of the record in them"),
+    OWN: ("a template of your own", "two texts with fields of the record"),
 }
 """Each template: its name for people, and what it makes of a record."""
 

@@ -36,9 +36,7 @@ class ChooseScreen(ModalScreen[str | None]):
     """What `esc` does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
-    DEFAULT_CSS = (
-        "ChooseScreen { & .dialog { padding: 0 1; } & RowList { height: auto; max-height: 12; margin: 1 0; } }"
-    )
+    DEFAULT_CSS = "ChooseScreen RowList { height: auto; max-height: 12; margin: 1 0; }"
 
     def __init__(self, title: str, choices: Sequence[Choice], lead: Sequence[Row] = ()) -> None:
         super().__init__()

@@ -41,3 +41,20 @@ def test_dollars(amount: float, shown: str, most: str) -> None:
 def test_one_is_not_many() -> None:
     assert [units.plural(number, "token") for number in (0, 1, 1204)] == ["0 tokens", "1 token", "1,204 tokens"]
     assert units.plural(1, "row or file", "rows or files") == "1 row or file"
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "shown"),
+    [
+        (0, 7, "0 %"),
+        (13, 12_500, "<1 %"),
+        (1, 100, "1 %"),
+        (61, 100, "61 %"),
+        (12_470, 12_500, "99 %"),
+        (12_499, 12_500, "99 %"),
+        (7, 7, "100 %"),
+        (0, 0, "0 %"),
+    ],
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(part: int, whole: int, shown: str) -> None:
+    assert units.percent(part, whole) == shown

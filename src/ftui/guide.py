@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ftui import chatfile
 from ftui.store import Store
 from ftui.store.tasks import Task
-from ftui.units import duration
+from ftui.units import duration, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def next_step(store: Store) -> Step:
     jobs, models = store.jobs.all(), store.models.all()
     active = next((job for job in jobs if not job.ended), None)
     if active is not None and "train" in running:
-        share = f"{100 * active.step // active.total_steps} %" if active.step and active.total_steps else active.state
+        share = percent(active.step, active.total_steps) if active.step and active.total_steps else active.state
         return Step(f"{active.name} trains, {share}", "4 shows it", f"ftui watch {active.name}")
     if jobs and jobs[0].state == "failed":
         return Step(f"{jobs[0].name} failed", "4 says why, n makes a new job", f"ftui watch {jobs[0].name}")

@@ -29,6 +29,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
+def percent(part: float, whole: float = 1) -> str:
+    """`61 %`; what is not all is never 100, what is not nothing is never 0: `99 %`, `<1 %`."""
+    shown = round(100 * part / whole) if whole else 0
+    if part > 0 and shown == 0:
+        return "<1 %"
+    return f"{99 if part < whole and shown == 100 else shown} %"
+
+
 def dollars(amount: float, *, up: bool = False) -> str:
     """`$0.42`; what is less than ten cents keeps its digits: `$0.0031`.
 

@@ -17,7 +17,6 @@ from ftui.ui.text import width_of
 from ftui.ui.widgets.record_rows import (
     MOST_SHOWN,
     field_row,
-    percent,
     record_raw,
     record_row,
     record_text,
@@ -266,10 +265,6 @@ def test_a_record_of_many_megabytes_shows_its_beginning() -> None:
     for rows in (record_text(record, 9_000_000, 60), record_raw(record, 60)):
         assert len(rows) < MOST_SHOWN
         assert "beginning" in rows[-1][0].text
-
-
-def test_a_share_is_never_rounded_to_all_or_nothing() -> None:
-    assert [percent(share) for share in (0, 0.001, 0.5, 0.999, 1)] == ["   0 %", "  <1 %", "  50 %", "  99 %", " 100 %"]
 
 
 def test_a_field_without_values_says_so() -> None:

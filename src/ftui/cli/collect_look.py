@@ -11,6 +11,7 @@ from ftui.cli.common import find_source, one_line, open_store, print_json, print
 from ftui.connect import checks
 from ftui.errors import InputError
 from ftui.store.records import TAGS
+from ftui.units import percent
 
 
 def configure(parser: argparse.ArgumentParser, actions: Any) -> None:
@@ -105,7 +106,7 @@ def _fields(survey: Any, as_json: bool) -> int:
         return 0
     rows: list[tuple[str, ...]] = [("field", "filled", "kind", "different", "most often")]
     for field in survey.fields:
-        share = f"{100 * field.filled / survey.read:.0f} %" if survey.read else ""
+        share = percent(field.filled, survey.read) if survey.read else ""
         often = one_line(field.values[0][0])[:40] if field.values else ""
         rows.append((field.name, share, "/".join(field.kinds), f"{field.distinct:,}", often))
     print_table(rows, right=(1, 3))

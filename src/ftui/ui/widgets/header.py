@@ -11,6 +11,7 @@ from ftui.store import Store
 from ftui.store.tasks import Task
 from ftui.ui.text import Row, Span, Tone, cut, fit, money, width_of
 from ftui.ui.widgets.rows import Toned
+from ftui.units import percent
 
 PLACES = (
     ("connect", "Connect", "Conn"),
@@ -117,5 +118,5 @@ def task_text(task: Task) -> str:
     """`collecting 312`, with a percentage where the total is known."""
     doing, progress = DOING.get(task.kind, task.kind), task.progress
     if progress.total:
-        return f"{doing} {min(progress.done * 100 // progress.total, 100)} %"
+        return f"{doing} {percent(min(progress.done, progress.total), progress.total)}"
     return f"{doing} {progress.done:,}" if progress.done else doing

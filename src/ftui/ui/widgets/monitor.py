@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from ftui import units
 from ftui.store import Store
 from ftui.store.jobs import Job, Metric
 from ftui.store.tasks import Task
@@ -87,7 +88,7 @@ def at_most(dollars: float) -> str:
 
 def percent(job: Job) -> str:
     """`62 %`, "" while the length is not known."""
-    return f"{100 * job.step // job.total_steps} %" if job.step and job.total_steps else ""
+    return units.percent(job.step, job.total_steps) if job.step and job.total_steps else ""
 
 
 def last_losses(metrics: Sequence[Metric]) -> tuple[float | None, float | None]:

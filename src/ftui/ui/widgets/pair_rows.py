@@ -13,6 +13,7 @@ from ftui.store.pairs import Decision, Dropped, Pair, StandIn
 from ftui.ui.flow import wrap
 from ftui.ui.text import Row, Span, Tone, cut, fit, plain, plural
 from ftui.ui.widgets.pair_messages import in_short
+from ftui.units import percent
 
 TOKENS = 6
 """Cells of the tokens column."""
@@ -133,8 +134,7 @@ def stand_in_rows(pair: Pair, stand_ins: Sequence[StandIn], width: int) -> list[
         return []
     rows: list[Row] = [(Span(cut(f"stands for {plural(number, 'near-duplicate')}", width), "accent"),)]
     rows += [
-        (Span(f"{other.similarity * 100:3.0f} % ", "dim"), Span(plain(other.question, width - 6)))
-        for other in stand_ins
+        (Span(f"{percent(other.similarity):>5} ", "dim"), Span(plain(other.question, width - 6))) for other in stand_ins
     ]
     if number > len(stand_ins) > 0:
         rows.append((Span(f"      … {number - len(stand_ins):,} more", "dim"),))

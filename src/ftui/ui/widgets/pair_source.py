@@ -11,6 +11,7 @@ from ftui.store.pairs import Pair
 from ftui.ui import passage as passages
 from ftui.ui.flow import wrap
 from ftui.ui.text import Row, Span, cut, plain
+from ftui.units import percent
 
 _AHEAD = 2
 """Lines with text shown before the used passage: its heading is among them."""
@@ -91,7 +92,7 @@ def _text_rows(data: Any, passage: str, width: int, most: int | None) -> list[Ro
     mark = "▌ "
     if place.alike < 1:
         mark = "≈ "
-        share = "all words" if place.alike >= passages.ALL_WORDS else f"{100 * place.alike:.0f} % of the words"
+        share = "all words" if place.alike >= passages.ALL_WORDS else f"{percent(place.alike)} of the words"
         words = f"≈ closest passage of the record: it holds {share}"
         rows += [(Span(line, "dim"),) for line in wrap(words, width)]
     # Only the last lines are shown, so that only the last characters are looked at.

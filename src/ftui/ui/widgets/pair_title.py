@@ -18,6 +18,7 @@ from ftui.ui import clock
 from ftui.ui.text import Row, Span, cut
 from ftui.ui.widgets.pair_aim import Aim, Words, about, in_room
 from ftui.ui.widgets.rows import Toned
+from ftui.units import percent
 
 _LEFT = "╭ "
 
@@ -83,7 +84,7 @@ def progress_words(
     aim = aim or Aim()
     words: list[Words] = [(f"{counts.decided:,} of {counts.total:,} decided", f"{counts.decided:,}/{counts.total:,}")]
     if counts.decided:
-        share = f"{counts.accepted * 100 / counts.decided:.0f} %"
+        share = percent(counts.accepted, counts.decided)
         words.append((f"{share} accepted", f"{share} ✓"))
     if per_minute:
         words.append(f"{per_minute:.0f}/min")

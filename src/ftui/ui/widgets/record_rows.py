@@ -13,6 +13,7 @@ from ftui.store.records import RecordLine
 from ftui.store.survey import FieldSummary
 from ftui.ui.flow import wrap
 from ftui.ui.text import Row, Span, bar, count, fit, plain, plural, row, size
+from ftui.units import percent
 
 MOST_SHOWN = 100_000
 """Characters of a record that are laid out; a page of a book has two thousand."""
@@ -151,14 +152,13 @@ def field_head(width: int) -> Row:
 def field_row(field: FieldSummary, read: int, width: int) -> Row:
     """Name, how many records have it, what it holds, how many values, the most frequent one."""
     names, rest = _field_columns(width)
-    share = field.filled / read if read else 0.0
     kinds = "+".join(field.kinds) or "-"
     many = f"{count(field.distinct)}{'+' if field.distinct >= 1000 else ''}"
     first = plain(field.values[0][0], rest) if field.values else ""
     return row(
         fit(plain(field.name), names) + "  ",
         (bar(field.filled, read, _BAR), "accent"),
-        percent(share),
+        fit(percent(field.filled, read), 6, "right"),
         ("  " + fit(kinds, 8) + fit(many, 8, "right") + "  " + first, "dim"),
     )
 
@@ -170,18 +170,10 @@ def _field_columns(width: int) -> tuple[int, int]:
     return names, max(room - names, 0)
 
 
-def percent(share: float) -> str:
-    """`  98 %`; what is not all is never 100, what is not nothing is never 0."""
-    shown = round(share * 100)
-    if share > 0 and shown == 0:
-        return "  <1 %"
-    return f"{99 if share < 1 and shown == 100 else shown:4d} %"
-
-
 def value_row(value: str, number: int, filled: int, width: int) -> Row:
     """A value and how many records have it."""
     text = max(width - 17, 8)
-    share = percent(number / filled) if filled else ""
+    share = percent(number, filled) if filled else ""
     return row(fit(plain(value, text), text), (fit(count(number), 9, "right") + fit(share, 8, "right"), "dim"))
 
 

@@ -143,6 +143,18 @@ async def test_what_a_model_would_be_asked_is_shown(store: Store) -> None:
 # Templates
 
 
+async def test_nothing_about_a_template_is_cut_in_80_columns(store: Store) -> None:
+    async with Review((80, 24)) as review:
+        await opened(review)
+        await review.press("n")
+        for name, does in starter.ABOUT.values():
+            assert name in review.screen
+            assert f"{does} " in review.screen
+        await review.press("2")
+        said = review.screen.replace("│", " ").split()
+        assert "begun: product description · u brings back what was there · ctrl+s saves" in " ".join(said)
+
+
 async def test_a_template_is_begun_from_a_list(store: Store) -> None:
     async with Review() as review:
         await opened(review)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ftui.prepare import Dropped, Pair, mixture, prepare
+from ftui.prepare import Dropped, Pair, mixture, prepare, ready
 from ftui.prepare.recipe import Duplicates, Mixture, Questions, Recipe, Split
 
 
@@ -73,6 +73,18 @@ def test_general_conversations_of_several_turns_stay_whole() -> None:
     mixed = [pair for pair in made if pair.kind == "general"]
     assert [[dict(message) for message in pair.messages] for pair in mixed] == [turns]
     assert [(item.record, item.reason) for item in dropped] == [(8, "not a record")]
+
+
+def test_a_general_question_with_an_image_is_set_aside() -> None:
+    asked = [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": "https://x.test/a.jpg"}},
+    ]
+    messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": "A kettle."}]
+    general = [{"id": 9, "source": 2, "url": "", "title": "", "data": {"messages": messages}}]
+    pairs, dropped = run(prepare([record(n, 1) for n in range(20)], recipe(0.5), general))
+    assert {pair.kind for pair in pairs} == {"domain"}
+    assert [(item.record, item.reason, item.scope) for item in dropped] == [(9, ready.NOT_TEXT, "record")]
 
 
 def test_of_very_many_general_ones_the_same_are_drawn_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from ftui import chatfile
 from ftui.prepare import fields, ready
 from ftui.prepare.pair import Dropped, Message, Pair, conversation, last_text
 from ftui.prepare.phrasing import greeted, is_english
@@ -121,7 +122,8 @@ def _talk(record: Mapping[str, Any], system: str) -> _Talk | Dropped:
 
 def _is_exchange(row: ready.Row) -> bool:
     roles = [message["role"] for message in row.messages]
-    return roles == ["user", "assistant"] and not row.beside and all(len(message) == 2 for message in row.messages)
+    plain = not row.beside and all(len(each) == 2 and not chatfile.other_parts(each) for each in row.messages)
+    return plain and roles == ["user", "assistant"]
 
 
 def _conversation(record: Mapping[str, Any], row: ready.Row, system: str) -> _Talk | Dropped:

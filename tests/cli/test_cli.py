@@ -57,6 +57,16 @@ def test_projects() -> None:
     fails(run("status"), 7, "No project is chosen")
 
 
+def test_without_records_or_accepted_pairs_it_is_said_what_comes_first(tmp_path: Path) -> None:
+    assert run("projects", "new", "kettle").returncode == 0
+    said = run("prepare").stdout.splitlines()
+    assert "kettle: 0 records, 0 pairs, 0 accepted" in said
+    assert said[-1].startswith("next: ftui collect")
+    exported = run("export", str(tmp_path / "out"))
+    fails(exported, 7, "There is too little to train on", "0 pairs are accepted", "at least 10", "3 and a accepts")
+    assert not (tmp_path / "out").exists()
+
+
 def test_files_become_pairs(tmp_path: Path) -> None:
     file = tmp_path / "faq.jsonl"
     lines = [

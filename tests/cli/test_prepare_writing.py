@@ -27,7 +27,7 @@ def test_within_a_limit_the_model_writes_and_the_numbers_add_up() -> None:
         assert "the limit is $1.00" in done.stderr
         lines = done.stdout.splitlines()
         assert lines[0].startswith("5 requests: 4 answered, 1 without use, $0.0")
-        assert lines[1] == "5 records, 8 pairs, 0 accepted"
+        assert lines[1] == "kettle: 5 records, 8 pairs, 0 accepted"
         assert lines[2] == "  · the model wrote nothing usable  1"
         assert provider.count(CHAT) == 6, "what could not be used was asked once more"
         assert store.money.spent() < at_most(store) + 1

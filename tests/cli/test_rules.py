@@ -102,7 +102,10 @@ def test_a_declined_rule_does_not_come_again(capsys: pytest.CaptureFixture[str])
     reject(30)
     assert cli.main(["rules", "--decline"]) == 0
     assert cli.main(["rules"]) == 0
-    assert capsys.readouterr().out.endswith("no rule fits what you rejected (30 pairs) and spares what you accepted\n")
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == (
+        "you declined `flag:short`, and no other rule fits what you rejected (30 pairs) and spares what you accepted"
+    )
     assert counts() == (40, 30, 30)
 
 

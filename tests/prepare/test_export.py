@@ -92,7 +92,12 @@ def test_equal_rows_are_written_once_and_never_into_both_files() -> None:
 
 
 def test_too_little_is_refused() -> None:
-    with pytest.raises(InputError, match="at least 10"):
-        freeze(facts(1, 5), Recipe())
-    with pytest.raises(InputError, match="at least 10"):
-        freeze([], Recipe())
+    for rows, why in (
+        ([], "0 pairs are accepted; a training file needs at least 10"),
+        (facts(1, 1), "2 pairs are accepted, 1 of them to train on; a training file needs at least 10"),
+        (facts(1, 5), "6 pairs are accepted, 5 of them to train on; a training file needs at least 10"),
+    ):
+        with pytest.raises(InputError) as refused:
+            freeze(rows, Recipe())
+        assert (refused.value.what, refused.value.why) == ("There is too little to train on", why)
+        assert "3 and a accepts" in refused.value.do

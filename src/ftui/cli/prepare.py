@@ -15,7 +15,7 @@ from ftui.errors import InputError
 from ftui.prepare import project
 from ftui.prepare import recipe as recipes
 from ftui.store import Store
-from ftui.store.pairs import Decision
+from ftui.store.pairs import Counts, Decision
 from ftui.units import plural
 
 if TYPE_CHECKING:
@@ -82,13 +82,23 @@ def _run(options: argparse.Namespace) -> int:
         for line in prepare_writing.report(result.get("written") or {}):
             print(line)
         of = plural(result.get("records", 0), "record")
-        print(f"{of}, {plural(counts.total, 'pair')}, {counts.accepted:,} accepted")
+        print(f"{store.name}: {of}, {plural(counts.total, 'pair')}, {counts.accepted:,} accepted")
         for reason, count in store.pairs.dropped():
             print(f"  · {reason}  {count:,}")
         for line in prepare_lengths.report(store, project.load(store)):
             print(line)
-        print("next: ftui (3 reviews them), or: ftui train" if counts.accepted else "next: ftui, then 3 and a accepts")
+        print(f"next: {_next(store, counts)}")
     return 0
+
+
+def _next(store: Store, counts: Counts) -> str:
+    if counts.accepted:
+        return "ftui (3 reviews them), or: ftui train"
+    if counts.total:
+        return "ftui, then 3 and a accepts"
+    if store.records.count():
+        return "ftui prepare --preview 5 shows what the recipe makes of some records"
+    return "ftui collect, which brings records to make pairs from; see: ftui collect --help"
 
 
 def _count(text: str) -> int:

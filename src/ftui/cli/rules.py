@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from ftui.cli.common import one_line, open_store, print_json
@@ -35,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
             if options.json:
                 print_json({"rejected": looked.rejected, "rule": None})
             else:
-                print(why_none(looked))
+                print(why_none(looked, store.rules.answers()))
             # Who wanted something done with a rule gets nothing done.
             return 1 if options.apply or options.to_recipe or options.decline else 0
         done = _do(store, offer, options)
@@ -71,9 +72,11 @@ def _do(store: Store, offer: Offer, options: argparse.Namespace) -> list[str]:
     return done
 
 
-def why_none(looked: Looked) -> str:
-    """Why there is no rule, in one sentence."""
+def why_none(looked: Looked, answers: Mapping[str, str]) -> str:
+    """Why there is no rule, in one sentence; `answers` is what was said to rules so far."""
     if looked.rejected < LEAST:
         rejected = plural(looked.rejected, "pair was", "pairs were")
         return f"{rejected} rejected by hand; from {LEAST} on ftui looks for a rule"
-    return f"no rule fits what you rejected ({plural(looked.rejected, 'pair')}) and spares what you accepted"
+    fits = f"rule fits what you rejected ({plural(looked.rejected, 'pair')}) and spares what you accepted"
+    declined = ", ".join(f"`{one_line(text)}`" for text, answer in answers.items() if answer == "declined")
+    return f"you declined {declined}, and no other {fits}" if declined else f"no {fits}"

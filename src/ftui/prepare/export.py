@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 from ftui import chatfile
 from ftui.chatfile import text_of
+from ftui.errors import InputError
 from ftui.prepare.check import row
 from ftui.prepare.pair import beside, digest, last_text
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.split import Example, split
 from ftui.prepare.tokenizer import OpenAI
+from ftui.units import plural
 
 __all__ = ["Aside", "Example", "Frozen", "freeze"]
 
@@ -85,6 +87,8 @@ def freeze(pairs: Iterable[Example], recipe: Recipe, seed: int | None = None) ->
     facts, held = split(unique, recipe, seed)
     trained = [unique[key] for key in _spread(facts, random.Random(seed))]
     kept = [unique[key] for key in held]
+    if len(trained) < chatfile.MIN_ROWS:
+        raise _too_little(count, len(trained))
     train, validation = _lines(trained), _lines(kept)
     chatfile.check(train.splitlines(keepends=True)).raise_for_problems("The training file")
     count_tokens = OpenAI().count
@@ -99,6 +103,17 @@ def freeze(pairs: Iterable[Example], recipe: Recipe, seed: int | None = None) ->
         held_out=tuple((last_text(pair.messages, "user"), last_text(pair.messages, "assistant")) for pair in kept),
         duplicates=count - len(unique) - len(aside),
         aside=tuple(aside[key] for key in sorted(aside)),
+    )
+
+
+def _too_little(accepted: int, trained: int) -> InputError:
+    there = f"{plural(accepted, 'pair is', 'pairs are')} accepted"
+    if trained < accepted:
+        there += f", {trained:,} of them to train on"
+    return InputError(
+        "There is too little to train on",
+        f"{there}; a training file needs at least {chatfile.MIN_ROWS}",
+        "Accept more: ftui, then 3 and a accepts",
     )
 
 

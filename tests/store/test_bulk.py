@@ -123,6 +123,22 @@ def test_a_step_that_is_stopped_is_taken_back(small: None) -> None:
         assert_sound(store)
 
 
+def test_a_decision_that_the_step_had_just_made_holds_where_the_step_is_stopped(small: None) -> None:
+    with filled(10) as store, Store("kettle") as other:
+        steps = store.pairs.deciding(range(1, 11), Decision.REJECTED)
+        next(steps)
+        assert other.pairs.decide([2], Decision.REJECTED) == 1
+        assert other.pairs.decide([2], Decision.REJECTED) == 0
+        steps.close()  # type: ignore[attr-defined]
+        assert decisions(store) == "·✗········"
+        assert store.pairs.undo() == ("rejected", [2])
+        assert decisions(store) == "·" * 10
+        assert store.pairs.undo() is None
+        assert store.pairs.redo() == ("rejected", [2])
+        assert decisions(store) == "·✗········"
+        assert_sound(store)
+
+
 def test_an_undo_that_is_stopped_comes_to_its_end(small: None) -> None:
     with filled(10) as store:
         store.pairs.decide(range(1, 11), Decision.REJECTED)

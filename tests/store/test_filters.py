@@ -58,6 +58,7 @@ def test_what_is_written_is_understood(text: str, terms: list[Term]) -> None:
         ("fact:", "fact: needs"),
         ("dropped:x is:pending", "is: does not go with dropped:"),
         ("-dropped", "says nothing"),
+        ("x" * 1001, "The filter is too long.*1,001 characters.*at most 1,000"),
     ],
 )
 def test_an_error_says_what_is_wrong_and_what_would_be_right(text: str, said: str) -> None:
@@ -161,6 +162,10 @@ def call(name: str, arguments: str) -> dict[str, object]:
         ("tokens:>=500", [4, 5]),
         ("tokens:<20", [3, 6, 7]),
         ("tokens:20", [2]),
+        ("tokens:>99999999999999999999", []),
+        ("-tokens:99999999999999999999 is:general", [4]),
+        ("e " * 500, [1, 2, 3, 5, 6, 7]),
+        ("k" * 1000, []),
         ("-tokens:<=30", [4, 5]),
         ("fact:e4", [1, 2]),
         ('""', [1, 2, 3, 4, 5, 6, 7]),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +174,22 @@ async def test_an_empty_answer_is_refused_and_what_was_typed_stays(store: Store)
         assert answer(store) == "A new answer."
 
 
+async def test_a_write_that_fails_loses_nothing_that_was_typed(store: Store) -> None:
+    async with Review() as review:
+        await review.press("e")
+        field(review, 1).text = "A new answer."
+        with sqlite3.connect(store.database.path) as other:
+            other.execute("ALTER TABLE pair_originals RENAME TO gone")
+        await review.press("ctrl+s")
+        assert "✗" in review.screen
+        assert "pair_originals" in review.screen
+        assert field(review, 1).text == "A new answer."
+        with sqlite3.connect(store.database.path) as other:
+            other.execute("ALTER TABLE gone RENAME TO pair_originals")
+        await review.press("ctrl+s")
+        assert answer(store) == "A new answer."
+
+
 async def test_a_message_that_was_not_touched_keeps_its_characters(store: Store) -> None:
     odd = "bell\x07 tab\t crlf\r\n end\x1b[0m"
     store.pairs.add(new_pair(odd, "fine"))
@@ -336,7 +354,8 @@ def test_esc_and_a_key_in_one_read_are_two_keys(store: Store, ui_home: Path) -> 
         terminal.until("worker idle")
         terminal.press("3")
         terminal.until("What does E4 mean")
-        terminal.press("eQ\x1bj\x1b[B")
+        # `y` is no answer to a question that was not there yet.
+        terminal.press("eQ\x1by\x1b[B")
         terminal.until("Leave without saving?")
         terminal.press("n")
         terminal.until("Leave without saving?", gone=True)
@@ -430,6 +449,29 @@ def test_an_editor_that_fails_or_is_missing(ui_home: Path, tmp_path: Path, monke
     monkeypatch.setenv("VISUAL", "no-such-editor")
     with pytest.raises(InputError, match="no-such-editor is not a program here"):
         pair_editor.edit(PAIR)
+
+
+def test_what_was_written_in_the_editor_goes_on_in_the_fields_when_it_cannot_be_saved(
+    store: Store, ui_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = f"import sqlite3; sqlite3.connect({str(store.database.path)!r}).execute('ALTER TABLE {{}} RENAME TO {{}}')"
+    break_it = f"'{sys.executable}' -c \"{rename.format('pair_originals', 'gone')}\""
+    program(tmp_path, f"sed -i '$s/.*/My long answer./' \"$2\"; {break_it}", monkeypatch)
+    terminal = Terminal(ui_home)
+    try:
+        terminal.until("worker idle")
+        terminal.press("3")
+        terminal.until("What does E4 mean")
+        terminal.press("E")
+        terminal.until("pair_originals")
+        terminal.until("My long answer.")
+        with sqlite3.connect(store.database.path) as other:
+            other.execute("ALTER TABLE gone RENAME TO pair_originals")
+        terminal.press("\x13")
+        terminal.until("edited 001")
+    finally:
+        terminal.kill()
+    assert answer(store) == "My long answer."
 
 
 async def test_without_a_terminal_to_lend_it_says_so(

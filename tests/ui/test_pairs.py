@@ -248,7 +248,7 @@ async def test_filter_by_words_and_decision(store: Store) -> None:
         assert review.current.id == 4
         assert review.decisions()[:4] == "✗··✓"
         await review.press("escape", "escape")
-        assert "8" in review.screen
+        assert "of 8 decided" in review.screen
         assert "“K7”" not in review.screen
 
 

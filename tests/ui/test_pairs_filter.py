@@ -197,7 +197,7 @@ async def test_decided_pairs_are_meant_where_the_filter_says_so(store: Store) ->
         await review.press("y")
         assert review.decisions() == "✗··✗······"
         await review.press("ctrl+d")
-        assert review.bottom.startswith("nothing is pending here")
+        assert review.bottom.startswith("all of these are rejected already")
 
 
 async def test_many_are_decided_undone_and_redone_beside_the_screen(many: Store) -> None:

@@ -14,6 +14,7 @@ from ftui.prepare import recipe as recipes
 from ftui.store import Store
 from ftui.store.judged import LEAST
 from ftui.store.pairs import Decision, Pairs
+from ftui.store.seat import Seat
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.widgets import pair_rules
 from ui.pair_data import Review, new_pair, new_store
@@ -238,6 +239,17 @@ async def test_the_offer_comes_while_one_rejects(ui_home: Path) -> None:
             await review.until(lambda: "of your 24 rejections" in joined(review))
             assert "16 pending pairs fit" in joined(review)
             assert store.pairs.counts().rejected == LEAST
+
+
+async def test_who_takes_over_from_another_ftui_is_offered_rules_too(ui_home: Path) -> None:
+    with project(LEAST - 1) as store:
+        other = Seat(store.folder)
+        assert other.take()
+        async with Review() as review:
+            other.leave()
+            await review.until(lambda: review.app.refused is None)
+            await review.press("G", "x")
+            await review.until(lambda: f"of your {LEAST} rejections" in joined(review))
 
 
 async def test_accepting_one_of_the_rows_leaves_the_rest_to_the_rule(store: Store) -> None:

@@ -352,13 +352,15 @@ def test_every_hint_finds_exactly_what_was_left_out_for_its_reason(store: Store)
     )
     for number, reason in enumerate(reasons, 1):
         (hint,) = words_of(hint_rows([reason], 80))
-        text = hint.partition("them, ")[2].removesuffix(" one reason")
+        text = hint.partition("shows all, ")[2].removesuffix(" those of one reason")
         found = store.pairs.dropped_page(store.pairs.view_ids(Filter(text)))
         assert len(found) == number, hint
         assert {row.reason for row in found.values()} == {reason}
     long = "rule: " + "many words " * 20
-    assert words_of(hint_rows([long, "too short"], 80)) == ['   / dropped shows them, dropped:"too short" one reason']
-    assert words_of(hint_rows([long], 80)) == ["   / dropped shows them"]
+    assert words_of(hint_rows([long, "too short"], 80)) == [
+        '   / dropped shows all, dropped:"too short" those of one reason'
+    ]
+    assert words_of(hint_rows([long], 80)) == ["   / dropped shows all"]
     assert hint_rows([], 80) == []
 
 

@@ -201,7 +201,7 @@ async def test_what_a_person_wrote_is_asked_about_and_kept(store: Store) -> None
         ("{{ data.colour }}", "there is no 'colour'; data has title, markdown"),
         ("{{ title.__class__.__mro__ }}", "unsafe"),
         ("{{ ''.__class__.__base__.__subclasses__() }}", "unsafe"),
-        ("{{ title | attr('__init__') }}", ""),
+        ("{{ title | attr('__init__') }}", "unsafe"),
         ("{% include '/etc/passwd' %}", "no loader"),
         ("{{ 'x' * 10 ** 10 }}", "memory"),
         ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "more than 0.2 seconds"),
@@ -256,6 +256,28 @@ async def test_another_program_changes_the_file(store: Store) -> None:
         await review.press("ctrl+s")
         assert store.recipe_path.read_text() == "seed = 4\n"
         assert store.recipe_path.with_name(BEFORE).read_text() == "seed = 55\n"
+
+
+async def test_a_change_that_nobody_has_looked_at_yet_is_kept_as_well(store: Store) -> None:
+    store.recipe_path.write_text("seed = 3\n")
+    async with Review() as review:
+        await opened(review)
+        await review.press("e")
+        field(review).text = "seed = 4\n"
+        store.recipe_path.write_text("seed = 55\n")
+        await review.pilot.press("ctrl+s")
+        assert store.recipe_path.read_text() == "seed = 4\n"
+        assert store.recipe_path.with_name(BEFORE).read_text() == "seed = 55\n"
+
+
+async def test_p_follows_a_recipe_that_was_mended_just_now(store: Store) -> None:
+    store.recipe_path.write_text("seed = oops\n")
+    async with Review() as review:
+        await review.until(lambda: "R opens it" in review.screen)
+        await review.press("R")
+        field(review).text = "seed = 3\n"
+        await review.pilot.press("p")
+        await review.until(lambda: store.tasks.latest("prepare") is not None)
 
 
 async def test_the_file_goes_away_and_p_follows_what_is_shown(store: Store) -> None:

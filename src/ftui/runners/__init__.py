@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 
 from ftui import paths
-from ftui.events import Event
+from ftui.events import Event, Result
 from ftui.runners.collecting import collect_records, wind_up
 from ftui.runners.comparing import compare
 from ftui.runners.sink import CONTROL_SECONDS, Sink
@@ -83,7 +83,8 @@ async def _drive(store: Store, task: Task, steps: Steps, sink: Sink, stopping: t
         if event is None:
             return "done"
         sink.take(event)
-        outcome = _asked(store, task, stopping) if sink.control_due() else None
+        # With its result a task has come to its end.
+        outcome = _asked(store, task, stopping) if sink.control_due() and not isinstance(event, Result) else None
         if outcome is not None:
             await steps.aclose()  # type: ignore[attr-defined]
             return outcome

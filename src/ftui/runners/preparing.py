@@ -72,8 +72,9 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
                 await asyncio.sleep(PAUSE)
         new += replacing.put(pairs)
         replacing.drop(dropped)
+        yield Progress(total, total, "records", text=plural(tally.pairs, "pair"))
+        # What was made is there from here on: nothing can pause it between this and its result.
         removed = replacing.finish()
-    yield Progress(total, total, "records", text=plural(tally.pairs, "pair"))
     counts = {"records": sum(read.values()), "pairs": store.pairs.counts().total, "new": new, "removed": removed}
     yield Result(counts | tally.as_dict())
 

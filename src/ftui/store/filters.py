@@ -34,6 +34,10 @@ BARE = {"edited": ("is", "edited"), "dropped": ("dropped", "")}
 _HEAD = re.compile(r"([A-Za-z]+):")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)(?:"|$)', re.DOTALL)
 _NUMBER = re.compile(r"(>=|<=|>|<|=)?([0-9][0-9,_]*)")
+_LONGEST = 1000
+"""Characters of a filter: far below what SQLite takes, in words and in the length of one."""
+_MOST = 1 << 62
+"""More tokens than there can be, and a number that SQLite knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Term:
         """The comparison and the number of `tokens:`, for example (">", 500)."""
         match = _NUMBER.fullmatch(self.value)
         assert match is not None, "checked when it was read"
-        return match[1] or "=", int(re.sub("[,_]", "", match[2]))
+        return match[1] or "=", min(int(re.sub("[,_]", "", match[2])), _MOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,15 @@ class Filter:
         return (*parse(self.text), *self.also)
 
     @property
+    def dropped(self) -> bool:
+        """Whether this asks for what did not become a pair.
+
+        Raises:
+            InputError: as `terms`.
+        """
+        return any(term.key == "dropped" for term in self.terms())
+
+    @property
     def plain(self) -> bool:
         """Whether this is all pairs as they were made."""
         return self.order == "order" and not self.also and not self.text.strip()
@@ -90,6 +103,10 @@ class Filter:
 
 def parse(text: str) -> tuple[Term, ...]:
     """The terms of a filter; see `Filter.terms`."""
+    if len(text) > _LONGEST:
+        raise InputError(
+            "The filter is too long", f"it has {len(text):,} characters", f"Write at most {_LONGEST:,} characters"
+        )
     terms = tuple(_term(*parts) for parts in _split(text))
     if any(term.key == "dropped" for term in terms):
         for term in terms:

@@ -102,7 +102,7 @@ class Journal:
         with self._database.write() as connection:
             now = time.time()
             batch = self.open(decision.name.lower(), now, State.DONE)
-            changed = self.take(batch, ids, decision, now, only)
+            changed = self.take(batch, ids, decision, now, only) or self._confirm(batch, ids, decision)
             if not changed:
                 self.refuse_gone(ids)
                 # Nothing else has seen it: it is as if it had never been there.
@@ -111,6 +111,27 @@ class Journal:
             self.forget_undone(batch)
             connection.execute("UPDATE journal SET size = ? WHERE id = ?", (changed, batch))
             return changed
+
+    def _confirm(self, batch: int, ids: Sequence[int], decision: Decision) -> int:
+        """A decision that a step over many pairs has just made as well: it holds where that step is taken back."""
+        if (running := self.running()) is None:
+            return 0
+        cursor = self._database.connection.execute(
+            "INSERT INTO journal_rows SELECT :batch, id, decision, :decision, decided FROM pairs"
+            " WHERE decision = :decision AND id IN (SELECT value FROM json_each(:ids))"
+            " AND EXISTS (SELECT 1 FROM journal_rows WHERE batch = :running AND pair = pairs.id)"
+            " AND id NOT IN (SELECT pair FROM journal_rows JOIN journal ON journal.id = batch AND state = 0"
+            " WHERE batch > :running)"
+            " AND (SELECT state FROM journal WHERE id = :running) = :deciding",
+            {
+                "batch": batch,
+                "decision": decision,
+                "running": running,
+                "ids": orjson.dumps(list(ids)).decode(),
+                "deciding": State.DECIDING,
+            },
+        )
+        return cursor.rowcount
 
     def edit(self, pair: int, fields: Mapping[str, Any], label: str) -> bool:
         """Change `messages` (JSON), `edited` and perhaps `tokens`, `flags` and `risk` of a pair.

@@ -25,7 +25,7 @@ from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.ui import arrival, palette, places, reading_only
 from ftui.ui.apart import pressed
-from ftui.ui.keys import Keys, arrived, handled, leaving
+from ftui.ui.keys import Keys, arrived, handled, leaving, typed
 from ftui.ui.messages import StoreChanged
 from ftui.ui.place import Place
 from ftui.ui.session import Session, last_project, last_words, write_down
@@ -372,11 +372,17 @@ class FtuiApp(App[None]):
     # Keys
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded:
+        if isinstance(event, events.Key):
+            if event.is_forwarded:
+                # What is bound to it was looked up when it was pressed: by now the focus may be elsewhere.
+                return
             if self._warming is not None:
                 self._warming.reset()
+            screens = len(self.screen_stack)
             for key in await self._pressed(event):
-                await self._hand_out(key)
+                # What comes in one read with `esc` is no answer to the question that this has asked.
+                if len(self.screen_stack) <= screens:
+                    await self._hand_out(key)
             return
         await super().on_event(event)
 
@@ -387,25 +393,30 @@ class FtuiApp(App[None]):
         return pressed(event, leaving=leaving([self.focused, *top]))
 
     async def _hand_out(self, event: events.Key) -> None:
-        if await self._do(event.key):
-            return
-        field = self.focused
-        await super().on_event(event)
-        if field is not None and event.key in getattr(field, "LAST_KEYS", ()):
-            await handled(field)
+        focused = self.focused
+        if not await self._do(event):
+            await super().on_event(event)
+        if focused is not None and event.key in getattr(focused, "LAST_KEYS", ()):
+            await handled(focused)
 
-    async def _do(self, key: str) -> bool:
-        """Do at once what a key means to a list; False where it is for somebody else to know.
+    async def _do(self, event: events.Key) -> bool:
+        """Do at once what a key means where the focus is; False where it is for a widget to know.
 
-        Handed on from the list to all that it is in, the key would take longer than what it does.
+        Handed on from the focus to all that it is in, the key would take longer than what it does, and
+        come behind keys that were pressed after it.
         """
-        if len(self.screen_stack) != 1 or not isinstance(self.focused, RowList):
+        focused = self.focused
+        if any(node.check_consume_key(event.key, event.character) for node in (self.screen, focused) if node):
             return False
-        found = self.keys.active(self.screen).get(key)
+        found = self.keys.active(self.screen).get(event.key)
         if found is None or not found.enabled:
             return False
-        with cast(CoveredScreen, self.screen).at_once():
-            return await self.run_action(found.binding.action, found.node)
+        if isinstance(focused, RowList) and len(self.screen_stack) == 1:
+            with cast(CoveredScreen, self.screen).at_once():
+                return await self.run_action(found.binding.action, found.node)
+        if focused is not None:
+            await typed(focused)
+        return await self.run_action(found.binding.action, found.node)
 
     async def run_action(
         self,
@@ -421,14 +432,15 @@ class FtuiApp(App[None]):
             return True
         return await super().run_action(action, default_namespace, namespaces)
 
-    def action_go(self, number: int) -> None:
-        self.go(number)
+    async def action_go(self, number: int) -> None:
+        # At once: the keys behind it are for the place that it shows.
+        await self._go(number)
 
-    def action_chat(self) -> None:
+    async def action_chat(self) -> None:
         if self._chat is not None and self._chat.display:
             self.close_chat()
         else:
-            self.open_chat()
+            await self._open_chat()
 
     def action_leave(self) -> None:
         """Leave a text field; take an error or a sentence away; close the chat pane."""
@@ -451,4 +463,7 @@ class FtuiApp(App[None]):
         palette.show_projects(self)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        return palette.commands(self)
+        return palette.commands(self, screen)
+
+    async def action_quit(self) -> None:
+        palette.leave(self)

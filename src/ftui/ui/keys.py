@@ -43,6 +43,11 @@ def _settled(node: DOMNode) -> bool:
     return all(type(each).check_action is DOMNode.check_action for each in node.ancestors_with_self)
 
 
+def focus_now(widget: Widget) -> None:
+    """Give the focus to a widget. Not `Widget.focus`, which waits its turn: the next key is the widget's already."""
+    widget.screen.set_focus(widget)
+
+
 _LONGEST = 1.0
 """Seconds that a key waits for the one before it, should a widget be taken away meanwhile."""
 
@@ -59,6 +64,13 @@ async def arrived(screen: Screen[Any]) -> None:
 def leaving(nodes: Iterable[DOMNode | None]) -> bool:
     """Whether `esc` in one of these, the focus or a screen, leaves it at once."""
     return any("escape" in getattr(node, "LAST_KEYS", ()) for node in nodes)
+
+
+async def typed(field: DOMNode) -> None:
+    """Wait until what was typed into a field so far is in it: what the next key does may change it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LONGEST):
+            await _turn(field)
 
 
 async def handled(field: DOMNode) -> None:

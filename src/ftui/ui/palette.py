@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
+from textual.screen import Screen
 
 from ftui.ui import arrival
 from ftui.ui.widgets.header import PLACES
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
     from ftui.ui.app import FtuiApp
 
 
-def commands(app: FtuiApp) -> Iterator[SystemCommand]:
-    """The places, and what is asked for from anywhere."""
+def commands(app: FtuiApp, screen: Screen[object]) -> Iterator[SystemCommand]:
+    """The places, what is asked for from anywhere, and what the keys of a place do on its screen."""
+    from ftui.ui.screens.help import keys_of
+
     for number, (_, title, _) in enumerate(PLACES, 1):
         yield SystemCommand(title, f"Go to place {number}", lambda number=number: app.go(number))
     yield SystemCommand("Chat", "Open the chat pane", app.open_chat)
@@ -26,6 +30,25 @@ def commands(app: FtuiApp) -> Iterator[SystemCommand]:
         yield SystemCommand("Demo", "Start the demo", lambda: arrival.start_demo(app, app.store))
     yield SystemCommand("Theme", "Change the colours", app.action_change_theme)
     yield SystemCommand("Quit", "Close ftui; running work goes on", app.action_quit)
+    for key in keys_of(screen):
+        if app.place is not None and key.where == app.place.title:
+            press = partial(app.call_next, app.simulate_key, key.press)
+            yield SystemCommand(key.does.capitalize(), f"{key.name} in {key.where}", press)
+
+
+def leave(app: FtuiApp) -> None:
+    """End ftui; where something was typed that is not saved, ask first."""
+    if not any(getattr(screen, "changed", False) for screen in app.screen_stack):
+        app.exit()
+        return
+    from ftui.ui.screens.ask import AskScreen
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            app.exit()
+
+    if not isinstance(app.screen, AskScreen):
+        app.push_screen(AskScreen("Quit without saving?", "What you typed here is lost.", "quit", "stay"), answered)
 
 
 def prepare(app: FtuiApp) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from textual import events, getters
 from textual.containers import Vertical
 
+from ftui.ui.keys import focus_now
 from ftui.ui.messages import StoreChanged
 from ftui.ui.widgets.rows import RowList
 
@@ -87,7 +88,7 @@ class Place(Vertical):
         """Put the focus where the keys of the place work."""
         for rows in self.query(RowList):
             if rows.focusable:
-                rows.focus()
+                focus_now(rows)
                 return
 
     def memory(self) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Reader:
         self._widget = widget
         self._group = group
         self._worker: Worker[None] | None = None
+        self._over = asyncio.Event()
 
     @property
     def busy(self) -> bool:
@@ -52,13 +53,33 @@ class Reader:
             failed: gets what went wrong; without it, the bottom line says so.
         """
         # Not the coroutine itself: a read that ends before it began would leave one that nobody awaits.
-        work = partial(self._run, what, then, rest, failed)
+        self._over = over = asyncio.Event()
+        work = partial(self._read, what, then, rest, failed, over)
         self._worker = self._widget.run_worker(work, group=self._group, exclusive=True, exit_on_error=False)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until what is being read has been shown, at most so long: the next key may be about it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
 
     def stop(self) -> None:
         """End what is being read; its `then` is not called."""
         if self._worker is not None:
             self._worker.cancel()
+
+    async def _read(
+        self,
+        what: Callable[[Store], T],
+        then: Callable[[T], None],
+        rest: float,
+        failed: Callable[[Exception], None] | None,
+        over: asyncio.Event,
+    ) -> None:
+        try:
+            await self._run(what, then, rest, failed)
+        finally:
+            over.set()
 
     async def _run(
         self,

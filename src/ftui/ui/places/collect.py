@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from ftui.store.records import Source
 from ftui.store.tasks import Task
 from ftui.ui import clock
+from ftui.ui.keys import focus_now
 from ftui.ui.place import Place
 from ftui.ui.places import again
 from ftui.ui.places.progress import KINDS, Reasons, progress_rows, reason_row, source_row
@@ -172,7 +173,7 @@ class CollectPlace(Place):
         if self._records is not None:
             self._records.focus_first()
         else:
-            self.query_one("#sources").focus()
+            focus_now(self.query_one("#sources"))
 
     # Keys
 
@@ -297,7 +298,7 @@ class CollectPlace(Place):
     def action_switch(self) -> None:
         if self.can("switch"):
             reasons, sources = self.query_one("#reasons", RowList), self.query_one("#sources", RowList)
-            (sources if reasons.has_focus else reasons).focus()
+            focus_now(sources if reasons.has_focus else reasons)
 
     def action_back(self) -> None:
         if self.query_one("#reasons", RowList).has_focus:

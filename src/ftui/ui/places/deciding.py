@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 
+from ftui.errors import BusyError
 from ftui.store.filters import Filter, Term
 from ftui.store.journal import Way
 from ftui.store.pairs import AT_ONCE, Decision, Pair, Step
@@ -20,6 +21,8 @@ from ftui.ui.widgets.pair_next import NextPending
 from ftui.ui.widgets.pair_rows import name
 from ftui.ui.widgets.pair_view import Pace, PairView
 
+_QUESTION = 1.0
+"""Seconds that keys wait for a question that is being counted for: they are about it, not about the list behind."""
 _DOING = {"accepted": "accepting", "rejected": "rejecting"}
 
 
@@ -62,7 +65,7 @@ class DecidingPlace(MakingPlace):
         if action in ("accept_all", "reject_all") and self._bulk.busy:
             return "many pairs are being decided on · ctrl+x stops that"
         if action == "stop" and self._bulk.busy:
-            return ""
+            return "" if self._bulk.stoppable else "this goes on to its end · u and ctrl+r work after it"
         return self.making_refusal(action)
 
     # A few
@@ -159,28 +162,30 @@ class DecidingPlace(MakingPlace):
 
     # All that a filter shows
 
-    def action_accept_all(self) -> None:
-        if self.can("accept_all"):
+    async def action_accept_all(self) -> None:
+        if self.can("accept_all") and not self._mend():
             self._ask_all(Decision.ACCEPTED)
+            await self._counter.wait(_QUESTION)
 
-    def action_reject_all(self) -> None:
-        if self.can("reject_all"):
+    async def action_reject_all(self) -> None:
+        if self.can("reject_all") and not self._mend():
             self._ask_all(Decision.REJECTED)
+            await self._counter.wait(_QUESTION)
 
     def _ask_all(self, decision: Decision) -> None:
         """Count first, then ask. Only pending pairs are meant, unless the filter asks for decided ones."""
         with self.app.trying():
             wanted = self._view.wanted
             only = None if self._view.decided else Decision.PENDING
-            if only is not None:
-                wanted = Filter(wanted.text, also=(*wanted.also, Term("is", "pending")))
+            changes = Term("is", decision.name.lower(), wanted=False) if only is None else Term("is", "pending")
+            wanted = Filter(wanted.text, also=(*wanted.also, changes))
             self._counter.read(
                 lambda store: store.pairs.view_ids(wanted), lambda ids: self._ask_counted(ids, decision, only)
             )
 
     def _ask_counted(self, ids: range | array[int], decision: Decision, only: Decision | None) -> None:
         if not ids:
-            self.app.say("nothing is pending here")
+            self.app.say("nothing is pending here" if only else f"all of these are {decision.name.lower()} already")
             return
         from ftui.ui.screens.ask import AskScreen
 
@@ -222,8 +227,11 @@ class DecidingPlace(MakingPlace):
             self.rows.update(len(self._view.ids))
             self._show_title()
 
-    def _mend(self) -> None:
-        """Bring a step to its end that was cut off by a crash, before anything else is decided on many pairs."""
+    def _mend(self) -> bool:
+        """Bring a step to its end that a crash or a full disk cut off, before anything else is decided on many pairs.
+
+        True where there is one.
+        """
 
         def done(changed: int, stopped: bool) -> None:
             self._wrote()
@@ -231,12 +239,15 @@ class DecidingPlace(MakingPlace):
             self.app.say(MENDED[kind])
 
         if self.app.refused is None and not self._bulk.busy and (kind := self.app.store.pairs.cut_off):
-            self._bulk.start("mending", lambda store: store.pairs.recovering(), done)
+            self._bulk.start("mending", lambda store: store.pairs.recovering(), done, stoppable=False)
+            return True
+        return False
 
     def action_stop(self) -> None:
         if self._bulk.busy:
-            self._bulk.stop()
-            self.app.say("stopping")
+            if self.can("stop"):
+                self._bulk.stop()
+                self.app.say("stopping")
         else:
             super().action_stop()
 
@@ -254,7 +265,12 @@ class DecidingPlace(MakingPlace):
         pairs = self.app.store.pairs
         self._pending.stop()
         with self.app.trying():
-            step = pairs.next_step(way)
+            try:
+                step = pairs.next_step(way)
+            except BusyError:
+                if self._mend():
+                    return
+                raise
             if step is None:
                 self.app.say(nothing)
             elif not step.size:
@@ -299,4 +315,4 @@ class DecidingPlace(MakingPlace):
             self._show_pair()
             self.app.say(said)
 
-        self._bulk.start("undoing" if way == "undo" else "doing again", steps, done)
+        self._bulk.start("undoing" if way == "undo" else "doing again", steps, done, stoppable=False)

@@ -12,14 +12,14 @@ from ftui.store import Store
 from ftui.store.filters import ORDERS, Filter
 from ftui.ui.places.deciding import DecidingPlace
 from ftui.ui.reading import Reader
-from ftui.ui.text import Row
+from ftui.ui.text import Row, plain
 from ftui.ui.widgets.pair_filter import PairFilter
 from ftui.ui.widgets.pair_view import ORDER_WORDS, SHOWN, read_parts
 from ftui.ui.widgets.pair_words import WORDS
 from ftui.ui.widgets.pair_work import empty_rows, no_match_rows
 
 _AT_ONCE = 5_000
-"""Pairs that are filtered at once; more are in a thread."""
+"""Pairs that are filtered at once; more are in a thread, and what was dropped, of which there may be many."""
 
 
 class FilteringPlace(DecidingPlace):
@@ -40,19 +40,20 @@ class FilteringPlace(DecidingPlace):
         ids, cursor = self._view.ids, self.rows.cursor
         if identifier is None:
             identifier = self._left if self._view.dropped or cursor >= len(ids) else ids[cursor]
-        try:
-            wanted = self._view.wanted
-            if self._view.at_once():
-                self._lister.stop()
-            elif self.app.store.pairs.counts().total > _AT_ONCE:
-                self._read_list(wanted, None if first else identifier)
+        with self.app.trying():
+            try:
+                wanted = self._view.wanted
+                if self._view.at_once():
+                    self._lister.stop()
+                elif wanted.dropped or self.app.store.pairs.counts().total > _AT_ONCE:
+                    self._read_list(wanted, None if first else identifier)
+                    return
+                else:
+                    self._view.reload()
+            except InputError as error:
+                self._blame(error)
                 return
-            else:
-                self._view.reload()
-        except InputError as error:
-            self._blame(error)
-            return
-        self._reloaded(None if first else identifier)
+            self._reloaded(None if first else identifier)
 
     def _read_list(self, wanted: Filter, identifier: int | None) -> None:
         """Read a long list in a thread; its first rows show as soon as they are there."""
@@ -92,12 +93,14 @@ class FilteringPlace(DecidingPlace):
             self.rows.cursor = 0
         self._show_title()
         self._show_pair()
+        # Other keys work where the rows are none, or no pairs.
+        self.app.look_again()
 
     def _filter_words(self) -> str:
         """What the list is filtered by, for its title."""
         # What did not become a pair is neither pending nor decided.
         words = [self._view.where] if self._view.where != "all" and not self._view.dropped else []
-        return " ".join([*words, *([f"“{self._view.words}”"] if self._view.words else [])])
+        return " ".join([*words, *([f"“{plain(self._view.words)}”"] if self._view.words else [])])
 
     def _blame(self, error: InputError) -> None:
         """Say what is wrong with the filter; the list stays as it is."""
@@ -136,11 +139,12 @@ class FilteringPlace(DecidingPlace):
     def _filtered(self, event: PairFilter.Left) -> None:
         self.columns.end_filter()
         if not event.keep:
-            self._show_all()
+            self._show_all(self._left)
 
-    def _show_all(self) -> None:
+    def _show_all(self, identifier: int | None = None) -> None:
+        """Leave the filter, and go to a pair, or stay at the one under the cursor."""
         self._view.where, self._view.words = SHOWN[0], ""
-        self._reload()
+        self._reload(identifier)
 
     def action_sort(self) -> None:
         """The next order: as made, riskiest, longest, by source, at random."""

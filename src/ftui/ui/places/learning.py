@@ -139,7 +139,7 @@ class LearningPlace(FilteringPlace):
             return f"`{step.rule}` is {'' if way == 'redo' else 'not '}in the recipe"
         return f"`{step.rule}` {'is not' if way == 'redo' else 'can be'} proposed again"
 
-    def _show_all(self) -> None:
+    def _show_all(self, identifier: int | None = None) -> None:
         """Who leaves what a rule would reject, and it is still pending, does not want the rule."""
         offer = self._rules.offer
         if self._looking and offer is not None:
@@ -149,4 +149,4 @@ class LearningPlace(FilteringPlace):
             if unwanted and self._rules.decline(self.app.store):
                 self.app.say(f"`{offer.rule.text}` is not proposed again · u undo · / filters by it")
             self._rules.leave()
-        super()._show_all()
+        super()._show_all(identifier)

@@ -10,7 +10,6 @@ import time
 from typing import Any, ClassVar
 
 from textual import on
-from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
@@ -110,6 +109,7 @@ class PairsPlace(Covered, LearningPlace):
         if current != self._set and not self._lister.busy:
             self._set = current
             self._reload()
+            self._rules.pairs_changed()
         self.columns.empty(not current[0] and not self._view.ids)
         self.rows.update(len(self._view.ids), empty=self._empty())
         self._show_title()
@@ -282,10 +282,6 @@ class PairsPlace(Covered, LearningPlace):
         self._show_title()
         self._show_pair()
 
-    def on_resize(self, event: Any) -> None:
-        # Place's own handler has run or will run: each class of a widget gets the event.
-        self.call_after_refresh(self._show_pair)
-
     def action_back(self) -> None:
         """One step back: from the whole text, from the source over the list, from a report, from a filter."""
         if self.columns.step_back():
@@ -295,4 +291,4 @@ class PairsPlace(Covered, LearningPlace):
         elif self._view.filtered:
             self._show_all()
         else:
-            raise SkipAction
+            self.app.action_leave()

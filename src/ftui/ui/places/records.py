@@ -15,6 +15,7 @@ from textual.message import Message
 from ftui.store import Store
 from ftui.store.records import Source
 from ftui.store.survey import Survey
+from ftui.ui.keys import focus_now
 from ftui.ui.place import Place
 from ftui.ui.reading import Reader
 from ftui.ui.text import count, plural
@@ -212,7 +213,7 @@ class RecordsView(Vertical):
         if self._over:
             self._pane.focus_shown()
         else:
-            self._column.rows.focus()
+            focus_now(self._column.rows)
 
     def show_view(self, view: str, row: int = 0) -> None:
         """Go to the "records", their "fields", or what "failed"; of these to a row."""
@@ -231,7 +232,7 @@ class RecordsView(Vertical):
 
     def _back_to_list(self) -> None:
         self.remove_class("-over")
-        self._column.rows.focus()
+        focus_now(self._column.rows)
 
     # Keys
 
@@ -294,7 +295,7 @@ class RecordsView(Vertical):
             self._back_to_list() if self._over else self._open()
         else:
             self.toggle_class("-beside")
-            self._column.rows.focus()
+            focus_now(self._column.rows)
             self.call_after_refresh(self._settle)
 
     def action_back(self) -> None:

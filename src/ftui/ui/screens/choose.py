@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from ftui.ui.keys import focus_now
 from ftui.ui.text import Row, fit, row
 from ftui.ui.widgets.rows import Lines, RowList
 
@@ -54,12 +55,16 @@ class ChooseScreen(ModalScreen[str | None]):
         self.query_one("#foot", Lines).show([row(("esc ", "key"), (self.LEAVE, "dim"))])
         rows = self.query_one(RowList)
         rows.update(len(self._choices))
-        rows.focus()
+        focus_now(rows)
 
     def _row(self, index: int, width: int) -> Row:
         choice = self._choices[index]
         titles = max(len(each.title) for each in self._choices) + 2
         return row((f" {choice.key}  ", "key"), fit(choice.title, titles), (choice.detail, "dim"))
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        # Before the list, for which some of these letters move its cursor.
+        return any(character == choice.key for choice in self._choices)
 
     def on_key(self, event: events.Key) -> None:
         for choice in self._choices:

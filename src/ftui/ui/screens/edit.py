@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from ftui.chatfile import content_with, kind_of, other_parts, text_of
-from ftui.errors import FtuiError, InputError
+from ftui.errors import FtuiError, describe
 from ftui.store.pairs import check_messages
 from ftui.ui.flow import flow
 from ftui.ui.keys import handled
@@ -107,7 +107,7 @@ class EditScreen(ModalScreen[bool]):
         title: which pair it is.
         messages: as they are now.
         save: writes the changed messages; what it raises is shown, and nothing typed is lost.
-        why: what is wrong with `messages` already, shown at once.
+        why: why `messages` could not be saved before, shown at once.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -130,7 +130,7 @@ class EditScreen(ModalScreen[bool]):
         title: str,
         messages: Sequence[Message],
         save: Callable[[list[dict[str, Any]]], Awaitable[None]],
-        why: InputError | None = None,
+        why: FtuiError | None = None,
     ) -> None:
         super().__init__()
         self._title = title
@@ -157,7 +157,8 @@ class EditScreen(ModalScreen[bool]):
 
     @property
     def changed(self) -> bool:
-        return any(field.changed for field in self._fields)
+        """Whether there is anything that is not saved."""
+        return self._why is not None or any(field.changed for field in self._fields)
 
     @property
     def _texts(self) -> list[str]:
@@ -184,15 +185,15 @@ class EditScreen(ModalScreen[bool]):
 
     async def action_save(self) -> None:
         await self._typed()
-        if not self.changed and self._why is None:
+        if not self.changed:
             self.dismiss(False)
             return
         messages = self.messages()
         try:
             check_messages(messages)
             await self._save(messages)
-        except FtuiError as error:
-            self._wrong, self._blamed = error, self._texts
+        except Exception as error:
+            self._wrong, self._blamed = describe(error), self._texts
             self._show_foot()
             return
         self.dismiss(True)

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Select
 
 from ftui.errors import FtuiError, describe
+from ftui.ui.keys import focus_now
 from ftui.ui.text import Row, Span, cut, plain, row
 from ftui.ui.text import wrapped as wrapped
 from ftui.ui.widgets.rows import Lines, entitle
@@ -137,7 +138,7 @@ class FormScreen(ModalScreen[Values | None]):
         if self._lead:
             self.query_one("#lead", Lines).show(self._lead)
         self._show_foot([])
-        self.query("#form-fields Input, #form-fields Select").first().focus()
+        focus_now(self.query("#form-fields Input, #form-fields Select").first())
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit()

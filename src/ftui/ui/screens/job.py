@@ -17,6 +17,7 @@ from ftui.errors import FtuiError, InputError, describe
 from ftui.store import Store
 from ftui.train.plan import Plan, plan
 from ftui.train.target import ENGINE_LENGTH
+from ftui.ui.keys import focus_now
 from ftui.ui.reading import Reader
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.form import wrapped
@@ -119,7 +120,7 @@ class JobScreen(ModalScreen[str | None]):
             ]
         )
         self._show_bases()
-        self.query_one("#n_epochs").focus()
+        focus_now(self.query_one("#n_epochs"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Inside an open list of choices the arrows and `esc` belong to the list."""

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from ftui import paths
 from ftui.store import ProjectSummary, create_project, list_projects, summary
 from ftui.ui import clock
+from ftui.ui.keys import focus_now
 from ftui.ui.screens.form import Field, FormScreen, Values
 from ftui.ui.text import Row, count, fit, plain, row
 from ftui.ui.widgets.rows import Lines, RowList
@@ -49,7 +50,7 @@ class ProjectsScreen(ModalScreen[str | None]):
         self.query_one("#head", Lines).show([row((fit("  name", 18) + titles, "dim"))])
         rows = self.query_one(RowList)
         rows.update(len(self._projects))
-        rows.focus()
+        focus_now(rows)
         keys = row(("enter ", "key"), ("open   ", "dim"), ("n ", "key"), ("new project   ", "dim"))
         self.query_one("#foot", Lines).show([(), keys + row(("esc ", "key"), ("back", "dim"))])
 

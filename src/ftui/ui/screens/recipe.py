@@ -17,6 +17,7 @@ from ftui import paths
 from ftui.errors import FtuiError, InputError, describe
 from ftui.store import Store
 from ftui.ui.flow import wrap
+from ftui.ui.keys import focus_now
 from ftui.ui.reading import Reader
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.choose import Choice, ChooseScreen
@@ -117,6 +118,9 @@ class RecipeScreen(ModalScreen[bool]):
         self.query_one("#recipe-preview Lines", Lines).show([(Span(shown, "dim"),)])
         self._say(wrong or self._error)
         self.set_interval(_FILE_EVERY, self._look_at_file)
+
+    def on_descendant_focus(self) -> None:
+        self._say(self._error)
 
     def on_unmount(self) -> None:
         self._quiet()
@@ -271,6 +275,8 @@ class RecipeScreen(ModalScreen[bool]):
 
     def _keys(self) -> Row:
         keys = [("space ", "other records"), ("esc ", "back")]
+        if self.query_one(TextArea).has_focus:
+            return _keys([("esc ", "leave the text")] + ([] if self._read_only else [("ctrl+s ", "save")]))
         if not self._read_only:
             keys = [("e ", "edit"), ("n ", "new"), ("space ", "other records"), ("ctrl+s ", "save")]
             keys += [("p ", "make pairs"), ("esc ", "back")]
@@ -279,7 +285,7 @@ class RecipeScreen(ModalScreen[bool]):
     # Keys
 
     def action_edit(self) -> None:
-        self.query_one(TextArea).focus()
+        focus_now(self.query_one(TextArea))
 
     def action_other(self) -> None:
         """The next records of each source."""
@@ -343,6 +349,7 @@ class RecipeScreen(ModalScreen[bool]):
         if (wrong := self._wrong()) is not None:
             self._say(wrong)
             return False
+        self._elsewhere |= self._store.recipe_stamp() not in (self._stamp, (0, 0))
         kept = None
         try:
             if self._unread or self._replaced or self._elsewhere:
@@ -366,7 +373,7 @@ class RecipeScreen(ModalScreen[bool]):
 
     def action_back(self) -> None:
         if self.query_one(TextArea).has_focus:
-            self.query_one("#recipe-preview").focus()
+            focus_now(self.query_one("#recipe-preview"))
         elif self.changed:
             question = AskScreen("Leave without saving?", "What you changed in the recipe is lost.", "leave", "stay")
             self.app.push_screen(question, self._answered)

@@ -14,6 +14,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from ftui.errors import FtuiError, describe
+from ftui.ui.keys import focus_now
 from ftui.ui.text import Row, Tone, count, fit, plain, row, size
 from ftui.ui.text import wrapped as wrap
 from ftui.ui.widgets.rows import Lines, RowList, entitle
@@ -68,7 +69,7 @@ class SnapshotsScreen(ModalScreen[str | None]):
     def on_mount(self) -> None:
         keys = row(("enter ", "key"), ("take it, costs nothing   ", "dim"), ("r ", "key"), ("look again   ", "dim"))
         self.query_one("#foot", Lines).show([keys + row(("esc ", "key"), ("back", "dim"))])
-        self.query_one(RowList).focus()
+        focus_now(self.query_one(RowList))
         # What is said then is wrapped to the width that the first layout gives.
         self.call_after_refresh(self.action_look)
 

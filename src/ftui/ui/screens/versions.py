@@ -18,6 +18,7 @@ from textual.screen import ModalScreen
 from ftui.errors import FtuiError, InputError, describe
 from ftui.store import Store
 from ftui.store.versions import Version
+from ftui.ui.keys import focus_now
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row, Span, Tone, count, fit, plain, row
 from ftui.ui.widgets.rows import Lines, RowList
@@ -96,7 +97,7 @@ class VersionsScreen(ModalScreen[None]):
         self.query_one("#foot", Lines).show([keys + row(("esc ", "key"), ("back", "dim"))])
         rows = self.query_one("#versions", RowList)
         rows.update(len(self._versions))
-        rows.focus()
+        focus_now(rows)
         self._compare()
 
     def on_unmount(self) -> None:

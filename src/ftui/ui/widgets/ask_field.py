@@ -21,6 +21,8 @@ class Ask(TextArea, inherit_bindings=False):
         binding for binding in TextArea.BINDINGS if not (isinstance(binding, Binding) and "ctrl+x" in binding.key)
     ]
 
+    LAST_KEYS: ClassVar[tuple[str, ...]] = ("escape",)
+    """What is pressed behind it is for the place below."""
     DEFAULT_CSS = "Ask { height: auto; min-height: 1; max-height: 6; background: $background; }"
 
     def __init__(self, send: Callable[[], None]) -> None:

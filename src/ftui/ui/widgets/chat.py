@@ -24,6 +24,7 @@ from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.store.chats import ChatMessage
 from ftui.store.pairs import Decision, NewPair
+from ftui.ui.keys import focus_now
 from ftui.ui.messages import StoreChanged
 from ftui.ui.text import plain
 from ftui.ui.widgets.answers import label, say_waiting, speed, tone, turn_of
@@ -115,7 +116,7 @@ class ChatPane(Vertical):
 
     def focus_first(self) -> None:
         """Put the focus in the text field."""
-        self.query_one(Ask).focus()
+        focus_now(self.query_one(Ask))
 
     def on_store_changed(self, event: StoreChanged) -> None:
         self._show_title()

@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
+from ftui.ui.keys import focus_now
 from ftui.ui.text import Span
 from ftui.ui.widgets.rows import Lines
 from ftui.ui.widgets.words_field import WordsField
@@ -60,7 +61,7 @@ class FilterLine(Horizontal):
         # Not `focus` alone, which waits its turn: what is typed next is the field's already.
         self.screen.set_focus(field)
         # And again behind whoever waits for its turn just now.
-        field.focus()
+        focus_now(field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -69,10 +70,6 @@ class FilterLine(Horizontal):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.action_leave(True)
-
-    def on_words_field_escaped(self, event: WordsField.Escaped) -> None:
-        event.stop()
-        self.action_leave(False)
 
     def action_leave(self, keep: bool) -> None:
         self.post_message(self.Left(keep))

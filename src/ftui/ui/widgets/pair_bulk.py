@@ -37,19 +37,26 @@ class BulkWork:
         self._reader = Reader(place, "bulk")
         self._stop = Event()
         self.busy = False
+        self.stoppable = True
 
-    def start(self, verb: str, steps: Steps, then: Callable[[int, bool], None]) -> None:
-        """Go through `steps` in a thread, then call `then` with how many pairs changed and whether it was stopped."""
-        self.busy, self._stop = True, Event()
-        stop, began = self._stop, clock.now()
+    def start(self, verb: str, steps: Steps, then: Callable[[int, bool], None], *, stoppable: bool = True) -> None:
+        """Go through `steps` in a thread, then call `then` with how many pairs changed and whether it was stopped.
+
+        Args:
+            stoppable: whether a stop changes anything; an undo comes to its end all the same.
+        """
+        self.busy, self.stoppable, self._stop = True, stoppable, Event()
+        stop, began, stopped = self._stop, clock.now(), False
 
         def work(store: Store) -> int | Exception:
+            nonlocal stopped
             changed, shown = 0, 0.0
             try:
                 with contextlib.closing(steps(store)) as progress:  # type: ignore[type-var]
                     for step in progress:
                         changed = step.changed
                         if stop.is_set():
+                            stopped = True
                             break
                         if time.monotonic() - shown >= _EVERY:
                             shown = time.monotonic()
@@ -63,7 +70,7 @@ class BulkWork:
             self._show(None)
             if isinstance(changed, Exception):
                 raise changed
-            then(changed, stop.is_set())
+            then(changed, stopped)
 
         # Also where it could not begin, as with a store that cannot be opened.
         self._reader.read(work, done, failed=done)

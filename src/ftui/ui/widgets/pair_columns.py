@@ -12,6 +12,7 @@ from textual.containers import Vertical
 
 from ftui.store import Store
 from ftui.store.pairs import Dropped, Pair
+from ftui.ui.keys import focus_now
 from ftui.ui.place import Place
 from ftui.ui.text import Row
 from ftui.ui.widgets.covered import CoveredColumn, CoveredRow
@@ -92,6 +93,8 @@ class PairColumns(CoveredRow):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < Place.NARROW, "-narrow")
+        # What was hidden had no width to be written for.
+        self.call_after_refresh(self._show_again)
 
     @property
     def reading(self) -> bool:
@@ -216,7 +219,7 @@ class PairColumns(CoveredRow):
 
     def focus_shown(self) -> None:
         """Give the focus to what is seen, so that the keys of the place work."""
-        (self._source if self._over else self._reader if self.reading else self.rows).focus()
+        focus_now(self._source if self._over else self._reader if self.reading else self.rows)
 
     def action_rows(self, what: str, number: int) -> None:
         """From the source pane the list is moved as from the list itself."""

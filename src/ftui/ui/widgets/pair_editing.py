@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import SuspendNotSupported
 
-from ftui.errors import FtuiError, InputError
+from ftui.errors import FtuiError, InputError, describe
 from ftui.store import Store
 from ftui.store.journal import Step, Way
 from ftui.store.pairs import BulkProgress, Marks, Pair, check_messages
@@ -23,11 +23,11 @@ Done = Callable[[Pair, bool], None]
 """Called with the pair and whether it was changed."""
 
 
-def edit_here(app: FtuiApp, pair: Pair, done: Done, messages: Messages = (), why: InputError | None = None) -> None:
+def edit_here(app: FtuiApp, pair: Pair, done: Done, messages: Messages = (), why: FtuiError | None = None) -> None:
     """Open the fields, with the pair's messages or with others that were typed elsewhere.
 
     Args:
-        why: what is wrong with those others, shown above the keys.
+        why: why those others could not be saved, shown above the keys.
     """
     from ftui.ui.screens.edit import EditScreen
 
@@ -48,25 +48,30 @@ def edit_outside(app: FtuiApp, pair: Pair, done: Done) -> None:
         InputError: there is no editor, it failed, or its text cannot be read.
     """
     pair_editor.editor()
-    wrong: InputError | None = None
+    messages: Messages | None = None
+    wrong: FtuiError | None = None
     try:
         with app.suspend():
-            messages = pair_editor.edit(pair.messages)
-            if messages is not None:
-                try:
+            # An exception that left this block would leave the terminal to an editor that is gone.
+            try:
+                messages = pair_editor.edit(pair.messages)
+                if messages is not None:
                     check_messages(messages)
                     # While the screen is not there: it may take a second, and nothing can come between.
                     tokens, marks = _worked_out(app.store.name, pair, messages)
                     app.store.pairs.edit(pair.id, messages, tokens, marks)
-                except InputError as error:
-                    wrong = error
+            except Exception as error:
+                wrong = describe(error)
     except SuspendNotSupported:
         app.say("this terminal cannot be lent to an editor · e edits here")
         return
-    if messages is not None and wrong is not None:
-        edit_here(app, pair, done, messages, wrong)
-    else:
+    if wrong is None:
         done(pair, messages is not None)
+    elif messages is None:
+        raise wrong
+    else:
+        # What was typed goes on in the fields.
+        edit_here(app, pair, done, messages, wrong)
 
 
 def not_edited(name: str) -> str:

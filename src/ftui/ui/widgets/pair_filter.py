@@ -21,7 +21,6 @@ from ftui.ui.widgets.rows import Lines
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from ftui.ui.widgets.words_field import WordsField
 
 _BEGUN = re.compile(r"(?:^|\s)-?(?:is|flag|source|tokens|fact|made):$", re.IGNORECASE)
 _LINES = 3
@@ -146,10 +145,6 @@ class PairFilter(Vertical):
             self.action_leave(True)
         else:
             self.blame(wrong, told=True)
-
-    def on_words_field_escaped(self, event: WordsField.Escaped) -> None:
-        event.stop()
-        self.action_leave(False)
 
     def action_cycle(self) -> None:
         self.where = SHOWN[(SHOWN.index(self.where) + 1) % len(SHOWN)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ftui.ui import reading_only
 from ftui.ui.place import Place
-from ftui.ui.widgets.pair_work import PairWork
+from ftui.ui.widgets.pair_work import PairWork, going_on
 from ftui.ui.widgets.recipe_watch import RecipeWatch
 
 
@@ -64,7 +64,7 @@ class MakingPlace(Place):
 
         with self.app.trying():
             queue.stop(self.app.store, task.id)
-            self.app.say("stopping · what is there stays, p goes on from it")
+            self.app.say(f"stopping · what is there stays, p {going_on(task, 'goes on', 'begins again')}")
 
     def action_pause(self) -> None:
         task = self.work.latest
@@ -75,10 +75,10 @@ class MakingPlace(Place):
         with self.app.trying():
             if task.pausing:
                 queue.resume(self.app.store, task.id)
-                self.app.say("making pairs goes on")
+                self.app.say(f"making pairs {going_on(task, 'goes on', 'begins again')}")
             else:
                 queue.pause(self.app.store, task.id)
-                self.app.say("making pairs pauses · z goes on")
+                self.app.say(f"making pairs pauses · z {going_on(task, 'goes on', 'begins again')}")
             self.refresh_view()
 
     def action_recipe(self) -> None:
@@ -89,4 +89,5 @@ class MakingPlace(Place):
 
     def _recipe_left(self, run: bool | None) -> None:
         if run:
+            self._recipe.saved()
             self.action_prepare()

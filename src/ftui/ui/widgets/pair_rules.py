@@ -43,6 +43,8 @@ class RuleWork:
         self._asked: Callable[[], None] | None = None
         self.offer: Offer | None = None
         self.state: Literal["offered", "shown", "followed", "in recipe"] = "offered"
+        self._decided = False
+        """Whether nothing is pending that the offered rule fits."""
 
     # Looking for one
 
@@ -58,10 +60,19 @@ class RuleWork:
 
     def rejected(self, number: int) -> None:
         """So many pairs were rejected by hand just now."""
-        if self._rejected is not None:
-            self._rejected += number
-            if self._rejected >= self._due and self.state == "offered" and not self._reader.busy:
-                self._look_soon()
+        if self._rejected is None:
+            # Nobody has counted yet: this ftui only read when it began, or the count failed.
+            if not self._reader.busy:
+                self.begin()
+            return
+        self._rejected += number
+        if self._rejected >= self._due and self.state == "offered" and not self._reader.busy:
+            self._look_soon()
+
+    def pairs_changed(self) -> None:
+        """Pairs came or went: what is offered may fit none any more."""
+        if self.offer is not None and self.state == "offered" and not self._reader.busy:
+            self.look()
 
     def wait(self) -> None:
         """Something was decided just now."""
@@ -102,7 +113,7 @@ class RuleWork:
         """All that the rule fits is decided."""
         if self.offer is not None:
             store.rules.follow(self.offer.rule.text)
-            self.state = "followed"
+            self.state, self._decided = "followed", True
             self._show()
 
     def put_into_recipe(self, store: Store) -> None:
@@ -126,6 +137,7 @@ class RuleWork:
 
     def undone(self) -> None:
         """What the rule fits is pending again."""
+        self._decided = False
         if self.state == "followed":
             self.state = "shown"
             self._show()
@@ -160,7 +172,7 @@ class RuleWork:
 
     def leave(self) -> None:
         """It has been answered; look whether there is another one."""
-        self.offer, self.state = None, "offered"
+        self.offer, self.state, self._decided = None, "offered", False
         self._show()
         self.look()
 
@@ -170,9 +182,9 @@ class RuleWork:
         """Why no rule can be looked at, and none looked for, in one sentence; "" when one can."""
         if self.offer is not None:
             return ""
-        if self._rejected is None or self._reader.busy:
+        if self._reader.busy:
             return "looking for a rule in what you rejected"
-        return "" if self._stale else self.nothing()
+        return "" if self._stale or self._rejected is None else self.nothing()
 
     def nothing(self) -> str:
         """Why there is no rule, by what is known of the last look."""
@@ -199,7 +211,8 @@ class RuleWork:
                 said = f"what {text} fits is decided"
                 keys = [("L", "puts the rule into the recipe"), ("esc", "shows all")]
             case _:
-                said, keys = f"{text} is in the recipe", [("ctrl+d", "rejects these"), ("esc", "shows all")]
+                rest = [] if self._decided else [("ctrl+d", "rejects these")]
+                said, keys = f"{text} is in the recipe", [*rest, ("esc", "shows all")]
         lines = [
             [Span(" ! " if at == 0 else "   ", "accent"), Span(line)] for at, line in enumerate(wrap(said, width - 4))
         ]

@@ -49,14 +49,14 @@ class PairView:
             InputError: the words are not in the filter's language.
         """
         wanted = Filter(self.words, self.order, self.seed)
-        if self.where == "all" or _drops(wanted):
+        if self.where == "all" or wanted.dropped:
             return wanted
         return Filter(self.words, self.order, self.seed, (Term("is", self.where),))
 
     @property
     def dropped(self) -> bool:
         """Whether the rows are those of what did not become a pair."""
-        return _drops(self._taken)
+        return self._taken.dropped
 
     @property
     def decided(self) -> bool:
@@ -172,10 +172,6 @@ def read_parts(pairs: Pairs, wanted: Filter) -> Iterator[range | array[int]]:
         if len(found) == len(part):
             yield found[:]
     yield found
-
-
-def _drops(wanted: Filter) -> bool:
-    return any(term.key == "dropped" for term in wanted.terms())
 
 
 class Pace:

@@ -94,7 +94,7 @@ def progress_rows(task: Task, width: int) -> list[Row]:
     if progress.cost_at_most is not None:
         spans.append(Span(f" · {dollars(progress.cost or 0.0)} of at most {dollars(progress.cost_at_most, up=True)}"))
     if task.state == "paused":
-        spans += [Span("   z ", "key"), Span("go on", "dim")]
+        spans += [Span("   z ", "key"), Span(going_on(task, "go on", "begin again"), "dim")]
     now = clock.now()
     speed, left = task.rate(now), task.seconds_left(now)
     if speed is not None and task.state == "running" and progress.cost_at_most is None:
@@ -102,6 +102,11 @@ def progress_rows(task: Task, width: int) -> list[Row]:
     if left is not None:
         spans.append(Span(f"   {duration(left)} left", "dim"))
     return [tuple(spans)]
+
+
+def going_on(task: Task, on: str, again: str) -> str:
+    """What a preparation does after a pause: what models wrote is not asked for again, all else is made anew."""
+    return on if task.progress.cost_at_most is not None else again
 
 
 def recipe_rows(problem: FtuiError, width: int) -> list[Row]:
@@ -185,10 +190,11 @@ def hint_rows(reasons: Sequence[str], width: int) -> list[Row]:
         return []
     key = (Span("   "), Span("/ ", "key"))
     for reason in reasons:
-        row = (*key, Span(f"dropped shows them, {plain(write([Term('dropped', reason)]))} one reason", "dim"))
+        one = plain(write([Term("dropped", reason)]))
+        row = (*key, Span(f"dropped shows all, {one} those of one reason", "dim"))
         if width_of(row) <= width:
             return [row]
-    return [(*key, Span("dropped shows them", "dim"))]
+    return [(*key, Span("dropped shows all", "dim"))]
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

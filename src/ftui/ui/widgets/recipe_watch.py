@@ -41,6 +41,10 @@ class RecipeWatch:
         else:
             self._reader.read(_problem, self._tell, rest=_FIRST_AFTER if first else 0.0)
 
+    def saved(self) -> None:
+        """It was saved just now as one that can be followed, which the next look would find."""
+        self._tell(None)
+
     def _tell(self, problem: FtuiError | None) -> None:
         before, self.problem = self.problem, problem
         if (before and before.as_dict()) != (problem and problem.as_dict()):

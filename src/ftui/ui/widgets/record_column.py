@@ -7,6 +7,7 @@ from textual.containers import Vertical
 
 from ftui.store.records import Records
 from ftui.store.survey import FieldSummary, Survey
+from ftui.ui.keys import focus_now
 from ftui.ui.places.progress import Reasons, reason_head, reason_row
 from ftui.ui.text import Row, count, row
 from ftui.ui.widgets.filter_line import FilterLine
@@ -102,7 +103,7 @@ class RecordColumn(Vertical):
         self.add_class(f"-{view}")
         if row:
             self.rows.cursor = row
-        self.rows.focus()
+        focus_now(self.rows)
 
     def start_filter(self) -> None:
         """Open the filter's line below the list."""

@@ -12,6 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from ftui.store import Store
 from ftui.store.records import RecordLine
 from ftui.store.survey import FieldSummary
+from ftui.ui.keys import focus_now
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row, count, plain, row
 from ftui.ui.widgets.record_rows import field_about, record_raw, record_text, value_row
@@ -69,7 +70,7 @@ class RecordPane(Vertical):
         yield RowList(lambda index, width: self._row(index, width))
 
     def focus_shown(self) -> None:
-        (self.query_one(RowList) if self.has_class("-listing") else self.query_one(TextPane)).focus()
+        focus_now(self.query_one(RowList) if self.has_class("-listing") else self.query_one(TextPane))
 
     def show_record(self, line: RecordLine | None, number: int, raw: bool, rest: float) -> None:
         """Show a record to read, or as it is stored.

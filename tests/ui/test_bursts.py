@@ -1,0 +1,82 @@
+"""Keys that come in one read, as from quick fingers or over a slow line: each does what it would have done alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ftui.store import Store
+from ui.pair_data import new_store
+from ui.terminal import Terminal
+
+BACKSPACE, HOME, END, CLEAR, TAB = "\x7f", "\x1b[H", "\x1b[F", "\x15", "\t"
+
+
+@pytest.fixture
+def store(ui_home: Path) -> Iterator[Store]:
+    with new_store() as opened:
+        yield opened
+
+
+@pytest.fixture
+def terminal(store: Store, ui_home: Path) -> Iterator[Terminal]:
+    """ftui in its Pairs."""
+    started = Terminal(ui_home)
+    try:
+        started.until("worker idle")
+        started.press("3")
+        started.until("What does E4 mean")
+        yield started
+    finally:
+        started.kill()
+
+
+def test_behind_a_question_that_is_counted_for_they_are_its_answer(store: Store, terminal: Terminal) -> None:
+    terminal.press("\x01nj\x04y")
+    terminal.until("rejected 8 pending pairs")
+    assert store.pairs.counts().rejected == 8
+
+
+def test_behind_a_place_that_is_gone_to_they_are_for_that(store: Store, terminal: Terminal) -> None:
+    terminal.press("4ax3jx")
+    terminal.until("rejected 002")
+    assert store.pairs.counts().decided == 1
+
+
+def test_behind_c_they_are_for_the_chat(store: Store, terminal: Terminal) -> None:
+    terminal.press("cax")
+    terminal.until(" ax")
+    terminal.press("y\x1bjx")
+    terminal.until("rejected 002")
+    assert store.pairs.counts().decided == 1
+
+
+def test_behind_e_they_are_text_of_the_recipe(terminal: Terminal) -> None:
+    terminal.press("RenpX")
+    terminal.until("npX")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (f"abc{BACKSPACE}{BACKSPACE}d", "ad"),
+        (f"ttle{HOME}ke{END}s", "kettles"),
+        (f"abc{CLEAR}new", "new"),
+    ],
+)
+def test_in_a_filter_each_has_its_turn(terminal: Terminal, typed: str, words: str) -> None:
+    terminal.press(f"/{typed}\r")
+    terminal.until(f"“{words}”")
+
+
+def test_in_the_editor_each_has_its_turn(store: Store, terminal: Terminal) -> None:
+    pair = store.pairs.get(1)
+    assert pair is not None
+    before = pair.text("assistant")
+    terminal.press(f"e abc{BACKSPACE}{BACKSPACE}d\re{TAB}{HOME}Q{TAB}f\x13")
+    terminal.until("edited 001")
+    pair = store.pairs.get(1)
+    assert pair is not None
+    assert pair.text("assistant") == before + " ad\nef"

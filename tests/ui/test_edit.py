@@ -161,6 +161,20 @@ async def test_leaving_with_changes_asks(store: Store) -> None:
         assert not isinstance(review.app.screen, AskScreen | EditScreen)
 
 
+async def test_ctrl_q_asks_before_anything_typed_is_lost(store: Store) -> None:
+    async with Review() as review:
+        await review.press("e")
+        field(review, 1).text = "Something else."
+        await review.press("ctrl+q")
+        assert "Quit without saving?" in review.screen
+        await review.press("ctrl+q", "n")
+        assert field(review, 1).text == "Something else."
+        await review.press("ctrl+s", "R", "e", "X", "ctrl+q")
+        assert "Quit without saving?" in review.screen
+        await review.press("y")
+        assert not review.app.is_running
+
+
 async def test_an_empty_answer_is_refused_and_what_was_typed_stays(store: Store) -> None:
     async with Review() as review:
         await review.press("e")

@@ -79,3 +79,20 @@ async def test_an_undo_that_another_process_died_in_is_finished(ui_home: Path) -
 
 def test_what_is_said_fits_in_80_columns() -> None:
     assert all(len(said) <= 78 for said in MENDED.values())
+
+
+async def test_a_step_that_is_cut_off_beside_an_open_ftui_is_mended_with_the_next_key(ui_home: Path) -> None:
+    with new_store(pairs=False) as store:
+        with store.pairs.replacing() as replacing:
+            for start in range(0, 10_000, 2000):
+                replacing.put([new_pair(f"Question {number}?", "Yes.") for number in range(start, start + 2000)])
+        settings.save_state(project="lumora", projects={"lumora": {"place": 3}})
+        async with Review((80, 24)) as review:
+            await review.press("a")
+            begin("reject")
+            assert store.pairs.counts().rejected >= 1999
+            await review.press("u")
+            await review.until(lambda: MENDED["decision"] in review.bottom)
+            assert store.pairs.counts().rejected == 0
+            await review.press("u")
+            assert store.pairs.counts().accepted == 0

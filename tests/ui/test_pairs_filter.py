@@ -7,13 +7,14 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from textual import events
 from textual.widgets import Input
 
 from ftui.store import Store
-from ftui.store.pairs import AT_ONCE, BulkProgress, Decision, NewDropped, StandIn
+from ftui.store.pairs import AT_ONCE, BulkProgress, Decision, NewDropped, Pairs, StandIn
 from ftui.ui.places import filtering as place
 from ftui.ui.screens.ask import AskScreen
 from ui.pair_data import Review, decide, new_pair, new_store
@@ -271,3 +272,37 @@ async def test_what_did_not_become_a_pair(store: Store) -> None:
         assert review.decisions() == "·" * 10
         await review.press("escape")
         assert review.current.id == 1
+
+
+async def test_a_stop_that_comes_too_late_says_what_was_done(many: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Review() as review:
+        usual = Pairs.deciding
+
+        def stopped_at_its_end(pairs: Pairs, *values: Any) -> Iterator[BulkProgress]:
+            yield from usual(pairs, *values)
+            review.place._bulk.stop()
+
+        monkeypatch.setattr(Pairs, "deciding", stopped_at_its_end)
+        await review.press("ctrl+d", "y")
+        await review.until(lambda: review.bottom.startswith(f"rejected {MANY:,} pending pairs · u undo"))
+        assert many.pairs.counts().rejected == MANY
+
+
+async def test_esc_out_of_a_filter_goes_back_to_where_it_began(store: Store) -> None:
+    async with Review() as review:
+        await review.press("j", "j", "slash")
+        await review.type("K7")
+        before = review.place.rows.count
+        await review.press("escape")
+        assert review.place.rows.count > before
+        assert review.current.id == 3
+
+
+async def test_the_keys_are_those_of_the_rows_that_are_shown(store: Store) -> None:
+    store.pairs.replace_dropped([NewDropped(1, "u", "too short", "", "")])
+    async with Review() as review:
+        await filtered(review, "dropped")
+        await review.press("enter")
+        assert "e edit" not in review.screen
+        await review.press("escape")
+        await review.until(lambda: "e edit" in review.screen)

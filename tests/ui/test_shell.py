@@ -241,6 +241,15 @@ async def test_the_palette_goes_to_places() -> None:
         await driver.until(lambda: driver.app.place is not None and driver.app.place.number == 2)
 
 
+async def test_the_palette_finds_what_the_keys_of_a_place_do() -> None:
+    new_project().close()
+    async with Driver() as driver:
+        await driver.press("3", "ctrl+p", *"recipe")
+        await driver.pilot.pause(0.3)
+        await driver.press("enter")
+        await driver.until_shown("recipe.toml")
+
+
 async def test_the_keymap_of_the_config() -> None:
     new_project().close()
     settings.save_config({"keymap": {"app.projects": "ctrl+o"}})

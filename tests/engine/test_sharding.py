@@ -33,7 +33,7 @@ SHARDED = {"processes": 2, "shard": "fsdp"}
 
 
 def choose(free: float, processes: int, wanted: str = "auto") -> fitting.Way:
-    return fitting.choose(EIGHT_BILLION, 2, 16, SIZES, 8, free, processes=processes, wanted=wanted)
+    return fitting.choose(EIGHT_BILLION, 2, 16, SIZES, 8, free, processes=processes, wanted=wanted, gpu=True)
 
 
 def test_a_model_is_sharded_where_it_does_not_fit_one_gpu() -> None:

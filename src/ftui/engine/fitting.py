@@ -27,7 +27,7 @@ class Way(NamedTuple):
 
 def choose(
     model: memory.Shape, weight_bytes: int, rank: int, sizes: Sequence[tuple[int, int]], batch_size: int, free: float,
-    *, pairs: bool = False, processes: int = 1, wanted: str = "auto",
+    *, pairs: bool = False, processes: int = 1, wanted: str = "auto", gpu: bool = False,
 ) -> Way:  # fmt: skip
     """All of the model in each process where that fits, else sharded over them; what does not fit has `bytes > free`.
 
@@ -37,9 +37,10 @@ def choose(
         sizes: tokens and learned tokens of each row.
         free: bytes that every process has.
         wanted: one of `SHARDS`.
+        gpu: whether `free` is of a GPU's memory.
     """
     share = -(-batch_size // processes)
-    needs = [memory.need(model, weight_bytes, rank, recomputed=again, pairs=pairs) for again in (False, True)]
+    needs = [memory.need(model, weight_bytes, rank, recomputed=again, pairs=pairs, gpu=gpu) for again in (False, True)]
     whole = plan.fit(share, sizes, needs[0].of, needs[1].of, free)
     if processes == 1 or wanted == "ddp" or (wanted != "fsdp" and whole.bytes <= free):
         return Way(whole, False, whole)

@@ -254,7 +254,7 @@ class Run:
         width = 2 if self.dtype == "bfloat16" else 4
         way = fitting.choose(
             memory.shape(self._base), width, int(self._hyper.get("lora_rank", 16)), list(map(_size, rows)), batch_size,
-            free, pairs=self._pairs, processes=team.size(), wanted=wanted,
+            free, pairs=self._pairs, processes=team.size(), wanted=wanted, gpu=cuda,
         )  # fmt: skip
         numbers, why = fitting.told(way, free, team.size(), gpu=cuda, wanted=wanted)
         if way.fit.bytes > free:

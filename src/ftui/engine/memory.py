@@ -15,6 +15,10 @@ from ftui.engine.layout import read_json
 
 LIBRARIES = 700e6
 """Bytes that Python, torch and the libraries around it take by themselves."""
+_HOLES = 1.7
+"""A process takes so much more than what it keeps between two passes: memory that is freed there lies between
+things that stay, and is not used for larger ones. Measured with glibc; 1.3 is for a GPU, whose memory has blocks."""
+_HOLES_GPU = 1.3
 _CGROUP = Path("/sys/fs/cgroup")
 _LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 
@@ -47,16 +51,20 @@ class Need:
         fixed: libraries, weights, adapter, its gradients and its optimizer.
         token: for each token that is trained on at a time.
         answer: for each of these that is learned.
+        mask: for each two of the tokens, where several rows are taken as one: it says which see each other.
         frozen: what of `fixed` the base's weights are.
     """
 
     fixed: float
     token: float
     answer: float
+    mask: float
     frozen: float
 
-    def of(self, tokens: int, answers: int) -> float:
-        return self.fixed + tokens * self.token + answers * self.answer
+    def of(self, tokens: int, answers: int, rows: int = 1) -> float:
+        """Bytes for so many rows at a time with so many tokens and learned tokens in all."""
+        mask = tokens * tokens * self.mask if rows > 1 else 0.0
+        return self.fixed + tokens * self.token + answers * self.answer + mask
 
 
 def shape(folder: Path) -> Shape:
@@ -80,24 +88,30 @@ def shape(folder: Path) -> Shape:
     )
 
 
-def need(model: Shape, weight_bytes: int, rank: int, *, recomputed: bool = False, pairs: bool = False) -> Need:
+def need(
+    model: Shape, weight_bytes: int, rank: int, *, recomputed: bool = False, pairs: bool = False, gpu: bool = False
+) -> Need:
     """What training an adapter of `rank` needs.
 
-    The figures per token are fits to measured runs, on the safe side of them.
+    What is kept of a token was counted in a layer of a Llama; all of it is on the safe side of measured runs.
 
     Args:
         weight_bytes: of one frozen weight: 2 or 4.
         recomputed: whether activations are computed again instead of kept.
         pairs: whether preferences are learned; tokens are then those of both answers.
+        gpu: whether it is a GPU's memory.
     """
     frozen = float(model.parameters * weight_bytes)
     # Weight, gradient and two moments, each four bytes; once more while a checkpoint is written.
     adapter = model.adapted * rank * 20.0
-    layer = 9 * model.hidden + 6 * model.inner
+    layer = 8 * model.hidden + 4 * model.inner + 7 * rank
     kept = model.layers * 2 * model.hidden + layer if recomputed else model.layers * layer
+    holes = 4.0 * (_HOLES_GPU if gpu else _HOLES)
     # Of each learned token the scores, their gradients and a copy in between.
     answer = model.vocabulary * 4.0 * 3
-    return Need(LIBRARIES + frozen + adapter, kept * 4.0 * (1.2 if pairs else 1.0), answer, frozen)
+    # Each layer makes its own of it.
+    mask = (1 if recomputed else model.layers) * holes
+    return Need(LIBRARIES + frozen + adapter, kept * holes * (1.2 if pairs else 1.0), answer, mask, frozen)
 
 
 def sharded(model: Shape, whole: Need, weight_bytes: int, processes: int) -> Need:

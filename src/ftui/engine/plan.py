@@ -66,15 +66,15 @@ class Fit(NamedTuple):
 
 
 def fit(
-    share: int, sizes: Sequence[tuple[int, int]], kept: Callable[[int, int], float],
-    recomputed: Callable[[int, int], float], free: float,
+    share: int, sizes: Sequence[tuple[int, int]], kept: Callable[[int, int, int], float],
+    recomputed: Callable[[int, int, int], float], free: float,
 ) -> Fit:  # fmt: skip
     """The quickest way to take a share of a batch that fits into `free` bytes, or else the smallest one.
 
     Args:
         share: rows of a batch that this process takes.
         sizes: tokens and learned tokens of each row.
-        kept, recomputed: bytes for so many tokens and learned tokens at a time, with activations kept or not.
+        kept, recomputed: bytes for so many tokens, learned tokens and rows at a time, with activations kept or not.
     """
     longest = sorted(sizes, reverse=True)
     for again, cost in ((False, kept), (True, recomputed)):
@@ -82,7 +82,7 @@ def fit(
         while at_once >= 1:
             # The worst that chance can put together.
             worst = longest[:at_once]
-            need = cost(sum(tokens for tokens, _ in worst), sum(answers for _, answers in worst))
+            need = cost(sum(tokens for tokens, _ in worst), sum(answers for _, answers in worst), at_once)
             if need <= free:
                 return Fit(at_once, again, need)
             at_once //= 2

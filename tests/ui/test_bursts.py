@@ -56,6 +56,8 @@ def test_behind_c_they_are_for_the_chat(store: Store, terminal: Terminal) -> Non
 def test_behind_e_they_are_text_of_the_recipe(terminal: Terminal) -> None:
     terminal.press("RenpX")
     terminal.until("npX")
+    terminal.press("Y\x1bn")
+    terminal.until("Begin a recipe")
 
 
 @pytest.mark.parametrize(

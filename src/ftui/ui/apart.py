@@ -44,16 +44,16 @@ def told_apart(driver: type[Driver]) -> None:
         module.XTermParser = Parser  # type: ignore[attr-defined]
 
 
-def pressed(key: events.Key, *, leaving: bool) -> list[events.Key]:
+def pressed(key: events.Key, *, apart: bool) -> list[events.Key]:
     """The keys that were pressed for one that was read.
 
     Args:
-        leaving: whether `esc` leaves where the focus is; what comes behind it is for somebody else then.
+        apart: whether `esc` does something where the focus is.
     """
     character = key.character
     if not key.key.startswith(_ALT) or character is None:
         return [key]
     name = character if character.isalnum() else key.key.removeprefix(_ALT)
-    if leaving:
+    if apart:
         return [events.Key("escape", _ESC), events.Key(name, character)]
     return [key if len(name) == 1 else events.Key(name, character)]

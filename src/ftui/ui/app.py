@@ -25,7 +25,7 @@ from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.ui import arrival, palette, places, reading_only
 from ftui.ui.apart import pressed
-from ftui.ui.keys import Keys, arrived, handled, leaving, typed
+from ftui.ui.keys import Keys, arrived, handled, typed
 from ftui.ui.messages import StoreChanged
 from ftui.ui.place import Place
 from ftui.ui.session import Session, last_project, last_words, write_down
@@ -390,7 +390,7 @@ class FtuiApp(App[None]):
         top = self.screen_stack[-1:]
         for screen in top:
             await arrived(screen)
-        return pressed(event, leaving=leaving([self.focused, *top]))
+        return pressed(event, apart="escape" in self.keys.active(self.screen)) if top else [event]
 
     async def _hand_out(self, event: events.Key) -> None:
         focused = self.focused

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from textual.binding import ActiveBinding
@@ -59,11 +59,6 @@ async def arrived(screen: Screen[Any]) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LONGEST):
             await _turn(screen)
-
-
-def leaving(nodes: Iterable[DOMNode | None]) -> bool:
-    """Whether `esc` in one of these, the focus or a screen, leaves it at once."""
-    return any("escape" in getattr(node, "LAST_KEYS", ()) for node in nodes)
 
 
 async def typed(field: DOMNode) -> None:

@@ -116,7 +116,6 @@ class EditScreen(ModalScreen[bool]):
         # Before the field knows it: what is pressed behind it is not for the text that is left.
         Binding("escape", "leave", "back", priority=True),
     ]
-    LAST_KEYS: ClassVar[tuple[str, ...]] = ("escape",)
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
     EditScreen > .dialog { width: 110; height: 90%; padding: 0 1; }

@@ -15,8 +15,9 @@ from textual.strip import Strip
 
 from ftui.errors import FtuiError
 from ftui.ui import clock
+from ftui.ui.flow import wrap
 from ftui.ui.place import Refusing, Wording
-from ftui.ui.text import Row, Span, cut, plain, width_of
+from ftui.ui.text import Row, Span, Tone, cut, plain, width_of
 from ftui.ui.widgets.rows import Lines, Toned
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ SLOW_STEP = 0.03
 
 
 class BottomLine(Lines):
-    """What the last key did, and the next step; an error takes three lines until `esc`."""
+    """What the last key did, and the next step; an error takes its lines, of which there are few, until `esc`."""
 
-    DEFAULT_CSS = "BottomLine { height: auto; max-height: 3; min-height: 1; }"
+    DEFAULT_CSS = "BottomLine { height: auto; max-height: 6; min-height: 1; }"
 
     said = ""
     step = ""
@@ -78,12 +79,19 @@ class BottomLine(Lines):
         width = self.size.width
         if self.error is not None:
             error = self.error
-            lines: list[Row] = [(Span(" ✗ ", "bad"), Span(plain(error.what, width - 4), "bold"))]
-            if error.why:
-                lines.append((Span("   "), Span(plain(error.why, width - 4))))
-            if error.do:
-                lines.append((Span(" → ", "accent"), Span(plain(error.do, width - 4))))
-            self.show(lines)
+            parts: tuple[tuple[str, Span, Tone], ...] = (
+                (error.what, Span(" ✗ ", "bad"), "bold"),
+                (error.why, Span("   "), ""),
+                (error.do, Span(" → ", "accent"), ""),
+            )
+            self.show(
+                [
+                    (Span("   ") if at else mark, Span(line, tone))
+                    for text, mark, tone in parts
+                    if text
+                    for at, line in enumerate(wrap(text, max(width - 4, 1)))
+                ]
+            )
             return
         if not self.said:
             self.show([(Span(" "), Span(plain(self.step, width - 2), "accent"))])

@@ -10,14 +10,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ftui import paths, settings
+from ftui.compare.run import ask_all
 from ftui.connect import over_ssh, providers
 from ftui.engine import local, remote
 from ftui.engine.remote import Remote
 from ftui.errors import EngineError, InputError, NetworkError
+from ftui.store.comparisons import Answer
+from ftui.store.models import Model
+from ftui.train.watch import watch
 from servers.ssh import Machine
 
 FTUI = f"{sys.executable} -m ftui"
@@ -82,6 +87,26 @@ async def test_a_client_finds_the_engine_again(machine: Machine, there: Path) ->
     assert first is not None
     assert second is not None
     assert first.token != second.token
+
+
+async def test_a_job_there_is_watched_and_its_model_compared(machine: Machine) -> None:
+    provider = over_ssh.add("me@gpu-box", "box", machine.ssh, FTUI)
+    turns = [{"role": "user", "content": "What is it?"}, {"role": "assistant", "content": "A kettle."}]
+    rows = "".join(json.dumps({"messages": turns}) + "\n" for _ in range(10))
+    async with await providers.client(provider) as client:
+        file = await client.files.create(file=("rows.jsonl", rows.encode()), purpose="fine-tune")
+        method: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1, "batch_size": 10}}}
+        base = "smollm2-135m-instruct"
+        job = await client.fine_tuning.jobs.create(model=base, training_file=file.id, method=method)
+        seen = [look async for look in watch(client, provider, job.id)]
+        assert (seen[-1].state, seen[-1].error) == ("succeeded", None)
+        assert len(seen) > 1, "it was looked at while it trained"
+        tuned = seen[-1].fine_tuned_model
+        assert tuned is not None
+        model = Model(1, "box-1", None, "box", provider.base_url, tuned, base, "", 0.0)
+        question = Answer(1, "held", "What is it?", "A kettle.", ("kettle",), None, None, None, None)
+        answered = [each async for each in ask_all(client, provider, model, [question])]
+    assert [each.side for each in answered] == ["base", "tuned"]
 
 
 def test_two_at_once_open_one_tunnel(machine: Machine) -> None:

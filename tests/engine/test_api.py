@@ -92,6 +92,7 @@ def test_a_bad_validation_file_fails_the_job(client: openai.OpenAI) -> None:
         ({"hyperparameters": {"beta": 0.1}}, "hyperparameters.beta"),
         ({"hyperparameters": {"lora_r": 8, "lora_rank": 8}}, "hyperparameters.lora_rank"),
         ({"hyperparameters": {"lora_dropout": 1}}, "hyperparameters.lora_dropout"),
+        ({"hyperparameters": {"learning_rate_multiplier": 10**400}}, "hyperparameters.learning_rate_multiplier"),
         ({"hyperparameters": {"packing": 1}}, "hyperparameters.packing"),
         ({"hyperparameters": {"lora": False}}, "hyperparameters.lora"),
         (

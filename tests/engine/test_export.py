@@ -115,7 +115,7 @@ def test_the_files_name_no_path_of_this_machine(engine_home: Path, taken: dict[s
             assert str(engine_home).encode() not in file.read_bytes(), file.name
     adapter = json.loads((taken["adapter"] / "adapter_config.json").read_text())
     assert adapter["base_model_name_or_path"] == BASE_MODEL
-    assert "--enable-lora" in (taken["adapter"] / "vllm.sh").read_text()
+    assert "--enable-lora --max-lora-rank 16" in (taken["adapter"] / "vllm.sh").read_text()
     for form in ("gguf-f16", "gguf-q8_0"):
         said = (taken[form] / "Modelfile").read_text()
         file = next(taken[form].glob("*.gguf"))
@@ -170,6 +170,12 @@ async def test_taking_a_model_away(engine_home: Path, tuned: str, tmp_path: Path
         progress = [event for event in events if isinstance(event, Progress)]
         assert progress[-1].done == progress[-1].total == events[-1].data["bytes"]
         assert {file.name for file in (tmp_path / "new" / "folder").iterdir()} == set(events[-1].data["files"])
+        # What lies there may be another model's, of the same size.
+        weights = tmp_path / "new" / "folder" / "adapter_model.safetensors"
+        right = weights.read_bytes()
+        weights.write_bytes(bytes(len(right)))
+        [event async for event in take(there, engine, tuned, "adapter", weights.parent)]
+        assert weights.read_bytes() == right
         with pytest.raises(EngineError, match="has no adapter"):
             [event async for event in take(there, engine, BASE, "adapter", tmp_path)]
         with pytest.raises(InputError, match="does not give its models away"):

@@ -115,12 +115,15 @@ def test_secrets_of_the_environment_do_not_reach_the_engine(
     new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-the-engine")
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     home = new_home()
     with connect(home):
         address = local.find(home)
         assert address is not None
         environment = Home(home).environment()
     assert "OPENAI_API_KEY" not in environment
+    # The hub may be reached by it alone.
+    assert environment["https_proxy"] == "http://proxy.example:3128"
     local.stop(home)
 
 

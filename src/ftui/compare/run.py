@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 56
 """Enough for a fact and a sentence around it; a small base model would ramble on."""
-AT_ONCE = {"engine": 12, "openai": 4, "custom": 4}
-"""Questions in flight: the engine answers waiting ones together, others have limits."""
+AT_ONCE, AT_ONCE_ENGINE = 4, 12
+"""Questions in flight: an engine answers waiting ones together, others have limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ async def ask_all(
 
     answers = list(answers)
     system = [{"role": "system", "content": model.system}] if model.system else []
-    free = asyncio.Semaphore(AT_ONCE[provider.kind])
+    free = asyncio.Semaphore(AT_ONCE_ENGINE if provider.is_engine else AT_ONCE)
 
     async def ask(side: str, name: str, answer: Answer) -> Answered:
         async with free:

@@ -73,7 +73,8 @@ class Models:
             if self._adapters:
                 self._model.base_model.disable_adapter_layers()
             return self._model
-        name = Path(adapter).parent.parent.name + "-" + Path(adapter).name
+        # torch takes no dot in the name of a part, and a folder may have one.
+        name = f"{Path(adapter).parent.parent.name}-{Path(adapter).name}".replace(".", "_")
         if name not in self._adapters:
             if not self._adapters:
                 self._model = PeftModel.from_pretrained(self._model, adapter, adapter_name=name).eval()

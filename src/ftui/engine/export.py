@@ -18,6 +18,7 @@ from typing import Any
 from ftui.engine import failure
 from ftui.engine.gguf_rules import can_write
 from ftui.engine.layout import Lock, read_json, sync_folder, write_json
+from ftui.engine.vllm import most_rank
 
 FORMATS = ("adapter", "merged", "gguf-f16", "gguf-q8_0")
 _REASONS = {
@@ -50,8 +51,9 @@ def write(base: Path, adapter: Path | None, form: str, folder: Path, name: str) 
         # Not the card that the library writes beside it: it names a folder of this machine and nothing else.
         for file in adapter.glob("adapter_*"):
             shutil.copyfile(file, folder / file.name)
-        _point_at_hub(folder, base)
-        (folder / "vllm.sh").write_text(_VLLM_LORA.format(base=base.name, name=_short(name)), "utf-8")
+        hub_id, rank = _point_at_hub(folder, base)
+        command = _VLLM_LORA.format(base=hub_id, name=_short(name), rank=most_rank(rank))
+        (folder / "vllm.sh").write_text(command, "utf-8")
         return
     if form == "merged":
         model, tokenizer = _merge(base, adapter)
@@ -126,7 +128,8 @@ exec vllm serve "$(dirname "$0")" --served-model-name {name} "$@"
 """
 _VLLM_LORA = """#!/bin/sh
 # On a machine with a GPU and vLLM: one base model serves many adapters. BASE is its folder or id.
-exec vllm serve "${{BASE:-{base}}}" --enable-lora --lora-modules {name}="$(dirname "$0")" "$@"
+exec vllm serve "${{BASE:-{base}}}" --enable-lora --max-lora-rank {rank} \\
+    --lora-modules {name}="$(dirname "$0")" "$@"
 """
 
 
@@ -135,10 +138,16 @@ def _short(name: str) -> str:
     return "".join(character if character.isalnum() or character in "-._" else "-" for character in name)[:100]
 
 
-def _point_at_hub(folder: Path, base: Path) -> None:
-    """A folder of this machine means nothing elsewhere: the adapter names its base by its own name."""
+def _point_at_hub(folder: Path, base: Path) -> tuple[str, int]:
+    """A folder of this machine means nothing elsewhere: the adapter names its base by its own name.
+
+    Gives that name and the adapter's rank.
+    """
     settings = read_json(folder / "adapter_config.json") or {}
-    write_json(folder / "adapter_config.json", settings | {"base_model_name_or_path": base.name})
+    # The way back of `hub.folder_name`.
+    name = base.name.replace("--", "/", 1)
+    write_json(folder / "adapter_config.json", settings | {"base_model_name_or_path": name})
+    return name, int(settings.get("r", 0))
 
 
 def main(export: Path) -> int:

@@ -39,8 +39,11 @@ _KILLS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"), Path("/sys
 def launch(job: Path, attempt: int) -> None:
     """Run attempt number `attempt` of the job in the folder `job` to its end, at most once."""
     lock = Lock(job / LOCK)
+    if not lock.acquire(3.0):
+        return
+    # Read behind the lock: the one that held it may have run this very attempt.
     earlier = read_json(job / LAUNCH)
-    if not lock.acquire(3.0) or (earlier and int(earlier["attempt"]) >= attempt):
+    if earlier and int(earlier["attempt"]) >= attempt:
         return
     write_json(job / LAUNCH, {"attempt": attempt, "pid": os.getpid()})
     with contextlib.suppress(OSError):

@@ -35,10 +35,14 @@ import ftui
 
 BASE_MODEL = "SmolLM2-135M-Instruct"
 
-# What may pass from ftui's environment to the engine's processes: no secret does but the
-# token of the model hub, which gated models are fetched with.
+# What may pass from ftui's environment to the engine's processes: no secret does but the token of
+# the model hub, which gated models are fetched with, and the way to it through a network's proxy.
 _PASSED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
-_PASSED_PREFIXES = ("HF_TOKEN", "HF_ENDPOINT", "CUDA_", "NVIDIA_", "LD_", "DYLD_", "OMP_", "GOMP_", "COVERAGE_")
+_PASSED_PREFIXES = (
+    *("HF_TOKEN", "HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_", "REQUESTS_CA_"),
+    *("CUDA_", "NVIDIA_", "NCCL_", "HIP_", "ROCR_", "PYTORCH_", "VLLM_"),
+    *("LD_", "DYLD_", "OMP_", "GOMP_", "COVERAGE_"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,10 @@ class Home:
     def environment(self) -> dict[str, str]:
         """The environment variables of the engine's processes."""
         kept = {
-            name: value for name, value in os.environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
+            name: value
+            for name, value in os.environ.items()
+            # A proxy is named in small letters as well.
+            if name in _PASSED or name.upper().startswith(_PASSED_PREFIXES)
         }
         # Threads that wait for one another hold their cores for a moment only: others need them too.
         return (

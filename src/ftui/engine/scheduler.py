@@ -206,7 +206,8 @@ class Scheduler:
     def pause(self, job: Job) -> None:
         """Let a job rest; a training one does so after its next step, with a checkpoint."""
         if job["status"] == "running":
-            if job["wish"] is None:
+            # Also where it was asked before: a server that was killed may have written only half of the wish.
+            if job["wish"] in (None, "pause"):
                 self._wish(job, "pause")
         elif job["status"] == "queued":
             self._jobs.save(job, status="paused")

@@ -118,10 +118,12 @@ class Uploads:
         self._drop_parts(identity)
         return done
 
-    def cancel(self, identity: str) -> dict[str, Any]:
-        data = self._save(self.pending(identity) | {"status": "cancelled"})
-        self._drop_parts(identity)
-        return data
+    async def cancel(self, identity: str) -> dict[str, Any]:
+        """Drop an upload; one that is being completed just now is complete."""
+        async with self._turn:
+            data = self._save(self.pending(identity) | {"status": "cancelled"})
+            self._drop_parts(identity)
+            return data
 
     def sweep(self) -> None:
         """Drop the parts of uploads that took too long, and all that is a day old."""
@@ -209,7 +211,7 @@ def endpoints(uploads: Uploads) -> list[Endpoint]:
         return JSONResponse(show(await uploads.complete(request.path_params["id"], parts, body.text("md5"))))
 
     async def cancel(request: Request) -> Response:
-        return JSONResponse(show(uploads.cancel(request.path_params["id"])))
+        return JSONResponse(show(await uploads.cancel(request.path_params["id"])))
 
     path = "/v1/uploads"
     return [

@@ -34,7 +34,7 @@ def plan(command: list[str], base: Path, adapters: Iterable[Path]) -> Plan:
         adapters: all that may be asked for: the rank of the largest must be known at the start.
     """
     largest = max((_rank(adapter) for adapter in adapters), default=0)
-    rank = next((known for known in _RANKS if known >= largest), _RANKS[-1])
+    rank = most_rank(largest)
     program, *options = command
     ours = ["serve", str(base), "--served-model-name", BASE, "--gpu-memory-utilization", _MEMORY]
     ours += ["--enable-lora", "--max-lora-rank", str(rank), "--max-loras", "4", "--max-cpu-loras", "16"]
@@ -48,6 +48,11 @@ def plan(command: list[str], base: Path, adapters: Iterable[Path]) -> Plan:
     }
     key = ("vllm", str(base), rank)
     return Plan("vLLM", key, [program, *ours, *options], "VLLM_API_KEY", environment, _SECONDS)
+
+
+def most_rank(rank: int) -> int:
+    """What vLLM has to be started with as the largest rank to take an adapter of `rank`."""
+    return next((known for known in _RANKS if known >= rank), _RANKS[-1])
 
 
 async def load(program: Program, adapter: Path | None, stamp: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -105,8 +104,9 @@ class Fields:
         value = self.data.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(name, "a number")
+        # Neither NaN nor infinity is within; a whole number may be larger than any float.
         if not low <= value <= high:
             raise self.wrong(name, f"a number from {low} to {high}")
         return float(value)

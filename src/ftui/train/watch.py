@@ -28,7 +28,7 @@ _NAMES = {
 _STEP = re.compile(r"\bStep (\d+)/(\d+)")
 FIRST_PAUSE = 0.25
 SLOWER = 1.5
-LONGEST_PAUSE = {"engine": 1.0, "openai": 5.0, "custom": 5.0}
+LONGEST_PAUSE, LONGEST_ENGINE = 5.0, 1.0
 """Seconds between two looks: short at first, when much happens, then longer."""
 PATIENCE = 30
 """Polls in a row that may fail before the watch gives up; the job itself goes on."""
@@ -97,7 +97,7 @@ async def watch(
         if last.state in ENDED:
             return
         await asyncio.sleep(pause)
-        pause = min(pause * SLOWER, LONGEST_PAUSE[provider.kind])
+        pause = min(pause * SLOWER, LONGEST_ENGINE if provider.is_engine else LONGEST_PAUSE)
 
 
 async def _new_events(client: AsyncOpenAI, remote: str, known: set[str]) -> list[FineTuningJobEvent]:

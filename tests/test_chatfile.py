@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_good_rows(line: bytes) -> None:
             "surrogate",
         ),
         (row("hello", ANSWER), "message 1 is not a JSON object"),  # type: ignore[arg-type]
-        (b'"' + b"x" * chatfile.MAX_ROW_BYTES + b'"', "bytes, but may have at most"),
+        (b'"' + b"x" * chatfile.MAX_ROW_BYTES + b'"', "more than the 8,388,608 bytes that it may have"),
     ],
 )
 def test_bad_rows(line: bytes, part: str) -> None:
@@ -193,3 +194,13 @@ def test_a_row_is_told_at_once_as_it_is_told_in_a_file(messages: list[dict[str, 
     told = chatfile.row_problem({"messages": messages})
     found = list(chatfile._object_problems({"messages": messages}))
     assert told == (found[0].removeprefix(",").strip() if found else "")
+
+
+def test_a_line_without_end_is_not_read_into_memory() -> None:
+    most = chatfile.MAX_ROW_BYTES
+    file = io.BytesIO(b"{}\n" + b"x" * (3 * most + 5) + b"\n[]\n" + b"y" * (most + 9))
+    lines = list(chatfile.lines_of(file))
+    assert [len(line) for line in lines] == [3, most + 1, 3, most + 1]
+    report = chatfile.check(lines)
+    assert report.rows == 4
+    assert [problem.row for problem in report.problems if "more than the" in problem.message] == [2, 4]

@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from ftui.errors import InputError
 
@@ -94,7 +94,7 @@ class Report:
 
 
 def check(lines: Iterable[bytes], kind: Kind = "chat", *, most_bytes: int | None = None) -> Report:
-    """Check a training file given as its lines (an open binary file will do).
+    """Check a training file given as its lines, for one from elsewhere those of `lines_of`.
 
     Nothing is kept but the problems, so a file of any size can be checked.
     Blank lines are ignored, as providers do.
@@ -126,6 +126,15 @@ def check(lines: Iterable[bytes], kind: Kind = "chat", *, most_bytes: int | None
     if rows < MIN_ROWS:
         note(0, "invalid_n_examples", f"The file has {rows} example(s), but must have at least {MIN_ROWS}")
     return Report(rows, problems, size, more)
+
+
+def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long for a row as much as shows that, and not all in memory."""
+    while line := file.readline(MAX_ROW_BYTES + 1):
+        yield line
+        while len(line) > MAX_ROW_BYTES and not line.endswith(b"\n"):
+            if not (rest := file.readline(MAX_ROW_BYTES)) or rest.endswith(b"\n"):
+                break
 
 
 def text_of(message: Mapping[str, Any]) -> str:
@@ -169,7 +178,7 @@ def plain(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _row_problems(line: bytes, kind: Kind = "chat") -> Iterator[str]:
     """What is wrong with one line, as the end of a sentence that begins with "Example N"."""
     if len(line) > MAX_ROW_BYTES:
-        yield f" has {len(line):,} bytes, but may have at most {MAX_ROW_BYTES:,}"
+        yield f" has more than the {MAX_ROW_BYTES:,} bytes that it may have"
         return
     try:
         row = json.loads(line.decode("utf-8"), parse_constant=_no_constant)

@@ -58,6 +58,11 @@ class Scheduler:
                 except OSError as error:
                     # A full disk must not end the server; the next round tries again.
                     _log.error("job %s: %s", job["id"], error.strerror)
+                except Exception as error:
+                    # One job must not keep all others waiting, nor be tried for ever.
+                    _log.error("job %s: %s", job["id"], type(error).__name__)
+                    if job["status"] == "validating_files":
+                        self._fail(job, "server_error", f"The file could not be checked: {type(error).__name__}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), 0.3 if self.busy else 5.0)
             self._changed.clear()
@@ -228,8 +233,8 @@ class Scheduler:
 
 def _check(path: Path, method: str) -> chatfile.Report:
     kind: chatfile.Kind = "preference" if method == "dpo" else "chat"
-    with path.open("rb") as lines:
-        return chatfile.check(lines, kind, most_bytes=MAX_BYTES)
+    with path.open("rb") as file:
+        return chatfile.check(chatfile.lines_of(file), kind, most_bytes=MAX_BYTES)
 
 
 def _why_refused(problem: chatfile.Problem, param: str, others: int) -> str:

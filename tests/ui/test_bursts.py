@@ -53,6 +53,13 @@ def test_behind_c_they_are_for_the_chat(store: Store, terminal: Terminal) -> Non
     assert store.pairs.counts().decided == 1
 
 
+def test_ctrl_q_behind_what_was_typed_asks(terminal: Terminal) -> None:
+    terminal.press("eXYZ\x11")
+    terminal.until("Quit without saving?")
+    terminal.press("n\x1b")
+    terminal.until("Leave without saving?")
+
+
 def test_behind_e_they_are_text_of_the_recipe(terminal: Terminal) -> None:
     terminal.press("RenpX")
     terminal.until("npX")

@@ -466,4 +466,7 @@ class FtuiApp(App[None]):
         return palette.commands(self, screen)
 
     async def action_quit(self) -> None:
+        if self.focused is not None:
+            # What was typed before this key may be still on its way.
+            await typed(self.focused)
         palette.leave(self)

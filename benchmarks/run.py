@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="smaller sizes, under 50 seconds a room: for a look, the targets are those of the full sizes",
+        help="smaller sizes, about a minute a room: for a look, the targets are those of the full sizes",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     options = parser.parse_args()

@@ -165,7 +165,6 @@ class RecipeScreen(ModalScreen[bool]):
         field.scroll_cursor_visible(center=True)
 
     def _look_at_file(self) -> None:
-
         now = self._store.recipe_stamp()
         if now == self._stamp or not self.is_current:
             return

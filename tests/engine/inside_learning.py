@@ -155,7 +155,9 @@ def further(home: Path) -> dict[str, Any]:
     """A tuned model that is tuned further, by answers and by preferences."""
     base, adapter = home / "models" / "llama", home / "models" / "ft-llama"
     rows = [made.row(number, system=True) for number in range(12)]
-    again = made.job(home, base, rows, name="again", adapter=str(adapter), validation=rows[:5])
+    again = made.job(
+        home, base, rows, name="again", adapter=str(adapter), validation=rows[:5], hyperparameters={"lora_dropout": 0.1}
+    )
     trainer.main(again, 1)
     likes = made.job(home, base, [made.pair(n) for n in range(12)], name="likes", method="dpo", adapter=str(adapter))
     trainer.main(likes, 1)
@@ -164,6 +166,7 @@ def further(home: Path) -> dict[str, Any]:
         "before": made.losses(home / "jobs" / "llama"),
         "after": made.losses(again),
         "rank": config["r"],
+        "dropout": config["lora_dropout"],
         "files": sorted(path.name for path in (home / "models" / "ft-likes").iterdir()),
         "likes": made.state(likes)["state"],
         "first": made.losses(likes)[0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -12,6 +13,7 @@ import pytest
 
 from engine.conftest import BASE, chats, ended, upload, wait_for
 from ftui.engine import local
+from ftui.engine.layout import write_json
 
 
 def test_a_file_comes_back_as_it_was_sent(client: openai.OpenAI) -> None:
@@ -151,10 +153,41 @@ def test_bodies_that_are_no_requests(client: openai.OpenAI) -> None:
 def test_the_base_model_is_listed_and_stays(client: openai.OpenAI) -> None:
     assert client.models.list().data[0].id == BASE
     assert client.models.retrieve("SmolLM2-135M-Instruct").id == BASE
+    assert client.models.retrieve("HuggingFaceTB/SmolLM2-135M-Instruct").id == BASE
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("somebody/SmolLM2-135M-Instruct")
     with pytest.raises(openai.PermissionDeniedError):
         client.models.delete(BASE)
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("ft:none")
+
+
+def test_a_tuned_model_is_trained_further_with_the_adapter_it_has(client: openai.OpenAI, engine_home: Path) -> None:
+    tuned = engine_home / "models" / "ft-shape"
+    tuned.mkdir()
+    write_json(tuned / "adapter_config.json", {"r": 4, "lora_alpha": 12})
+    (tuned / "adapter_model.safetensors").write_bytes(b"")
+    base = next(path.name for path in (engine_home / "models").iterdir() if path.name.lower() == BASE)
+    write_json(tuned / "model.json", {"id": "ft:shape", "base": base, "created": 1})
+    file = upload(client, chats(10))
+    # One that trains, so that the others only wait.
+    first = client.fine_tuning.jobs.create(model=BASE, training_file=file, hyperparameters={"n_epochs": 50})
+    try:
+        with pytest.raises(openai.BadRequestError, match="with the lora_rank that it has, 4") as caught:
+            client.fine_tuning.jobs.create(
+                model="ft:shape", training_file=file, extra_body={"hyperparameters": {"lora_rank": 16}}
+            )
+        assert caught.value.param == "hyperparameters.lora_rank"
+        more: Any = {"hyperparameters": {"lora_rank": 4, "lora_alpha": "auto"}}
+        job = client.fine_tuning.jobs.create(model="ft:shape", training_file=file, extra_body=more)
+        wait_for(lambda: client.fine_tuning.jobs.retrieve(job.id).status == "queued")
+        client.fine_tuning.jobs.cancel(job.id)
+        settled: Any = client.fine_tuning.jobs.retrieve(job.id).hyperparameters
+        assert (settled.lora_rank, settled.lora_alpha) == (4, 12)
+    finally:
+        client.fine_tuning.jobs.cancel(first.id)
+        client.models.delete("ft:shape")
+    assert ended(client, first.id).status == "cancelled"
 
 
 def test_a_waiting_job_is_paused_resumed_and_cancelled(client: openai.OpenAI) -> None:

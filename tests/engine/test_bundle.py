@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import yaml
 
 from engine.conftest import BASE, chats, connect, ended, free_port, upload, wait_for
 from ftui.engine import bundle
-from ftui.engine.layout import Home, read_json
+from ftui.engine.layout import Home, Lock, read_json
 from ftui.errors import BusyError, InputError
 
 
@@ -97,7 +98,7 @@ def test_a_job_goes_away_and_comes_back_as_a_model(home: Path, there: openai.Ope
     trained = run(folder, home, "sh", "run.sh", PROCESSES="1")
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert there.fine_tuning.jobs.retrieve(job).status == "paused", "nothing has come back yet"
-    assert bundle.bring_back(home, folder) == "succeeded"
+    assert bundle.bring_back(home, folder)["state"] == "succeeded"
     back = wait_for(lambda: (found := ended(there, job)).status == "succeeded" and found)
     assert back.fine_tuned_model == receipt["fine_tuned_model"]
     steps = [event.data for event in there.fine_tuning.jobs.list_events(job) if event.type == "metrics"]
@@ -107,8 +108,10 @@ def test_a_job_goes_away_and_comes_back_as_a_model(home: Path, there: openai.Ope
         model=back.fine_tuned_model, messages=[{"role": "user", "content": "Hi"}], max_tokens=3
     )
     assert answer.choices[0].message.content is not None
-    with pytest.raises(InputError, match="at its end already"):
+    with pytest.raises(InputError, match="it is succeeded here"):
         bundle.bring_back(home, folder)
+    again = run(folder, home, "sh", "run.sh", PROCESSES="1")
+    assert (again.returncode, "is trained: bring the folder back" in again.stderr) == (0, True), "never a second time"
 
 
 def test_a_job_that_failed_here_succeeds_elsewhere_and_one_that_rests_stays_as_it_is(
@@ -131,11 +134,75 @@ def test_a_job_that_failed_here_succeeds_elsewhere_and_one_that_rests_stays_as_i
     assert ended(there, other).status == "cancelled"
     assert there.fine_tuning.jobs.retrieve(job).status == "paused", "how its first attempt ended is past"
     bundle.write(home, job, tmp_path / "box")
+    assert bundle.bring_back(home, tmp_path / "box") == {"state": "waiting"}, "how it failed here is no news"
     assert run(tmp_path / "box", home, "sh", "run.sh", PROCESSES="1").returncode == 0
-    assert bundle.bring_back(home, tmp_path / "box") == "succeeded"
+    assert bundle.bring_back(home, tmp_path / "box")["state"] == "succeeded"
     back = wait_for(lambda: (found := ended(there, job)).status == "succeeded" and found)
     assert back.error is None
     assert not (home / "jobs" / job / "elsewhere.json").exists()
+
+
+def test_it_is_trained_once_at_a_time_and_goes_on_after_it_was_killed(
+    home: Path, there: openai.OpenAI, tmp_path: Path
+) -> None:
+    job = paused(there)
+    folder = tmp_path / "box"
+    bundle.write(home, job, folder)
+    state = folder / "jobs" / job / "trainer.json"
+    with subprocess.Popen(
+        ["sh", "run.sh"], cwd=folder, stderr=subprocess.DEVNULL, start_new_session=True,
+        env={"PATH": os.environ["PATH"], "PYTHON": str(Home(home).python), "READY": "1", "PROCESSES": "1"},
+    ) as first:  # fmt: skip
+        wait_for(lambda: (read_json(state) or {}).get("step"))
+        second = run(folder, home, "sh", "run.sh", PROCESSES="1")
+        assert (second.returncode, "trained in this folder already" in second.stderr) == (75, True), second.stderr
+        trainer = subprocess.run(["pgrep", "-P", str(first.pid)], capture_output=True, text=True, check=True)
+        os.kill(int(trainer.stdout), signal.SIGKILL)
+        assert first.wait(30) == 128 + signal.SIGKILL
+    assert bundle.bring_back(home, folder)["state"] == "failed"
+    back = wait_for(lambda: (found := ended(there, job)).status == "failed" and found)
+    assert back.error is not None
+    assert "killed by SIGKILL" in str(back.error.message)
+    assert run(folder, home, "sh", "run.sh", PROCESSES="1").returncode == 0
+    assert bundle.bring_back(home, folder)["state"] == "succeeded"
+    wait_for(lambda: there.fine_tuning.jobs.retrieve(job).status == "succeeded")
+    # What was said here about its first end is still there, and nothing twice.
+    said = [event.id for event in there.fine_tuning.jobs.list_events(job)]
+    texts = [event.message for event in there.fine_tuning.jobs.list_events(job)]
+    assert len(said) == len(set(said))
+    assert any("killed by SIGKILL" in text for text in texts)
+    assert len(there.fine_tuning.jobs.checkpoints.list(job).data) == 2
+
+
+def test_what_comes_too_late_changes_nothing(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:
+    job, other = paused(there), paused(there)
+    bundle.write(home, job, tmp_path / "box")
+    away = tmp_path / "box" / "jobs" / job / "trainer.json"
+    away.write_text(json.dumps({"state": "failed", "attempt": 99, "error": {"code": "server_error", "message": "x"}}))
+    there.fine_tuning.jobs.resume(other)
+    wait_for(lambda: there.fine_tuning.jobs.retrieve(other).status == "running")
+    there.fine_tuning.jobs.resume(job)
+    with pytest.raises(InputError, match="it is queued here"):
+        bundle.bring_back(home, tmp_path / "box")
+    there.fine_tuning.jobs.cancel(other)
+    wait_for(lambda: there.fine_tuning.jobs.retrieve(job).status == "running")
+    there.fine_tuning.jobs.pause(job)
+    assert ended(there, job).status == "paused"
+    with pytest.raises(InputError, match="gone on here since"):
+        bundle.bring_back(home, tmp_path / "box")
+    there.fine_tuning.jobs.cancel(job)
+
+
+def test_a_job_that_is_held_for_a_while_is_started_behind_it(home: Path, there: openai.OpenAI) -> None:
+    """As long as a bundle of it is being written, say; a launcher does not wait for that long."""
+    job = paused(there)
+    held = Lock(home / "jobs" / job / "lock")
+    assert held.try_acquire()
+    there.fine_tuning.jobs.resume(job)
+    wait_for(lambda: there.fine_tuning.jobs.retrieve(job).status == "running")
+    time.sleep(4)
+    held.close()
+    assert ended(there, job).status == "succeeded"
 
 
 @pytest.fixture
@@ -173,7 +240,7 @@ def test_slurm_starts_it_on_every_node(
     bundle.write(home, job, folder)
     done = run(folder, home, "sh", "job.sbatch", **slurm(folder))
     assert done.returncode == 0, done.stderr
-    assert bundle.bring_back(home, folder) == "succeeded"
+    assert bundle.bring_back(home, folder)["state"] == "succeeded"
     wait_for(lambda: there.fine_tuning.jobs.retrieve(job).status == "succeeded")
 
 
@@ -219,11 +286,12 @@ def test_the_files_for_clusters_are_well_formed(home: Path, there: openai.OpenAI
     assert "torch==" in (folder / "constraints.txt").read_text()
     # What has begun shows here too, as often as one likes, before it has ended.
     away = folder / "jobs" / job
-    (away / "trainer.json").write_text(json.dumps({"state": "running", "attempt": 1}))
+    attempt = json.loads((folder / "receipt.json").read_text())["attempt"] + 1
+    (away / "trainer.json").write_text(json.dumps({"state": "running", "attempt": attempt}))
     with (away / "events.jsonl").open("a") as events:
         events.write(json.dumps({"id": "ftevent-x", "type": "message", "message": "hello from there"}) + "\n")
     for _ in range(2):
-        assert bundle.bring_back(home, folder) == "running"
+        assert bundle.bring_back(home, folder)["state"] == "running"
     assert there.fine_tuning.jobs.retrieve(job).status == "paused"
     assert "hello from there" in (home / "jobs" / job / "events.jsonl").read_text()
 

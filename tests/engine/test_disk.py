@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -33,13 +36,15 @@ def place() -> Home:
     place.make()
     for job, status in (("ftjob-1", "succeeded"), ("ftjob-2", "paused"), ("ftjob-3", "failed")):
         folder(place.jobs / job / "checkpoints", 1000, MONTHS)
-        write_json(place.jobs / job / "job.json", {"status": status, "training_file": f"file-{job[-1]}"})
+        files = {"training_file": f"file-{job[-1]}", "result_files": ["file-metrics"]}
+        write_json(place.jobs / job / "job.json", {"status": status} | files)
     for number in (1, 2, 3):
         folder(place.files / f"file-{number}", number * 10, MONTHS)
     folder(place.files / "file-4", 40, 3 * disk.DAY)
     folder(place.models / "ft-1", 5000, MONTHS)
     folder(place.models / ".ft-9", 70, 2 * disk.DAY)
     folder(place.files / ".file-9", 70, 60)
+    folder(place.files / "file-metrics", 5, MONTHS)
     return place
 
 
@@ -67,6 +72,32 @@ def test_cleaning_shows_asks_and_removes(place: Home, capsys: pytest.CaptureFixt
     assert (place.jobs / "ftjob-2" / "checkpoints" / "content").exists()
     assert cli.main(["engine", "clean", "--yes"]) == 0
     assert capsys.readouterr().out == "nothing can go\n"
+
+
+def test_what_comes_into_use_while_a_person_thinks_about_it_stays(place: Home) -> None:
+    mine, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "ftui", "engine", "clean"],
+        env=os.environ | {"FTUI_ENGINE_HOME": str(place.path)}, stdin=theirs, stdout=subprocess.PIPE,
+    ) as asking:  # fmt: skip
+        os.close(theirs)
+        assert asking.stdout is not None
+        shown = b""
+        while not shown.endswith(b"[y/N] "):
+            shown += asking.stdout.read1(4096)
+        write_json(place.jobs / "ftjob-2" / "job.json", {"status": "queued", "training_file": "file-1"})
+        os.write(mine, b"y\n")
+        shown = asking.stdout.read()
+    os.close(mine)
+    assert asking.returncode == 0
+    assert (place.files / "file-1").exists()
+    assert not (place.files / "file-3").exists()
+    assert shown == b"removed 2.1 KB\n"
+
+
+def test_a_job_that_was_never_written_down_can_go(place: Home) -> None:
+    half = folder(place.jobs / "ftjob-5", 10, 2 * disk.DAY)
+    assert half in [each.path for each in disk.leftovers(place.path)]
 
 
 def test_a_cut_off_clean_up_is_brought_to_its_end(place: Home) -> None:

@@ -186,8 +186,13 @@ async def _pause(job: str) -> None:
 
 
 def _bring_back(options: argparse.Namespace) -> int:
-    state = bundle.bring_back(paths.engine_home(), Path(options.folder).resolve())
-    print(f"brought back: the job is {state} there")
+    there = bundle.bring_back(paths.engine_home(), Path(options.folder).resolve())
+    if there["state"] == "waiting":
+        print("nothing to bring back: it was not started there yet")
+        return 0
+    step = f", step {there['step']} of {there['total_steps']}" * (there["step"] is not None)
+    heard = f", heard of {duration(time.time() - there['heard'])} ago" * (there["heard"] is not None)
+    print(f"brought back: the job is {there['state']} there{step}{heard}")
     return 0
 
 
@@ -205,15 +210,19 @@ def _log(options: argparse.Namespace) -> int:
 
 
 def _clean(options: argparse.Namespace) -> int:
-    found = disk.leftovers(paths.engine_home(), options.days)
+    home = paths.engine_home()
+    found = disk.leftovers(home, options.days)
     if not found:
         print("nothing can go")
         return 0
     print_table([[size(each.size), duration(each.age), each.what, each.path.name] for each in found], right=(0,))
     confirm(f"Remove these, {size(sum(each.size for each in found))}?", yes=options.yes)
-    for each in found:
+    # While a person thought about it, some of it may have come into use.
+    still = {each.path for each in disk.leftovers(home, options.days)}
+    gone = [each for each in found if each.path in still]
+    for each in gone:
         disk.remove(each)
-    print(f"removed {size(sum(each.size for each in found))}")
+    print(f"removed {size(sum(each.size for each in gone))}")
     return 0
 
 

@@ -18,17 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import ftui
+from ftui.engine import checkpoints
 from ftui.engine.install import CONSTRAINTS, LIBRARIES
-from ftui.engine.layout import Home, Lock, read_json, sync_folder, write_json
-from ftui.engine.report import ELSEWHERE
+from ftui.engine.layout import Home, Lock, append_line, read_json, read_lines, sync_folder, write_json
+from ftui.engine.report import ELSEWHERE, EVENTS, RESULT, STATE
 from ftui.errors import BusyError, InputError
 
 SCRIPTS = Path(__file__).with_name("bundled")
 RECEIPT = "receipt.json"
 _CODE = ("__init__.py", "chatfile.py", "errors.py", "events.py")
 _ENDED = ("succeeded", "failed", "cancelled")
-_BACK = ("events.jsonl", "trainer.json", "result.csv")
-"""What the trainer writes about a job, in the order in which it is brought back: its end last."""
+_TAKEN = ("train.jsonl", "validation.jsonl", EVENTS, STATE)
+_CHECKPOINTS = ("checkpoints", "epochs", checkpoints.BEST)
 
 
 def write(home: Path, job_id: str, folder: Path) -> dict[str, Any]:
@@ -64,51 +65,75 @@ def write(home: Path, job_id: str, folder: Path) -> dict[str, Any]:
     return receipt
 
 
-def bring_back(home: Path, folder: Path) -> str:
-    """Bring what was trained elsewhere back into its job; gives the job's state over there.
+def bring_back(home: Path, folder: Path) -> dict[str, Any]:
+    """Bring what was trained elsewhere back into its job.
 
     Can be called again and again while it trains, where both sides see the folder or a copy of it.
 
+    Returns:
+        How the job is over there: `state` ("waiting" before it was started, "running", "succeeded", "failed"), and
+        once it has begun `step`, `total_steps` and `heard`, the time of its last event in seconds since 1970.
+
     Raises:
-        InputError: this is no bundle of this engine, or the job is at its end here already.
+        InputError: this is no bundle of this engine, or the job is at its end or has gone on here.
         BusyError: it trains here.
     """
     place, receipt = Home(home), read_json(folder / RECEIPT)
     if receipt is None or not isinstance(receipt.get("job"), str):
         raise InputError(f"{folder} is no bundle", f"it has no {RECEIPT}", "Name the folder that was written")
-    job = _job(place, receipt["job"])
-    away, here = folder / "jobs" / job["id"], place.jobs / job["id"]
-    state = read_json(away / "trainer.json") or {}
-    if job["status"] in _ENDED and job["status"] != "failed":
-        raise InputError(f"{job['id']} is at its end already", f"it has {job['status']} here", "Nothing was changed")
+    identity = _job(place, receipt["job"])["id"]
+    away, here = folder / "jobs" / identity, place.jobs / identity
     lock = Lock(here / "lock")
     try:
         if not lock.try_acquire():
-            raise BusyError(f"{job['id']} is being trained here", "its own events would be lost", "Pause it first")
+            raise BusyError(f"{identity} is being trained here", "its own events would be lost", "Pause it first")
+        # Read behind the lock: from here on nobody begins to train it.
+        job = _job(place, identity)
+        _still_waits(job, receipt)
+        state = read_json(away / STATE) or {}
+        if state.get("attempt") != job["attempt"] + 1:
+            return {"state": "waiting"}
+        events = list(read_lines(away / EVENTS))
+        known = {line.get("id") for line in read_lines(here / EVENTS)}
+        for line in events:
+            if line.get("id") not in known:
+                append_line(here / EVENTS, line)
         spec = read_json(here / "spec.json") or {}
-        if state.get("state") == "succeeded":
-            _copy_model(folder / "models" / spec["folder"], place.models / spec["folder"])
-        for name in _BACK:
-            if name == "trainer.json" and state:
-                # Here it is the attempt that was given away.
-                write_json(here / name, state | {"attempt": job["attempt"]})
-            elif (away / name).exists():
-                _copy(away / name, here / name)
-        if state.get("state") in _ENDED:
+        if state["state"] == "succeeded":
+            _copy_folder(folder / "models" / spec["folder"], place.models / spec["folder"])
+            _copy(away / RESULT, here / RESULT)
+        if (away / "epochs").is_dir():
+            _copy_folder(away / "epochs", here / "epochs")
+        # Its end last. Here it is the attempt that was given away.
+        write_json(here / STATE, state | {"attempt": job["attempt"]})
+        if state["state"] in _ENDED:
             write_json(here / ELSEWHERE, {"attempt": job["attempt"]})
     finally:
         lock.close()
-    return str(state.get("state", "waiting"))
+    heard = events[-1].get("created_at") if events else None
+    return {"state": state["state"], "step": state.get("step"), "total_steps": state.get("total_steps"), "heard": heard}
+
+
+def _still_waits(job: dict[str, Any], receipt: dict[str, Any]) -> None:
+    """Refuse a job for which what was trained elsewhere comes too late."""
+    what, nothing = f"{job['id']} takes nothing back", "Nothing was changed"
+    if job["status"] not in ("paused", "failed"):
+        # One that waits or trains here would be trained twice.
+        more = "Cancel or pause it here first" if job["status"] in ("queued", "running") else nothing
+        raise InputError(what, f"it is {job['status']} here", more)
+    if receipt.get("attempt") != job["attempt"]:
+        raise InputError(what, "it has gone on here since this bundle was written", f"{nothing}; bundle it anew")
 
 
 def _fill(place: Home, job: dict[str, Any], spec: dict[str, Any], source: Path, fresh: Path) -> dict[str, Any]:
     target = fresh / "jobs" / source.name
     target.mkdir(parents=True)
-    for name in ("train.jsonl", "validation.jsonl", *_BACK):
+    for name in _TAKEN:
         if (source / name).exists():
             _copy(source / name, target / name)
-    if (source / "checkpoints").is_dir():
-        shutil.copytree(source / "checkpoints", target / "checkpoints")
+    for name in _CHECKPOINTS:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name)
     (fresh / "models").mkdir()
     moved = dict(spec)
     for key in ("base", "adapter"):
@@ -133,13 +158,14 @@ def _fill(place: Home, job: dict[str, Any], spec: dict[str, Any], source: Path, 
     (fresh / "run.sh").chmod(0o755)
     receipt = {
         "job": source.name,
+        "attempt": job["attempt"],
         "model": job["model"],
         "fine_tuned_model": spec["model_id"],
         "hyperparameters": spec["hyperparameters"],
         "seed": spec["seed"],
         "ftui": ftui.__version__,
         "made": int(time.time()),
-        "sha256": {file.name: _digest(file) for file in sorted(target.glob("*.jsonl")) if file.name != "events.jsonl"},
+        "sha256": {file.name: _digest(file) for file in sorted(target.glob("*.jsonl")) if file.name != EVENTS},
     }
     (fresh / RECEIPT).write_text(json.dumps(receipt, indent=1) + "\n", "utf-8")
     return receipt
@@ -171,7 +197,7 @@ def _copy(source: Path, target: Path) -> None:
     os.replace(fresh, target)
 
 
-def _copy_model(source: Path, target: Path) -> None:
+def _copy_folder(source: Path, target: Path) -> None:
     fresh = target.with_name(f".{target.name}")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(source, fresh)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ftui.engine.child import folder_bytes
 from ftui.engine.layout import Home, read_json
@@ -85,7 +86,9 @@ def leftovers(home: Path, days: float = 30.0) -> list[Leftover]:
     known = [(folder, read_json(folder / "job.json") or {}) for folder in _folders(place.jobs)]
     still = [job for _, job in known if job.get("status") in _OPEN]
     used = {str(job.get(key)) for job in still for key in ("training_file", "validation_file")}
-    exports = [_leftover("export, which can be made again", folder) for folder in _folders(place.exports)]
+    # The metrics of a job stay as long as the job does.
+    used |= {str(file) for _, job in known for file in job.get("result_files") or ()}
+    exports = [_leftover(_EXPORT, folder) for folder in _folders(place.exports)]
     found = [*_uploads(place.files, used), *_checkpoints(known), *exports, *_cut_off(place)]
     kept = [each for each in found if each.age >= days * DAY or each.what == _CUT]
     return sorted(kept, key=lambda each: each.size, reverse=True)
@@ -99,15 +102,17 @@ def remove(leftover: Leftover) -> None:
 
 
 _CUT = "left by something that was cut off"
+_EXPORT = "export, which can be made again"
 
 
 def _uploads(folder: Path, used: set[str]) -> Iterator[Leftover]:
     for upload in _folders(folder):
         if upload.name not in used:
-            yield _leftover("uploaded file that no open job uses", upload)
+            result = (read_json(upload / "file.json") or {}).get("purpose") == "fine-tune-results"
+            yield _leftover(_EXPORT if result else "uploaded file that no open job uses", upload)
 
 
-def _checkpoints(known: list[tuple[Path, dict[str, object]]]) -> Iterator[Leftover]:
+def _checkpoints(known: list[tuple[Path, dict[str, Any]]]) -> Iterator[Leftover]:
     for folder, job in known:
         # A failed job can be resumed, but not for ever.
         if job.get("status") in ("succeeded", "failed", "cancelled"):
@@ -122,6 +127,10 @@ def _cut_off(place: Home) -> Iterator[Leftover]:
         for folder in parent.iterdir() if parent.is_dir() else ():
             if folder.name.startswith(".") and folder.is_dir() and _age(folder) > DAY:
                 yield _leftover(_CUT, folder)
+    for folder in _folders(place.jobs):
+        # The server was killed before it had written what the job is.
+        if not (folder / "job.json").exists() and _age(folder) > DAY:
+            yield _leftover(_CUT, folder)
 
 
 def _folders(parent: Path) -> Iterator[Path]:

@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from ftui.engine.endpoints import Endpoint
 from ftui.engine.files import Files
 from ftui.engine.job_request import Filter, read_request
-from ftui.engine.jobs import Jobs
-from ftui.engine.models import Models
+from ftui.engine.jobs import Jobs, adapter_shape
+from ftui.engine.models import Model, Models
 from ftui.engine.scheduler import Scheduler
 from ftui.engine.wire import ApiError, page, read_body
 
@@ -33,6 +33,7 @@ def endpoints(jobs: Jobs, files: Files, models: Models, scheduler: Scheduler) ->
     async def create(request: Request) -> Response:
         asked = read_request(await read_body(request))
         model = models.trainable(asked["model"])
+        _goes_on(asked, model)
         training, validation = file(asked, "training_file"), file(asked, "validation_file")
         assert training is not None
         job = jobs.add({**asked, "base": str(model.base), "hub": model.hub}, training, validation, model.adapter)
@@ -80,3 +81,18 @@ def endpoints(jobs: Jobs, files: Files, models: Models, scheduler: Scheduler) ->
         Endpoint("GET", f"{one}/events", events, "What happened to a job.", "EventList", query=cursors),
         Endpoint("GET", f"{one}/checkpoints", checkpoints, "A job's checkpoints.", "CheckpointList", query=cursors),
     ]
+
+
+def _goes_on(asked: dict[str, Any], model: Model) -> None:
+    """Refuse another shape for the adapter of a tuned model: it is trained further as it is.
+
+    Raises:
+        ApiError: 400, with what it is.
+    """
+    if model.adapter is None:
+        return
+    for name, value in adapter_shape(model.adapter).items():
+        wanted = asked["hyperparameters"].get(name, "auto")
+        if wanted not in ("auto", value):
+            message = f"Invalid '{name}': {model.id} is trained further with the {name} that it has, {value}."
+            raise ApiError(400, message, code="invalid_value", param=f"hyperparameters.{name}")

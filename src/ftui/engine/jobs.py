@@ -111,8 +111,9 @@ class Jobs:
 
     def prepare(self, job: dict[str, Any], rows: int) -> None:
         """Settle what is `auto` and write down all that the trainer needs."""
-        hyper = plan.resolve(rows, job["hyperparameters"])
         start = self.folder(job) / START
+        shape = adapter_shape(start) if start.is_dir() else {}
+        hyper = plan.resolve(rows, job["hyperparameters"] | shape)
         tail = job["id"][-12:]
         base = Path(job["base"])
         slug = re.sub(r"[^a-z0-9]+", "-", (job["suffix"] or "").lower()).strip("-")
@@ -162,6 +163,13 @@ class Jobs:
             }
             for kept in checkpoints.epochs(self.folder(job))
         ]
+
+
+def adapter_shape(adapter: Path) -> dict[str, Any]:
+    """What cannot be changed of an adapter that is trained further, under the names of hyperparameters."""
+    settings = read_json(adapter / "adapter_config.json") or {}
+    shape = {"lora_rank": settings.get("r"), "lora_alpha": settings.get("lora_alpha")}
+    return {name: value for name, value in shape.items() if value is not None}
 
 
 def refuse(job: dict[str, Any], verb: str) -> ApiError:

@@ -7,7 +7,7 @@ and it holds the job's lock, so no job is ever trained twice at a time.
 `torchrun` starts the trainer where there is more than one process: as many as
 there are GPUs, or as `launch` in `spec.json` says. That may have `processes` on
 this host, `nodes`, the `node_rank` of this one, `master_addr`, `master_port`,
-the network `interface` to speak over, and `shard` (see `fitting`).
+`meeting_seconds` in which all of them must come, the network `interface` to speak over, and `shard` (see `fitting`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LOG = "trainer.log"
 MASTER_PORT = 29541
 GPU_SECONDS = 120.0
 """So long torch may take to count the GPUs."""
-_KILLS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
+_COUNTS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
 
 
 def launch(job: Path, attempt: int) -> None:
@@ -55,7 +55,7 @@ def launch(job: Path, attempt: int) -> None:
         os.nice(10)
     settings = (read_json(job / "spec.json") or {}).get("launch") or {}
     settings = settings if settings.get("processes") else settings | {"processes": max(1, gpus())}
-    killed = _kills()
+    killed = kills()
     with (job / LOG).open("ab") as log:
         start = log.tell()
         trainer = subprocess.Popen(
@@ -69,10 +69,10 @@ def launch(job: Path, attempt: int) -> None:
         code = trainer.wait()
     if job.is_dir():
         lines = _last_lines(job / LOG, start)
-        more = _kills()
+        more = kills()
         if not settings.get("node_rank"):
             # Of several hosts the first one alone tells of the job.
-            _conclude(job, attempt, code, lines, None if killed is None or more is None else more > killed)
+            conclude(job, attempt, code, lines, None if killed is None or more is None else more > killed)
         (job / SPARE).unlink(missing_ok=True)
         last = clean(lines[-1]) if lines else ""
         with contextlib.suppress(OSError):
@@ -103,7 +103,9 @@ def trainer_command(settings: dict[str, Any]) -> list[str]:
     processes, nodes = int(settings.get("processes", 1)), int(settings.get("nodes", 1))
     if processes * nodes == 1:
         return ["ftui.engine.trainer"]
+    seconds = settings.get("meeting_seconds")
     meeting = [
+        *([f"--rdzv-conf=timeout={int(seconds)}"] if seconds else []),
         f"--nnodes={nodes}",
         f"--node-rank={int(settings.get('node_rank', 0))}",
         f"--master-addr={settings.get('master_addr', '127.0.0.1')}",
@@ -128,8 +130,14 @@ def training_environment(settings: dict[str, Any]) -> dict[str, str]:
     return environment
 
 
-def _conclude(job: Path, attempt: int, code: int, lines: list[str], ran_out: bool | None) -> None:
-    """Write the end that the trainer could not write itself."""
+def conclude(job: Path, attempt: int, code: int, lines: list[str], ran_out: bool | None) -> None:
+    """Write the end that the trainer could not write itself.
+
+    Args:
+        code: its exit code, negative for a signal.
+        lines: the last lines it printed.
+        ran_out: whether the system ended processes for want of memory meanwhile; None where it does not say.
+    """
     state = read_json(job / STATE) or {}
     mine = state.get("attempt") == attempt
     # One process of several only knows that it lost another: what became of that one is known here.
@@ -149,10 +157,10 @@ def _conclude(job: Path, attempt: int, code: int, lines: list[str], ran_out: boo
         write_json(job / STATE, state | {"attempt": attempt, "estimated_finish": None} | end)
 
 
-def _kills() -> int | None:
+def kills() -> int | None:
     """How many processes the system has ended for want of memory; None where it does not say."""
     found = []
-    for path in _KILLS:
+    for path in _COUNTS:
         with contextlib.suppress(OSError):
             found += [int(number) for number in re.findall(r"^oom_kill (\d+)$", path.read_text("ascii"), re.MULTILINE)]
     return sum(found) if found else None

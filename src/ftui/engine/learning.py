@@ -222,7 +222,9 @@ class Run:
     def _adapter(self, model: Any) -> Any:
         """What is trained: the adapter of a tuned model on its base, or what a new one is made from."""
         if self._spec.get("adapter"):
-            return PeftModel.from_pretrained(model, self._spec["adapter"], is_trainable=True)
+            settings = LoraConfig.from_pretrained(self._spec["adapter"])
+            settings.lora_dropout = float(self._hyper.get("lora_dropout", 0.0))
+            return PeftModel.from_pretrained(model, self._spec["adapter"], is_trainable=True, config=settings)
         return LoraConfig(
             r=int(self._hyper.get("lora_rank", 16)),
             lora_alpha=self._hyper.get("lora_alpha", 32),

@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse, Response
 
 from ftui.engine import hub
 from ftui.engine.endpoints import Endpoint
-from ftui.engine.layout import read_json
+from ftui.engine.layout import BASE_MODEL, read_json
 from ftui.engine.wire import ApiError
 
+_OWNER = "HuggingFaceTB"
 _CHECKPOINT = re.compile(r"(.+):ckpt-step-(\d{1,9})")
 
 
@@ -56,9 +57,10 @@ class Models:
 
     def get(self, name: str) -> Model:
         """The model called `name`, also a checkpoint's name; `ApiError` 404 where there is none."""
-        fetched, wanted = hub.folder_name(name).lower(), name.rpartition("/")[2].lower()
+        # The embedded base has a name on the hub as well, and so have those that were fetched.
+        embedded = name.lower() == f"{_OWNER}/{BASE_MODEL}".lower()
         known = {model.id: model for model in self.all()}
-        for called in (name, fetched, wanted):
+        for called in (name, name.lower(), hub.folder_name(name).lower(), *[BASE_MODEL.lower()] * embedded):
             if called in known:
                 return known[called]
         parts = _CHECKPOINT.fullmatch(name)

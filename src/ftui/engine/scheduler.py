@@ -132,7 +132,10 @@ class Scheduler:
             if launcher is None:
                 # The server was killed between its note and the start.
                 self._launch(job)
-            elif launcher.poll() is not None:
+            elif launcher.poll() == 0:
+                # It gave way to who held the lock, such as a bundle that was being written.
+                self._launch(job)
+            elif launcher.returncode is not None:
                 self._fail(job, "server_error", f"The trainer could not be started (exit code {launcher.returncode})")
             return
         if launcher is not None:

@@ -61,7 +61,7 @@ def test_from_a_laptop_to_the_engine_of_another_machine(machine: Machine, there:
     line = next(line for line in json.loads(listed.stdout) if line["service"] == "gpu-box")
     assert line["key"] == "not needed"
     # No token in the settings, and the file that has it is its owner's.
-    file = providers.tunnel_file(providers.get("gpu-box"))
+    file = providers.tunnel_file("gpu-box")
     token = json.loads(file.read_text())["token"]
     assert token == json.loads((there / "run" / "engine.json").read_text())["token"]
     assert file.stat().st_mode & 0o777 == 0o600
@@ -114,7 +114,7 @@ def test_two_at_once_open_one_tunnel(machine: Machine) -> None:
 
     provider = over_ssh.add("me@gpu-box", "box", machine.ssh, FTUI)
     assert provider.ssh is not None
-    file, how = providers.tunnel_file(provider), provider.ssh
+    file, how = providers.tunnel_file("box"), provider.ssh
     machine.cut()
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: remote.ensure(file, how), range(4)))
@@ -135,6 +135,20 @@ def test_what_goes_wrong_is_said(machine: Machine, tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="ssh cannot be started"):
         over_ssh.add("me@gpu-box", "box", [str(tmp_path / "no-ssh")])
     assert "providers" not in settings.config() or "box" not in settings.config()["providers"]
+
+
+def test_a_name_stays_that_of_its_machine(machine: Machine) -> None:
+    first = over_ssh.add("me@gpu-box", "box", machine.ssh, FTUI)
+    with pytest.raises(InputError, match="it is me@gpu-box"):
+        over_ssh.add("me@other-box", "box", machine.ssh, FTUI)
+    providers.add("cloud", "https://cloud.example/v1")
+    with pytest.raises(InputError, match="it is https://cloud"):
+        over_ssh.add("me@gpu-box", "cloud", machine.ssh, FTUI)
+    # Reached in another way that does not work: the way that works stays.
+    machine.cut()
+    with pytest.raises(EngineError, match="not installed"):
+        over_ssh.add("me@gpu-box", "box", machine.ssh, "no-such-program")
+    assert providers.get("box") == first
 
 
 @pytest.mark.parametrize("machine", ["-oProxyCommand=touch evil@x", "", "me@box; rm x", "me@box other", "a\nb@c"])

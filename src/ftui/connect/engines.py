@@ -62,7 +62,7 @@ def _ensure(provider: Provider) -> Address:
     if provider.ssh is not None:
         from ftui.engine import remote
 
-        return remote.ensure(providers.tunnel_file(provider), provider.ssh)
+        return remote.ensure(providers.tunnel_file(provider.name), provider.ssh)
     from ftui.engine import install, local, serving
 
     home = paths.engine_home()

@@ -30,20 +30,20 @@ def add(
         interactive: ssh may ask the person at the terminal.
 
     Raises:
-        InputError: this is no machine, or the name cannot be used.
+        InputError: this is no machine, or the name cannot be used, such as that of another one.
         EngineError: there is no engine over there.
         NetworkError: ssh cannot get there.
     """
     how = Remote(machine, tuple(ssh), ftui)
     named = name or _name_of(machine)
-    known = [provider.name for provider in providers.all_providers()]
-    provider = providers.add_remote(named, how)
+    providers.check_remote(named, how)
+    # Nothing is saved before it was reached: an engine of this name that is there already stays as it was.
+    file = providers.tunnel_file(named)
     try:
-        address = remote.ensure(providers.tunnel_file(provider), how, interactive=interactive)
-        return providers.add_remote(named, how, _base_models(address))
+        return providers.add_remote(named, how, _base_models(remote.ensure(file, how, interactive=interactive)))
     except BaseException:
-        if named not in known:
-            providers.remove(named)
+        if named not in [provider.name for provider in providers.all_providers()]:
+            remote.close(file, how)
         raise
 
 

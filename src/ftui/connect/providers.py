@@ -91,8 +91,12 @@ def get(name: str) -> Provider:
 
 
 def add_remote(name: str, remote: Remote, base_models: tuple[str, ...] = ()) -> Provider:
-    """Add the engine of another machine, or change how it is reached."""
-    _check_name(name)
+    """Add the engine of another machine, or change how it is reached.
+
+    Raises:
+        InputError: the name cannot be used, or is that of another service.
+    """
+    check_remote(name, remote)
     section: dict[str, Any] = {"ssh": remote.destination, "base_models": list(base_models)}
     plain = Remote(remote.destination)
     section |= {"ssh_command": list(remote.ssh)} if remote.ssh != plain.ssh else {}
@@ -101,9 +105,20 @@ def add_remote(name: str, remote: Remote, base_models: tuple[str, ...] = ()) -> 
     return _custom(name, section)
 
 
-def tunnel_file(provider: Provider) -> Path:
+def check_remote(name: str, remote: Remote) -> None:
+    """Whether the engine of another machine can have this name; raises InputError where it cannot."""
+    _check_name(name)
+    known = next((provider for provider in all_providers() if provider.name == name), None)
+    if known is not None and (known.ssh is None or known.ssh.destination != remote.destination):
+        # Models and jobs are kept with the name: they would be looked for on the wrong machine.
+        there = known.base_url if known.ssh is None else known.ssh.destination
+        do = f"Choose another name, or remove that one: ftui connect remove {name}"
+        raise InputError(f"The name {name!r} is taken", f"it is {there}", do)
+
+
+def tunnel_file(name: str) -> Path:
     """What is known of the tunnel to a remote engine: its port and the engine's token, for the owner's eyes only."""
-    return paths.private_dir(paths.data_dir() / "tunnels") / f"{provider.name}.json"
+    return paths.private_dir(paths.data_dir() / "tunnels") / f"{name}.json"
 
 
 def add(name: str, base_url: str, title: str = "", base_models: tuple[str, ...] = ()) -> Provider:
@@ -144,7 +159,7 @@ def remove(name: str) -> None:
     if provider is not None and provider.ssh is not None:
         from ftui.engine import remote
 
-        remote.close(tunnel_file(provider), provider.ssh)
+        remote.close(tunnel_file(name), provider.ssh)
     if config.get("providers", {}).pop(name, None) is None:
         raise InputError(f"{name!r} cannot be removed", "it is built in or not there")
     settings.save_config(config)

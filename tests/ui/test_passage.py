@@ -55,6 +55,23 @@ def test_a_passage_in_a_record_that_is_shown_as_json() -> None:
         assert text[place.start : place.stop] == json.dumps(answer, ensure_ascii=False)[1:-1]
 
 
+def test_a_megabyte_that_repeats_itself_is_no_more_than_its_length() -> None:
+    answer = "word " * 200_000 + "\nend of it"
+    text = json.dumps({"content": answer})
+    place = find(text, answer)
+    assert place is not None
+    assert text[place.start : place.stop] == json.dumps(answer)[1:-1]
+    assert find(text, "x" + answer) is None
+
+
+def test_a_text_that_begins_with_a_gap() -> None:
+    for text in ("  \n the lid is  wet ", "\\n\\u000bthe lid\\nis wet"):
+        place = find(text, "the lid is wet")
+        assert place is not None
+        assert text[place.start : place.stop].startswith("the lid")
+        assert text[place.start : place.stop].endswith("is  wet" if "  wet" in text else "nis wet")
+
+
 WORDS = st.lists(st.sampled_from(["lid", "is", "wet", "the", "K7"]), min_size=1, max_size=12)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from itertools import islice
 from typing import NamedTuple
 
 LOOKED_AT = 60_000
@@ -14,7 +15,8 @@ ALL_WORDS = 0.99
 ALIKE = 0.6
 """Share of the words of a passage that another one must hold to be taken for it."""
 _WORD = re.compile(r"\w+")
-_GAP = r"(?:\s|\\[nrtf]|\\u00(?:0b|1[c-f]))+"
+_SPACE = re.compile(r"\s+")
+_GAP = re.compile(r"(?:\s|\\[nrtf]|\\u00(?:0b|1[c-f]))+")
 """Between two words in the text of JSON."""
 
 
@@ -34,17 +36,41 @@ def find(text: str, passage: str) -> Place | None:
 
     In a text that is JSON the passage may stand as it is written there: `\\n` for the end of a line, `\\"`.
     """
-    words = passage.split()
-    if not words:
-        return None
-    found = re.search(r"\s+".join(map(re.escape, words)), text)
+    found = _exact(text, passage, _SPACE)
     if found is None and "\\" in text:
-        found = re.search(_GAP.join(re.escape(_in_json(word)) for word in words), text)
-    return Place(found.start(), found.end(), 1.0) if found else _closest(text[:LOOKED_AT], passage)
+        found = _exact(text, json.dumps(passage, ensure_ascii=False)[1:-1], _GAP)
+    return found or _closest(text[:LOOKED_AT], passage)
 
 
-def _in_json(word: str) -> str:
-    return json.dumps(word, ensure_ascii=False)[1:-1]
+def _exact(text: str, passage: str, gap: re.Pattern[str]) -> Place | None:
+    """The place of the same words one by one, with any of `gap` between them.
+
+    All gaps are made one space and the words looked for as they are, which takes time by the length of the text: an
+    expression of all words would begin anew at every place, for ever where a long text repeats itself.
+    """
+    wanted, words = _words(passage, gap), _words(text, gap)
+    at = words.find(wanted)
+    if not wanted or at < 0:
+        return None
+    return Place(_before(text, words, at, gap), _before(text, words, at + len(wanted) - 1, gap) + 1, 1.0)
+
+
+def _words(text: str, gap: re.Pattern[str]) -> str:
+    """The words with one space between them."""
+    if gap is _GAP:
+        # Quicker than the expression, which is left for what is rare.
+        for mark in ("\\n", "\\r", "\\t", "\\f"):
+            text = text.replace(mark, " ")
+        if "\\u00" in text:
+            text = gap.sub(" ", text)
+    return " ".join(text.split())
+
+
+def _before(text: str, words: str, at: int, gap: re.Pattern[str]) -> int:
+    """Where in `text` the character stands that is at `at` in its words."""
+    gaps = words.count(" ", 0, at) + bool(gap.match(text))
+    start = next(islice(gap.finditer(text), gaps - 1, None)).end() if gaps else 0
+    return start + at - (words.rfind(" ", 0, at) + 1)
 
 
 def _closest(text: str, passage: str) -> Place | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ftui.store import Store
-from ui.pair_data import new_store
+from ftui.store.pairs import Decision, NewPair
+from ui.pair_data import new_pair, new_store
 from ui.terminal import Terminal
 
 BACKSPACE, HOME, END, CLEAR, TAB = "\x7f", "\x1b[H", "\x1b[F", "\x15", "\t"
@@ -89,3 +92,55 @@ def test_in_the_editor_each_has_its_turn(store: Store, terminal: Terminal) -> No
     pair = store.pairs.get(1)
     assert pair is not None
     assert pair.text("assistant") == before + " ad\nef"
+
+
+def test_behind_an_undo_beside_the_screen_they_have_their_turn(store: Store, terminal: Terminal) -> None:
+    """An edit from before a preparation is done again in a thread, for its flags have to be worked out anew."""
+    answers = ["Wet.", "Wet sensor.", "The lid sensor is wet."]
+    pair = store.pairs.get(1)
+    assert pair is not None
+    for text in answers:
+        edited = [{"role": "user", "content": "?"}, {"role": "assistant", "content": text}]
+        store.pairs.edit(1, edited, 5)
+    with store.pairs.replacing() as replacing:
+        replacing.put([NewPair(pair.messages, pair.digest, tokens=5)])
+    terminal.press("uuu")
+    terminal.until("undone: edited 001")
+    wait_for(lambda: answer(store) == pair.messages[-1]["content"])
+    terminal.press("\x12\x12\x12x")
+    terminal.until("rejected 001")
+    assert answer(store) == answers[-1]
+    terminal.press("u\x12ua")
+    terminal.until("accepted 001")
+    assert (answer(store), store.pairs.counts().rejected) == (answers[-1], 0)
+
+
+def test_behind_the_undo_of_a_step_over_many_pairs_they_have_their_turn(store: Store, terminal: Terminal) -> None:
+    many = [new_pair(f"Question {number}?", f"Answer {number}.") for number in range(20_000)]
+    with store.pairs.replacing() as replacing:
+        replacing.put(many)
+    store.pairs.decide([1], Decision.ACCEPTED)
+    store.pairs.decide([2], Decision.ACCEPTED)
+    with contextlib.closing(store.pairs.deciding(list(range(3, 20_000)), Decision.REJECTED)) as steps:
+        for _ in steps:
+            pass
+    wait_for(lambda: store.pairs.counts().rejected > 19_000)
+    terminal.press("uuu")
+    wait_for(lambda: store.pairs.counts().decided == 0)
+    terminal.until("undone: accepted 00001")
+    terminal.press("\x12\x12\x12")
+    wait_for(lambda: store.pairs.counts().decided > 19_000)
+    terminal.until("done again: rejected 19,997 pairs")
+
+
+def answer(store: Store) -> str:
+    pair = store.pairs.get(1)
+    assert pair is not None
+    return str(pair.messages[-1]["content"])
+
+
+def wait_for(right: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not right():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from ftui.errors import BusyError
@@ -23,6 +24,12 @@ from ftui.ui.widgets.pair_view import Pace, PairView
 
 _QUESTION = 1.0
 """Seconds that keys wait for a question that is being counted for: they are about it, not about the list behind."""
+_BEGUN = 0.3
+"""Seconds that keys wait for an undo or redo that is made beside the screen."""
+_WAYS: dict[Way, tuple[str, str, str]] = {
+    "undo": ("undone", "ctrl+r redo", "there is nothing to undo"),
+    "redo": ("done again", "u undo", "there is nothing to redo"),
+}
 _DOING = {"accepted": "accepting", "rejected": "rejecting"}
 
 
@@ -37,6 +44,9 @@ class DecidingPlace(MakingPlace):
         self._pace = Pace()
         self._digits = 3
         self._bulk = BulkWork(self, self._show_bulk)
+        self._replaying = False
+        # Undo and redo that were pressed while one of many pairs was at work.
+        self._asked: deque[Way] = deque()
         self._counter = Reader(self, "count")
         self._pending = NextPending(self, self._view, "next")
 
@@ -253,15 +263,25 @@ class DecidingPlace(MakingPlace):
 
     # Undo
 
-    def action_undo(self) -> None:
-        self._replay("undo", "undone", "ctrl+r redo", "there is nothing to undo")
+    async def action_undo(self) -> None:
+        await self._replay_in_turn("undo")
 
-    def action_redo(self) -> None:
-        self._replay("redo", "done again", "u undo", "there is nothing to redo")
+    async def action_redo(self) -> None:
+        await self._replay_in_turn("redo")
 
-    def _replay(self, way: Way, verb: str, back: str, nothing: str) -> None:
+    async def _replay_in_turn(self, way: Way) -> None:
         if not self.can(way):
             return
+        if self._replaying:
+            self._asked.append(way)
+            return
+        self._replay(way)
+        if self._bulk.busy and not self._bulk.stoppable:
+            # Few pairs are done by then, and many begun: what the next key does comes behind it.
+            await self._bulk.wait(_BEGUN)
+
+    def _replay(self, way: Way) -> None:
+        verb, back, nothing = _WAYS[way]
         pairs = self.app.store.pairs
         self._pending.stop()
         with self.app.trying():
@@ -306,6 +326,14 @@ class DecidingPlace(MakingPlace):
             self.app.say(self.deciding_refusal("accept_all"))
             return
 
+        def over(well: bool) -> None:
+            self._replaying = False
+            if not well:
+                # They were about what comes behind this one.
+                self._asked.clear()
+            while self._asked and not self._replaying:
+                self._replay(self._asked.popleft())
+
         def done(changed: int, stopped: bool) -> None:
             ids = self.app.store.pairs.step_ids(step) if step.size == 1 else ()
             if ids and (index := self._view.find(ids[0])) is not None:
@@ -315,4 +343,6 @@ class DecidingPlace(MakingPlace):
             self._show_pair()
             self.app.say(said)
 
-        self._bulk.start("undoing" if way == "undo" else "doing again", steps, done, stoppable=False)
+        self._replaying = True
+        doing = "undoing" if way == "undo" else "doing again"
+        self._bulk.start(doing, steps, done, stoppable=False, over=over)

@@ -39,11 +39,20 @@ class BulkWork:
         self.busy = False
         self.stoppable = True
 
-    def start(self, verb: str, steps: Steps, then: Callable[[int, bool], None], *, stoppable: bool = True) -> None:
+    def start(
+        self,
+        verb: str,
+        steps: Steps,
+        then: Callable[[int, bool], None],
+        *,
+        stoppable: bool = True,
+        over: Callable[[bool], None] = lambda well: None,
+    ) -> None:
         """Go through `steps` in a thread, then call `then` with how many pairs changed and whether it was stopped.
 
         Args:
             stoppable: whether a stop changes anything; an undo comes to its end all the same.
+            over: is called at the very end, with whether it went well.
         """
         self.busy, self.stoppable, self._stop = True, stoppable, Event()
         stop, began, stopped = self._stop, clock.now(), False
@@ -69,11 +78,17 @@ class BulkWork:
             self.busy = False
             self._show(None)
             if isinstance(changed, Exception):
+                over(False)
                 raise changed
             then(changed, stopped)
+            over(True)
 
         # Also where it could not begin, as with a store that cannot be opened.
         self._reader.read(work, done, failed=done)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for the end of the step that was started, at most so long: the next key may be about it."""
+        await self._reader.wait(seconds)
 
     def stop(self) -> None:
         """End the step after the transaction that it is at."""

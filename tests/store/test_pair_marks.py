@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import time
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ftui.chatfile import plain
 from ftui.errors import InputError
 from ftui.store import Store, create_project, schema
 from ftui.store.journal import Way
-from ftui.store.pairs import Counts, Decision, Filter, Marks, NewDropped, NewPair, StandIn, check_messages
+from ftui.store.pairs import AT_ONCE, Counts, Decision, Filter, Marks, NewDropped, NewPair, StandIn, check_messages
 from store.pair_data import assert_sound, decisions, filled, make
 
 OTHERS = (StandIn(7, "u7", "what is E4", 0.91), StandIn(None, "", "E4?", 0.97))
@@ -140,15 +141,76 @@ def test_a_pair_that_is_there_already_is_left_as_it_is() -> None:
 
 def test_a_number_is_never_given_twice() -> None:
     """Redoing a step must not decide on another pair that got the number of one that is gone."""
-    with filled(2) as store:
-        store.pairs.decide([2], Decision.ACCEPTED)
+    many = AT_ONCE + 1
+    with filled(many) as store:
+        store.pairs.decide(range(1, many + 1), Decision.ACCEPTED)
         store.pairs.undo()
         with store.pairs.replacing() as replacing:
             replacing.put([make(1)])
             replacing.finish()
-        assert store.pairs.add(make(3)) == 3
+        assert store.pairs.add(make(many + 1)) == many + 1
         store.pairs.redo()
-        assert decisions(store) == "··"
+        assert decisions(store) == "✓·"
+        assert_sound(store)
+
+
+def test_what_was_done_to_a_few_pairs_can_be_undone_and_redone_whatever_is_prepared() -> None:
+    with filled(5) as store:
+        store.pairs.edit(2, [{"role": "user", "content": "mine"}, {"role": "assistant", "content": "own words"}])
+        store.pairs.decide([2, 3], Decision.ACCEPTED)
+        store.pairs.undo()
+        store.pairs.undo()
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(1)])
+            assert replacing.finish() == 2, "nothing was done to 4 and 5"
+        assert store.pairs.redo() == ("edited", [2])
+        assert store.pairs.redo() == ("accepted", [2, 3])
+        pair = store.pairs.get(2)
+        assert pair is not None
+        assert (pair.text("assistant"), pair.edited, pair.decision) == ("own words", True, Decision.ACCEPTED)
+        store.pairs.undo()
+        store.pairs.decide([1], Decision.REJECTED)
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(1)])
+            assert replacing.finish() == 1, "what was undone of 3 cannot be done again any more"
+        assert list(store.pairs.ids()) == [1, 2]
+        assert_sound(store)
+
+
+def test_a_step_that_is_undone_while_a_preparation_ends_keeps_its_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    last = AT_ONCE + 3
+    with filled(last) as store:
+
+        def undone_between(_: float) -> None:
+            if store.pairs.counts().total < last:
+                monkeypatch.undo()
+                store.pairs.decide([last], Decision.ACCEPTED)
+                store.pairs.undo()
+
+        monkeypatch.setattr(time, "sleep", undone_between)
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(1)])
+            assert replacing.finish() == AT_ONCE + 1
+        assert store.pairs.redo() == ("accepted", [last])
+        assert decisions(store) == "·✓"
+
+
+def test_undo_of_many_pairs_counts_those_that_are_gone() -> None:
+    many = AT_ONCE + 10
+    with filled(many) as store:
+        store.pairs.decide([5], Decision.ACCEPTED)
+        store.pairs.decide(range(1, many + 1), Decision.REJECTED)
+        store.pairs.decide([7], Decision.ACCEPTED)
+        store.pairs.undo()
+        assert [(p.changed, p.gone) for p in store.pairs.replaying("undo")][-1] == (many, 0)
+        with store.pairs.replacing() as replacing:
+            replacing.put([make(number) for number in range(1, 41)])
+            replacing.finish()
+        assert [(p.changed, p.gone) for p in store.pairs.replaying("redo")][-1] == (40, many - 40)
+        store.pairs.decide([3], Decision.ACCEPTED)
+        store.pairs.undo()
+        assert store.pairs.undo() == ("rejected", array("q", range(1, 41)))
+        assert decisions(store) == "····✓" + "·" * 35
         assert_sound(store)
 
 

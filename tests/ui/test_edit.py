@@ -19,7 +19,7 @@ from textual.widgets import TextArea
 from ftui import paths
 from ftui.errors import InputError
 from ftui.store import Store
-from ftui.store.pairs import NewPair
+from ftui.store.pairs import AT_ONCE, Decision, NewPair
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.edit import EditScreen
 from ftui.ui.widgets import pair_editor
@@ -93,6 +93,47 @@ async def test_undo_and_redo_of_an_edit_across_a_preparation_work_its_flags_out_
             "short": "an answer of 4 characters",
         }
         assert not review.place._bulk.busy
+
+
+async def test_undo_and_redo_by_hand_have_their_pair_after_a_stricter_recipe(store: Store) -> None:
+    async with Review() as review:
+        await review.press("e")
+        field(review, 1).text = "Wet."
+        await review.press("ctrl+s", "a", "u", "u")
+        with store.pairs.replacing() as replacing:
+            assert replacing.finish() > 0
+        await review.press("ctrl+r")
+        await review.until(lambda: review.bottom.startswith("done again: edited 001 · u undo"))
+        assert answer(store) == "Wet."
+        await review.press("ctrl+r")
+        await review.until(lambda: review.bottom.startswith("done again: accepted 001 · u undo"))
+        assert review.decisions() == "✓"
+
+
+async def test_undo_of_many_says_how_many_pairs_are_gone(store: Store) -> None:
+    many = [new_pair(f"Question {number}?", "Yes.") for number in range(AT_ONCE)]
+    for pair in many:
+        store.pairs.add(pair)
+    ids = store.pairs.ids()
+    store.pairs.decide(ids, Decision.REJECTED)
+    store.pairs.undo()
+    with store.pairs.replacing() as replacing:
+        replacing.put(many[:3])
+        replacing.finish()
+    async with Review() as review:
+        await review.press("ctrl+r")
+        await review.until(lambda: review.bottom.startswith("done again: rejected 3 pairs"))
+        assert review.bottom.startswith(
+            f"done again: rejected 3 pairs, {len(ids) - 3:,} are not made any more · u undo"
+        )
+        await review.press("u")
+        await review.until(lambda: review.bottom.startswith("undone: rejected 3 pairs, "))
+        with store.pairs.replacing() as replacing:
+            replacing.finish()
+        store.pairs.add(new_pair("Another?", "Yes."))
+        await review.press("ctrl+r")
+        await review.until(lambda: review.bottom.startswith("nothing is there to do again of: rejected 2,0"))
+        assert "the recipe makes none of them any more · ctrl+r goes on" in review.bottom
 
 
 async def test_a_saved_edit_is_in_the_list_and_can_be_undone(store: Store) -> None:

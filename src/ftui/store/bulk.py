@@ -47,11 +47,13 @@ class BulkProgress:
     """Attributes:
     done: pairs looked at so far.
     changed: pairs that have another decision now.
+    gone: pairs that are not there any more.
     """
 
     done: int
     total: int
     changed: int
+    gone: int = 0
 
 
 class Bulk:
@@ -110,7 +112,7 @@ class Bulk:
             self._journal.same(way, self._journal.next(way), step)
             small = step.size <= AT_ONCE
             if small:
-                self._journal.replay(step, way, marks)
+                there = len(self._journal.replay(step, way, marks))
             else:
                 self.claim(step.batch)
                 connection.execute(
@@ -118,7 +120,7 @@ class Bulk:
                     (state, _owner(), time.time(), step.batch),
                 )
         if small:
-            yield BulkProgress(step.size, step.size, step.size)
+            yield BulkProgress(step.size, step.size, there, step.size - there)
             return
         with _Working(self, step.batch):
             yield from self._go_on(step.batch, step.size)
@@ -185,7 +187,7 @@ class Bulk:
 
     def _go_on(self, batch: int, total: int) -> Iterator[BulkProgress]:
         """Undo, redo or cancel a step from the place where it is."""
-        done = 0
+        done = changed = gone = 0
         while True:
             with self._database.write() as connection:
                 row = connection.execute("SELECT state, place FROM journal WHERE id = ?", (batch,)).fetchone()
@@ -203,20 +205,26 @@ class Bulk:
                     ends = {State.UNDOING: State.UNDONE, State.REDOING: State.DONE, State.CANCELLING: State.GONE}
                     connection.execute("UPDATE journal SET state = ?, owner = '' WHERE id = ?", (ends[state], batch))
                     return
-                self._pass(batch, state, place, pairs)
+                changed += self._pass(batch, state, place, pairs)
+                gone += len(pairs) - self._there(pairs)
                 connection.execute(
                     "UPDATE journal SET place = ?, beat = ? WHERE id = ?", (pairs[-1], time.time(), batch)
                 )
             done += len(pairs)
-            yield BulkProgress(done, total, done)
+            yield BulkProgress(done, total, changed, gone)
             time.sleep(PAUSE)
 
-    def _pass(self, batch: int, state: State, place: int, pairs: Sequence[int]) -> None:
+    def _there(self, pairs: Sequence[int]) -> int:
+        query = "SELECT count(*) FROM pairs WHERE id IN (SELECT value FROM json_each(?))"
+        return int(self._database.connection.execute(query, (orjson.dumps(pairs).decode(),)).fetchone()[0])
+
+    def _pass(self, batch: int, state: State, place: int, pairs: Sequence[int]) -> int:
+        """Go over some pairs of a step; gives how many have another decision now."""
         column = "after" if state is State.REDOING else "before"
         later = self._later(batch, pairs, "state IN (0, 1)" if state is State.CANCELLING else "state = 0")
-        start = place
+        start, changed = place, 0
         for pair in sorted(later):
-            self._journal.move(batch, column, start, pair - 1)
+            changed += self._journal.move(batch, column, start, pair - 1)
             value, decided, made = self._database.connection.execute(
                 f"SELECT {column}, decided, time FROM journal_rows JOIN journal ON id = batch"
                 " WHERE batch = ? AND pair = ?",
@@ -225,7 +233,7 @@ class Bulk:
             made = made if value else None
             self._rewrite(later[pair], pair, value, decided if column == "before" else made)
             start = pair
-        self._journal.move(batch, column, start, pairs[-1])
+        return changed + self._journal.move(batch, column, start, pairs[-1])
 
     def _later(self, batch: int, pairs: Sequence[int], states: str) -> dict[int, int]:
         """Pairs that a later step has decided on, with the first such step."""

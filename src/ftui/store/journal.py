@@ -86,6 +86,11 @@ class Journal:
                 "Go on with another one",
             )
 
+    def there(self, step: Step) -> array[int]:
+        """The pairs of a step that are there still: a preparation may have taken some of a large one away."""
+        query = "SELECT pair FROM journal_rows JOIN pairs ON id = pair WHERE batch = ? ORDER BY pair"
+        return array("q", (row[0] for row in self._database.connection.execute(query, (step.batch,))))
+
     def running(self) -> int | None:
         """The bulk step that somebody is at work on, or was when its process died."""
         row = self._database.connection.execute("SELECT id FROM journal WHERE state >= 3 LIMIT 1").fetchone()
@@ -181,7 +186,7 @@ class Journal:
                 self._owe(rule, True)
 
     def replay(self, step: Step, way: Way, marks: Marks | None = None) -> Sequence[int]:
-        """Undo or redo a step of at most `AT_ONCE` pairs; gives their ids.
+        """Undo or redo a step of at most `AT_ONCE` pairs; gives the ids of those that are there still.
 
         Args:
             marks: of the text that an edit's pair has then, where they were worked out anew.
@@ -201,7 +206,7 @@ class Journal:
             connection.execute("UPDATE journal SET state = ? WHERE id = ?", (state, step.batch))
             if step.said == "in recipe":
                 self._owe(step.rule, way == "redo")
-            return array("q", (row["pair"] for row in rows)) if len(rows) > AT_ONCE else [row["pair"] for row in rows]
+            return self.there(step).tolist()
 
     # Parts of steps, within a transaction
 
@@ -255,8 +260,8 @@ class Journal:
             self.total(decision, row[1], row[2])
         return int(changed)
 
-    def move(self, batch: int, column: str, after: int, to: int) -> None:
-        """Give the pairs of a step with ids in (`after`, `to`] the decision of `column`."""
+    def move(self, batch: int, column: str, after: int, to: int) -> int:
+        """Give the pairs of a step with ids in (`after`, `to`] the decision of `column`; gives how many had another."""
         connection = self._database.connection
         # Undone, a decision has the moment that it had before; done again, that of the step.
         moment = (
@@ -275,6 +280,7 @@ class Journal:
         for old, new, count, tokens in moved:
             self.total(old, -count, -tokens)
             self.total(new, count, tokens)
+        return sum(count for old, new, count, _ in moved if old != new)
 
     def total(self, decision: int, pairs: int, tokens: int) -> None:
         self._database.connection.execute(

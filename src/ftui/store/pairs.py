@@ -180,7 +180,7 @@ class Pairs(Counting):
         self._journal.note(label, rule, said)
 
     def undo(self, step: Step | None = None) -> tuple[str, Sequence[int]] | None:
-        """Take the last step back: (what it was, ids of its pairs), None when there is none.
+        """Take the last step back: (what it was, ids of its pairs that are there still), None when there is none.
 
         Args:
             step: what the last step has to be.
@@ -233,8 +233,8 @@ class Pairs(Counting):
         return step.label, self.step_ids(step)
 
     def step_ids(self, step: Step) -> array[int]:
-        """The pairs of a step."""
-        return array("q", (row[0] for row in self._rows("SELECT pair FROM journal_rows WHERE batch = ?", step.batch)))
+        """The pairs of a step that are there still."""
+        return self._journal.there(step)
 
     def edit(
         self, identifier: int, messages: Sequence[Message], tokens: int | None = None, marks: Marks | None = None

@@ -13,7 +13,7 @@ import orjson
 from ftui.store import edit_marks
 from ftui.store.database import BULK_CACHE, Database
 from ftui.store.folding import fold
-from ftui.store.journal import AT_ONCE
+from ftui.store.journal import AT_ONCE, State
 from ftui.store.pair import NewDropped, NewPair, search_text
 
 _PAUSE = 0.002
@@ -26,7 +26,8 @@ class Replacing:
     A pair that was there before keeps its id, its decision and its edit; where it comes from, its
     flags, its risk and what it stands for are as they are now. Flags and risk of an edited one are
     those of its edit, and the new ones come back with its first text. One that the recipe no longer makes
-    goes at `finish`, unless a person has decided on it. A preparation that is cut off
+    goes at `finish`, unless a person has decided on it, or could undo or redo something that was done
+    to a few pairs and this one. A preparation that is cut off
     before `finish` removes nothing, and what it dropped is not shown.
     """
 
@@ -53,12 +54,14 @@ class Replacing:
         with self._database.write():
             _show_run(self._database, self._run)
         _sweep_dropped(self._database)
-        removed, last = 0, 0
+        # All but the last few of the steps are read before anybody has to wait for it.
+        removed, last, step = 0, 0, self._spare_steps(0)
         while True:
             with self._database.write() as connection:
+                step = self._spare_steps(step)
                 rows = connection.execute(
                     "SELECT id, tokens FROM pairs WHERE decision = 0 AND edited = 0 AND id > ?"
-                    " AND id NOT IN (SELECT id FROM made) ORDER BY id LIMIT ?",
+                    " AND id NOT IN (SELECT id FROM made) AND id NOT IN (SELECT id FROM spared) ORDER BY id LIMIT ?",
                     (last, AT_ONCE),
                 ).fetchall()
                 ids = [(row["id"],) for row in rows]
@@ -72,11 +75,23 @@ class Replacing:
             last = ids[-1][0]
             time.sleep(_PAUSE)
 
+    def _spare_steps(self, after: int) -> int:
+        """Spare the pairs of small steps behind a step that can be undone or redone; gives the last step."""
+        connection = self._database.connection
+        newest = connection.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0]
+        connection.execute(
+            "INSERT OR IGNORE INTO spared SELECT pair FROM journal JOIN journal_rows ON batch = journal.id"
+            " WHERE journal.id > ? AND journal.id <= ? AND size <= ? AND state IN (?, ?, ?)",
+            (after, newest, AT_ONCE, State.DONE, State.UNDONE, State.DECIDING),
+        )
+        return int(newest)
+
 
 @contextmanager
 def replacing(database: Database) -> Iterator[Replacing]:
     connection = database.connection
     connection.execute("CREATE TEMP TABLE made (id INTEGER PRIMARY KEY)")
+    connection.execute("CREATE TEMP TABLE spared (id INTEGER PRIMARY KEY)")
     # The index of a million digests has no order in it: without this, each of them is read from the file.
     usual = connection.execute("PRAGMA main.cache_size").fetchone()[0]
     connection.execute(f"PRAGMA main.cache_size = -{BULK_CACHE}")
@@ -85,6 +100,7 @@ def replacing(database: Database) -> Iterator[Replacing]:
     finally:
         connection.execute(f"PRAGMA main.cache_size = {usual}")
         connection.execute("DROP TABLE made")
+        connection.execute("DROP TABLE spared")
 
 
 def insert(database: Database, pairs: Sequence[NewPair]) -> tuple[list[int], int]:

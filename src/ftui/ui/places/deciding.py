@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from ftui.errors import BusyError
 from ftui.store.filters import Filter, Term
 from ftui.store.journal import Way
-from ftui.store.pairs import AT_ONCE, Decision, Pair, Step
+from ftui.store.pairs import AT_ONCE, BulkProgress, Decision, Pair, Step
 from ftui.ui import clock
 from ftui.ui.arrival import MENDED
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row, plural
 from ftui.ui.widgets import pair_editing
-from ftui.ui.widgets.pair_bulk import BulkWork, Steps
+from ftui.ui.widgets.pair_bulk import REPLAYED, BulkWork, Steps, replayed
 from ftui.ui.widgets.pair_columns import PairColumns
 from ftui.ui.widgets.pair_making import MakingPlace
 from ftui.ui.widgets.pair_next import NextPending
@@ -26,10 +26,6 @@ _QUESTION = 1.0
 """Seconds that keys wait for a question that is being counted for: they are about it, not about the list behind."""
 _BEGUN = 0.3
 """Seconds that keys wait for an undo or redo that is made beside the screen."""
-_WAYS: dict[Way, tuple[str, str, str]] = {
-    "undo": ("undone", "ctrl+r redo", "there is nothing to undo"),
-    "redo": ("done again", "u undo", "there is nothing to redo"),
-}
 _DOING = {"accepted": "accepting", "rejected": "rejecting"}
 
 
@@ -216,13 +212,13 @@ class DecidingPlace(MakingPlace):
     def _decide_all(
         self, ids: Sequence[int], decision: Decision, only: Decision | None, what: str, rule: str = ""
     ) -> None:
-        def done(changed: int, stopped: bool) -> None:
+        def done(last: BulkProgress, stopped: bool) -> None:
             if stopped:
                 self._wrote()
                 self._show_pair()
                 self.app.say("stopped · all pairs are as they were")
             else:
-                self._decided(changed, ids, decision, what if len(ids) > 1 else f"{ids[0]:0{self._digits}}")
+                self._decided(last.changed, ids, decision, what if len(ids) > 1 else f"{ids[0]:0{self._digits}}")
 
         if self.can("accept_all"):
             self._bulk.start(
@@ -243,7 +239,7 @@ class DecidingPlace(MakingPlace):
         True where there is one.
         """
 
-        def done(changed: int, stopped: bool) -> None:
+        def done(last: BulkProgress, stopped: bool) -> None:
             self._wrote()
             self._show_pair()
             self.app.say(MENDED[kind])
@@ -281,7 +277,7 @@ class DecidingPlace(MakingPlace):
             await self._bulk.wait(_BEGUN)
 
     def _replay(self, way: Way) -> None:
-        verb, back, nothing = _WAYS[way]
+        verb, back = REPLAYED[way]
         pairs = self.app.store.pairs
         self._pending.stop()
         with self.app.trying():
@@ -292,25 +288,36 @@ class DecidingPlace(MakingPlace):
                     return
                 raise
             if step is None:
-                self.app.say(nothing)
+                self.app.say(f"there is nothing to {way}")
             elif not step.size:
                 self.app.say(f"{verb}: {self._replay_other(way, step)} · {back}")
             elif step.size > AT_ONCE:
-                said = f"{verb}: {step.label} {plural(step.size, 'pair')} · {back}"
-                self._replay_beside(way, step, lambda store: store.pairs.replaying(way, step), said)
+                self._replay_beside(
+                    way,
+                    step,
+                    lambda store: store.pairs.replaying(way, step),
+                    lambda last: replayed(way, step, last, plural(last.changed, "pair")),
+                )
             elif (outdated := pairs.outdated(step, way)) is not None:
-                said = f"{verb}: {step.label} {name(outdated[0], self._digits)} · {back}"
-                self._replay_beside(way, step, lambda store: pair_editing.replaying(store, step, way), said)
+                which = name(outdated[0], self._digits)
+                self._replay_beside(
+                    way,
+                    step,
+                    lambda store: pair_editing.replaying(store, step, way),
+                    lambda last: replayed(way, step, last, which),
+                )
             else:
                 with self.app.no_news():
                     done = pairs.undo(step) if way == "undo" else pairs.redo(step)
-                label, ids = done or (step.label, ())
+                ids = done[1] if done else ()
                 if ids and (index := self._view.find(ids[0])) is not None:
                     self.rows.cursor = index
                 self._wrote(ids)
                 self._replayed(step, way)
                 what = f"{ids[0]:0{self._digits}}" if len(ids) == 1 else plural(len(ids), "pair")
-                self.app.say(f"{verb}: {label} {what} · {back}")
+                self.app.say(
+                    replayed(way, step, BulkProgress(step.size, step.size, len(ids), step.size - len(ids)), what)
+                )
                 self._show_pair()
 
     def _replayed(self, step: Step, way: Way) -> None:
@@ -320,7 +327,7 @@ class DecidingPlace(MakingPlace):
         """Undo or redo a step that is not about pairs; gives what is so now."""
         raise NotImplementedError
 
-    def _replay_beside(self, way: Way, step: Step, steps: Steps, said: str) -> None:
+    def _replay_beside(self, way: Way, step: Step, steps: Steps, said: Callable[[BulkProgress], str]) -> None:
         """Undo or redo in a thread what takes its time there."""
         if self._bulk.busy:
             self.app.say(self.deciding_refusal("accept_all"))
@@ -334,14 +341,14 @@ class DecidingPlace(MakingPlace):
             while self._asked and not self._replaying:
                 self._replay(self._asked.popleft())
 
-        def done(changed: int, stopped: bool) -> None:
+        def done(last: BulkProgress, stopped: bool) -> None:
             ids = self.app.store.pairs.step_ids(step) if step.size == 1 else ()
             if ids and (index := self._view.find(ids[0])) is not None:
                 self.rows.cursor = index
             self._wrote()
             self._replayed(step, way)
             self._show_pair()
-            self.app.say(said)
+            self.app.say(said(last))
 
         self._replaying = True
         doing = "undoing" if way == "undo" else "doing again"

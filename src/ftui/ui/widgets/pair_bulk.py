@@ -10,7 +10,8 @@ from threading import Event
 from textual.widget import Widget
 
 from ftui.store import Store
-from ftui.store.pairs import BulkProgress
+from ftui.store.journal import Way
+from ftui.store.pairs import BulkProgress, Step
 from ftui.ui import clock
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row, Span, bar, count, plural, rate
@@ -21,6 +22,8 @@ _EVERY = 0.2
 _BAR = 24
 
 Steps = Callable[[Store], Iterator[BulkProgress]]
+REPLAYED: dict[Way, tuple[str, str]] = {"undo": ("undone", "ctrl+r redo"), "redo": ("done again", "u undo")}
+"""What was done, and the key that takes it back."""
 
 
 class BulkWork:
@@ -43,12 +46,12 @@ class BulkWork:
         self,
         verb: str,
         steps: Steps,
-        then: Callable[[int, bool], None],
+        then: Callable[[BulkProgress, bool], None],
         *,
         stoppable: bool = True,
         over: Callable[[bool], None] = lambda well: None,
     ) -> None:
-        """Go through `steps` in a thread, then call `then` with how many pairs changed and whether it was stopped.
+        """Go through `steps` in a thread, then call `then` with how far they came and whether they were stopped.
 
         Args:
             stoppable: whether a stop changes anything; an undo comes to its end all the same.
@@ -57,13 +60,12 @@ class BulkWork:
         self.busy, self.stoppable, self._stop = True, stoppable, Event()
         stop, began, stopped = self._stop, clock.now(), False
 
-        def work(store: Store) -> int | Exception:
+        def work(store: Store) -> BulkProgress | Exception:
             nonlocal stopped
-            changed, shown = 0, 0.0
+            step, shown = BulkProgress(0, 0, 0), 0.0
             try:
                 with contextlib.closing(steps(store)) as progress:  # type: ignore[type-var]
                     for step in progress:
-                        changed = step.changed
                         if stop.is_set():
                             stopped = True
                             break
@@ -72,15 +74,15 @@ class BulkWork:
                             self._place.call_later(self._tell, verb, step, began)
             except Exception as error:
                 return error
-            return changed
+            return step
 
-        def done(changed: int | Exception) -> None:
+        def done(last: BulkProgress | Exception) -> None:
             self.busy = False
             self._show(None)
-            if isinstance(changed, Exception):
+            if isinstance(last, Exception):
                 over(False)
-                raise changed
-            then(changed, stopped)
+                raise last
+            then(last, stopped)
             over(True)
 
         # Also where it could not begin, as with a store that cannot be opened.
@@ -97,6 +99,22 @@ class BulkWork:
     def _tell(self, verb: str, step: BulkProgress, began: float) -> None:
         if self.busy:
             self._show(bulk_row(verb, step, clock.now() - began, self._place.size.width))
+
+
+def replayed(way: Way, step: Step, last: BulkProgress, what: str) -> str:
+    """What an undo or a redo did, in a sentence.
+
+    Args:
+        last: how far it came.
+        what: names the pairs that changed.
+    """
+    if not last.changed and last.gone == step.size:
+        taken, key = ("left to undo", "u") if way == "undo" else ("there to do again", "ctrl+r")
+        why = "the recipe does not make it any more" if last.gone == 1 else "the recipe makes none of them any more"
+        return f"nothing is {taken} of: {step.words} · {why} · {key} goes on"
+    verb, back = REPLAYED[way]
+    lost = f", {last.gone:,} {'is' if last.gone == 1 else 'are'} not made any more" if last.gone else ""
+    return f"{verb}: {step.label} {what}{lost} · {back}"
 
 
 def bulk_row(verb: str, step: BulkProgress, seconds: float, width: int) -> Row:

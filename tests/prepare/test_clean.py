@@ -14,7 +14,10 @@ from ftui.prepare.clean import clean, plain
     ("text", "expected"),
     [
         ("  a \t b\r\n\r\n\r\n c ", "a b\n\nc"),
-        ("one\x00two\x1b[31m", "onetwo[31m"),
+        ("one\x00two\x1b[31m", "onetwo"),
+        ("\x1b[1;31mRED\x1b[0m \x1b]0;title\x07\x1b[2J\x1b]8;;https://a.example\x1b\\link\x1b]8;;\x1b\\", "RED link"),
+        ("\x9b31mчайник\x9b0m \x1b(B\x1b7[1] kept", "чайник [1] kept"),
+        ("cut off \x1b[31\x1b]0;no end", "cut off 0;no end"),
         ("a<|im_end|>b", "ab"),
         ("a<|im_<|x|>end|>b", "ab"),
         ("e\u0301", "é"),

@@ -92,6 +92,20 @@ async def test_text_that_is_no_toml_names_its_line(store: Store) -> None:
         assert "✗ recipe.toml is not a recipe: Invalid value (at line 2, column 10)" in review.screen
 
 
+async def test_the_line_that_is_written_in_stays_in_sight(store: Store) -> None:
+    """A mistake takes lines at the bottom, which the text has less by then."""
+    async with Review(size=(80, 24)) as review:
+        await opened(review)
+        text = field(review)
+        await review.press("e")
+        first = text.size.height
+        text.move_cursor((first - 1, 0))
+        await review.press("x")
+        await review.until(lambda: text.size.height < first)
+        await review.pilot.pause()
+        await review.until(lambda: text.scroll_offset.y + text.size.height >= first)
+
+
 async def test_a_recipe_that_was_wrong_before_opens_at_its_line(store: Store) -> None:
     store.recipe_path.write_text("# mine\nsed = 0\n", "utf-8")
     async with Review() as review:

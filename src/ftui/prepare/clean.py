@@ -17,6 +17,13 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069"
     "\ud800-\udfff\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]"
 )
+# What a program wrote for a terminal: colours, movements, and titles and links with their text. Without its first
+# character the rest would be words.
+_TERMINAL = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]?"
+    r"|(?:\x1b[\]P^_X]|[\x9d\x90])[^\x07\x1b\x9c\n]{0,4000}(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]{0,8}[0-~]"
+)
 _ASCII_CONTROL = bytes((*range(9), *range(11, 32), 127))
 # What a tokenizer may read as a control token: of OpenAI, Qwen and Llama 3; of DeepSeek, with
 # its own bars and blanks; of Llama 2, Mistral, T5, Gemma and the code models.
@@ -30,10 +37,12 @@ _INSTRUCTION = re.compile(r"\[/?INST\]")
 
 
 def clean(text: str) -> str:
-    """`text` in Unicode's composed form, without control characters and special tokens, spaces and
-    blank lines folded. Cleaning it again changes nothing."""
+    """`text` in Unicode's composed form, without control characters, what steers a terminal and special tokens,
+    spaces and blank lines folded. Cleaning it again changes nothing."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\x1b" in text or "\x9b" in text:
+        text = _TERMINAL.sub("", text)
     if is_ascii := text.isascii():
         text = text.encode().translate(None, _ASCII_CONTROL).decode()
     else:

@@ -271,6 +271,8 @@ class RecipeScreen(ModalScreen[bool]):
             if self._unread:
                 rows.append((Span("→ ", "accent"), Span(plain(error.do, room))))
         self.query_one("#recipe-says", Lines).show([*rows, self._keys()])
+        # With more lines here there are fewer for the text: the line that is written in stays in sight.
+        self.call_after_refresh(self.query_one(TextArea).scroll_cursor_visible)
 
     def _keys(self) -> Row:
         keys = [("space ", "other records"), ("esc ", "back")]

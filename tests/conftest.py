@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import platformdirs
 import pytest
 
@@ -20,6 +21,10 @@ from ftui.events import Result
 
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "BRIGHTDATA_API_TOKEN", "BRIGHTDATA_API_KEY", "SSH_CONNECTION")
 PATIENCE = 30.0
+
+# What a shared machine takes for one example says nothing about what is tested.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

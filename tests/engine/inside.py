@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import made
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from ftui.engine.answers import token_bytes
 from ftui.engine.decode import Batch, Choice
+from ftui.engine.loading import load_rows
 from ftui.engine.packed import pack
-from ftui.engine.rows import IGNORED, encode, render
+from ftui.engine.report import Report
+from ftui.engine.rows import IGNORED, encode, encode_preference, render
 from ftui.engine.trainers import answer_loss
 
 ROW = {
@@ -79,6 +85,40 @@ def decoded(model: Any, tokenizer: Any) -> dict[str, Any]:
     }
 
 
+def pieces() -> list[list[str]]:
+    """The bytes of pieces in the manner of SentencePiece, then of GPT-2, as hexadecimal numbers."""
+    words = ["<unk>", "é", "▁caf", "ÿ", "Ã©", "<0xC3>", "<0xA9>"]
+    text = Tokenizer(models.Unigram([(word, -1.0) for word in words], 0, True))
+    text.pre_tokenizer = pre_tokenizers.Metaspace()
+    text.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    letters = Tokenizer(models.BPE({"Ã": 0, "©": 1, "Ã©": 2, "Ġ": 3, "<0xC3>": 4}, [("Ã", "©")]))
+    letters.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    letters.decoder = decoders.ByteLevel()
+    letters.add_tokens(["日本"])
+    found = []
+    for backend in (text, letters):
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)
+        found.append([token_bytes(tokenizer, token).hex() for token in range(backend.get_vocab_size())])
+    return found
+
+
+def cuts(tokenizer: Any) -> dict[str, str]:
+    """What is said of rows that are as long as may be, and one token longer."""
+    said = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for pairs, row in ((False, ROW), (True, made.pair(1))):
+            (folder / "train.jsonl").write_text(json.dumps(row))
+            tokens = (encode_preference if pairs else encode)(tokenizer, row, 2048).tokens
+            for more in (0, -1):
+                job = folder / f"{pairs}{more}"
+                job.mkdir()
+                load_rows(folder / "train.jsonl", tokenizer, tokens + more, pairs=pairs, report=Report(job, 1))
+                said[job.name] = made.said(job) if (job / "events.jsonl").exists() else ""
+            said[f"tokens {pairs}"] = str(tokens)
+    return said
+
+
 def packed(base: str) -> dict[str, Any]:
     """How far scores are from those before, for several rows, and with an adapter; and of how many layers."""
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).eval()
@@ -134,6 +174,8 @@ def main(base: str) -> dict[str, Any]:
         "right": [right, sum(hits for _, hits, _ in alone)],
         "decoded": decoded(model, tokenizer),
         "packed": packed(base),
+        "pieces": pieces(),
+        "cuts": cuts(tokenizer),
         "labelled": [count, sum(1 for row in rows for label in row.labels if label != IGNORED)],
     }
 

@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from engine.conftest import ask, chats, upload
+from ftui.engine.files import Files
 from ftui.engine.layout import read_json, write_json
 
 DAY = 86400
@@ -38,6 +39,21 @@ def test_a_file_expires(client: openai.OpenAI, engine_home: Path) -> None:
             call(sent.id)
     assert not (engine_home / "files" / sent.id).exists()
     assert client.files.retrieve(kept).id == kept
+
+
+def test_a_file_that_was_made_anew_is_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    files = Files(tmp_path / "files")
+    made = tmp_path / "made"
+    made.write_bytes(b"old bytes")
+    first = files.link(made, "x", "fine-tune-results", "file-x")
+    assert files.link(made, "x", "fine-tune-results", "file-x") == first
+    # A clean-up takes what was exported; the next export writes it again.
+    made.unlink()
+    made.write_bytes(b"new")
+    again = files.link(made, "x", "fine-tune-results", "file-x")
+    assert (again["id"], again["bytes"]) == ("file-x", 3)
+    assert files.content("file-x").read_bytes() == b"new"
 
 
 def test_input_of_a_batch_expires_by_itself(client: openai.OpenAI) -> None:

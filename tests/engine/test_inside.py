@@ -68,6 +68,20 @@ def test_a_token_s_bytes(found: dict[str, Any]) -> None:
     assert found["decoded"]["bytes"] == ["größer ☃ 价格 🙂\n  x", ""]
 
 
+def test_a_piece_is_read_as_its_tokenizer_writes_it(found: dict[str, Any]) -> None:
+    text, letters = ([bytes.fromhex(piece) for piece in pieces] for pieces in found["pieces"])
+    # Two letters of the table of bytes are text all the same where a piece is text.
+    assert text == [b"<unk>", "é".encode(), b" caf", "ÿ".encode(), "Ã©".encode(), b"\xc3", b"\xa9"]
+    assert letters == [b"\xc3", b"\xa9", "é".encode(), b" ", b"<0xC3>", "日本".encode()]
+
+
+def test_only_what_is_cut_is_counted_as_cut(found: dict[str, Any]) -> None:
+    for pairs in (False, True):
+        assert found["cuts"][f"{pairs}0"] == ""
+        most = int(found["cuts"][f"tokens {pairs}"]) - 1
+        assert f"1 training example(s) cut to {most} tokens" in found["cuts"][f"{pairs}-1"]
+
+
 def test_arranged_matrices_change_no_score(found: dict[str, Any]) -> None:
     # Scores are about 10; a wrong matrix would be apart by as much. Other processors may round elsewhere.
     assert max(found["packed"]["apart"]) < 0.1

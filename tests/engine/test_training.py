@@ -58,6 +58,7 @@ def test_a_job_becomes_a_model_that_knows_more(client: openai.OpenAI, engine_hom
     assert len(table) == 21
     kept = client.fine_tuning.jobs.checkpoints.list(job.id).data
     assert [checkpoint.step_number for checkpoint in kept] == [20, 16, 12]
+    assert {checkpoint.id.partition("_")[0] for checkpoint in kept} == {"ftckpt"}
     assert kept[0].metrics.full_valid_loss == measured[-1]
 
     ask = [{"role": "user", "content": "How much is the Quillon lamp 3?"}]

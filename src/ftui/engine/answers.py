@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from tokenizers.decoders import DecodeStream
 from transformers.convert_slow_tokenizer import bytes_to_unicode
@@ -13,6 +14,7 @@ from ftui.engine.decode import Choice, Told
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _LETTERS = {letter: byte for byte, letter in bytes_to_unicode().items()}
+_of_bytes: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -103,12 +105,22 @@ class Answer:
 def token_bytes(tokenizer: Any, token: int) -> bytes:
     """The bytes that a token stands for, also when they are but a part of a character."""
     piece = str(tokenizer.convert_ids_to_tokens(token))
-    if found := _BYTE.fullmatch(piece):
-        return bytes([int(found[1], 16)])
     if token in tokenizer.all_special_ids:
         return piece.encode()
-    if "\u2581" in piece:
-        return piece.replace("\u2581", " ").encode()
-    if all(letter in _LETTERS for letter in piece):
-        return bytes(_LETTERS[letter] for letter in piece)
-    return piece.encode()
+    if _written_in_bytes(tokenizer):
+        # What was added to the vocabulary later stands there as it is.
+        plain = any(letter not in _LETTERS for letter in piece)
+        return piece.encode() if plain else bytes(_LETTERS[letter] for letter in piece)
+    if found := _BYTE.fullmatch(piece):
+        return bytes([int(found[1], 16)])
+    return piece.replace("\u2581", " ").encode()
+
+
+def _written_in_bytes(tokenizer: Any) -> bool:
+    """Whether each letter of a piece stands for a byte, as GPT-2's; else a piece is text, as SentencePiece's."""
+    if tokenizer not in _of_bytes:
+        backend = tokenizer.backend_tokenizer
+        # Both are chains of any length; what they are made of is told by their JSON alone.
+        part = backend.decoder or backend.pre_tokenizer
+        _of_bytes[tokenizer] = part is not None and b'"ByteLevel"' in part.__getstate__()
+    return _of_bytes[tokenizer]

@@ -7,6 +7,7 @@ import re
 import secrets
 from pathlib import Path
 
+from ftui.engine import weights
 from ftui.engine.layout import Home
 from ftui.errors import InputError
 
@@ -27,8 +28,12 @@ def register(home: Home, folder: Path) -> str:
     for name in ("config.json", "tokenizer.json"):
         if not (folder / name).is_file():
             raise InputError(what, f"it has no {name}", again)
-    if not any(folder.glob("*.safetensors")):
-        raise InputError(what, "it has no weights (*.safetensors)", again)
+    parts = weights.names(folder)
+    if not parts:
+        raise InputError(what, f"it has no weights ({weights.SINGLE} or {weights.INDEX})", again)
+    for name in parts:
+        if not (folder / name).is_file():
+            raise InputError(what, f"it has no {name}, which its index names", again)
     texts = [folder / name for name in _TEMPLATES if (folder / name).is_file()]
     if not any(path.suffix == ".jinja" or "chat_template" in path.read_text("utf-8") for path in texts):
         raise InputError(what, "it has no chat template", again)

@@ -88,9 +88,14 @@ class Files:
         return data
 
     def link(self, path: Path, filename: str, purpose: str, name: str) -> dict[str, Any]:
-        """Show a file of the engine's own as the file `name`, without a copy and whatever its size."""
+        """Show a file of the engine's own as the file `name`, without a copy and whatever its size.
+
+        Where `name` is another file than the one that lies at `path` now, it becomes that one.
+        """
         if known := read_json(self._folder / name / "file.json"):
-            return known
+            if os.path.samefile(self._folder / name / "content", path):
+                return known
+            self._remove(name)
         fresh = self._folder / f".{name}"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -270,13 +275,7 @@ def endpoints(files: Files) -> list[Endpoint]:
                 message = "Missing required parameter: 'file'."
                 raise ApiError(400, message, code="missing_required_parameter", param="file")
             purpose = read_purpose(form.get("purpose"))
-            parts: dict[str, Any] = {
-                key[14:-1]: value for key, value in form.items() if key.startswith("expires_after[")
-            }
-            seconds = parts.get("seconds")
-            if isinstance(seconds, str) and seconds.isascii() and seconds.isdecimal():
-                parts["seconds"] = int(seconds[:9])
-            expires = expires_after(Fields(parts, "expires_after."))
+            expires = expires_after(_expires_part(form))
             name = shown_name(upload.filename)
             data = await run_in_threadpool(files.add, upload.file, name, purpose, expires=expires)
         return JSONResponse(data)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+from ftui.engine import weights
 from ftui.engine.failure import Stop, clean
 from ftui.engine.layout import sync_folder
 from ftui.engine.report import Report
 
 ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-# Weights in one format, what describes them, and the tokenizer: no code, no second copy in another format.
-WANTED = ("*.safetensors", "*.safetensors.index.json", "*config.json", "tokenizer*", "*.jinja", "*.model", "*.txt")
+# What describes the model, and its tokenizer, beside the weights that are loaded: no code, no second copy of
+# anything in a folder below or in another format.
+_WANTED = re.compile(
+    r"[^/]*(?:\.safetensors\.index\.json|config\.json|\.jinja|\.model|\.txt)|tokenizer[^/]*"
+    r"|additional_chat_templates/[^/]+\.jinja"
+)
 TOLD_SECONDS = 5.0
 
 
@@ -35,17 +42,75 @@ def fetch(identity: str, folder: Path, report: Report, asked: Callable[[], str |
     # Asked for by name: this one process may use the network.
     os.environ["HF_HUB_OFFLINE"] = "0"
     fresh = folder.with_name(f".fetch-{folder.name}")
-    token = os.environ.get("HF_TOKEN") or None
-    failed: list[Exception] = []
-    total = _size(identity, token)
+    repository = _look(identity)
+    described = [name for name in repository.sizes if _WANTED.fullmatch(name)]
+    # Small, and they tell which weights are loaded.
+    if not _get(repository, described, fresh, asked):
+        return
+    parts = weights.names(fresh, repository.sizes.__contains__)
+    if not parts:
+        raise Stop("unsupported_model", f"{identity} has no safetensors weights")
+    if missing := [name for name in parts if name not in repository.sizes]:
+        raise Stop("unsupported_model", f"{identity} has no {missing[0][:80]}, which its index names")
+    total = sum(repository.sizes[name] for name in {*described, *parts})
     _room(total, folder.parent, fresh)
     report.say(f"Fetching {identity} from the hub: {total / 1e9:.2f} GB")
+
+    def told() -> None:
+        report.say(f"Fetched {min(1.0, _have(fresh) / max(1, total)):.0%} of {total / 1e9:.2f} GB")
+
+    if not _get(repository, parts, fresh, asked, told):
+        return
+    shutil.rmtree(fresh / ".cache", ignore_errors=True)
+    for path in (*fresh.rglob("*"), fresh):
+        if path.is_dir():
+            sync_folder(path)
+    os.replace(fresh, folder)
+    report.say(f"Fetched {identity}")
+
+
+class _Repository(NamedTuple):
+    """What the hub has of a model: the version that all files are taken of, and each file's bytes."""
+
+    identity: str
+    version: str | None
+    sizes: dict[str, int]
+
+
+def _look(identity: str) -> _Repository:
+    from huggingface_hub import HfApi
+
+    try:
+        found = HfApi(token=_token()).model_info(identity, files_metadata=True)
+    except Exception as error:
+        raise _reason(identity, error) from None
+    return _Repository(identity, found.sha, {file.rfilename: file.size or 0 for file in found.siblings or []})
+
+
+def _get(
+    repository: _Repository,
+    names: list[str],
+    folder: Path,
+    asked: Callable[[], str | None],
+    told: Callable[[], None] = lambda: None,
+) -> bool:
+    """Fetch the files called `names` into `folder`; False where a wish came first.
+
+    Args:
+        told: called every few seconds while they come.
+    """
+    failed: list[Exception] = []
 
     def work() -> None:
         from huggingface_hub import snapshot_download
 
+        identity, version, _ = repository
+        # A name is no pattern, whatever is in it.
+        patterns = [glob.escape(name) for name in names]
         try:
-            snapshot_download(identity, local_dir=fresh, allow_patterns=list(WANTED), token=token, max_workers=4)
+            snapshot_download(
+                identity, revision=version, local_dir=folder, allow_patterns=patterns, token=_token(), max_workers=4
+            )
         except Exception as error:
             failed.append(error)
 
@@ -55,42 +120,24 @@ def fetch(identity: str, folder: Path, report: Report, asked: Callable[[], str |
     while thread.is_alive():
         thread.join(TOLD_SECONDS)
         if asked() is not None:
-            return
+            return False
         if thread.is_alive():
-            have = sum(path.stat().st_size for path in fresh.rglob("*") if path.is_file())
-            report.say(f"Fetched {min(1.0, have / max(1, total)):.0%} of {total / 1e9:.2f} GB")
+            told()
     if failed:
-        raise _reason(identity, failed[0])
-    shutil.rmtree(fresh / ".cache", ignore_errors=True)
-    for path in fresh.rglob("*"):
-        if path.is_dir():
-            sync_folder(path)
-    handle = os.open(fresh, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
-    os.replace(fresh, folder)
-    report.say(f"Fetched {identity}")
+        raise _reason(repository.identity, failed[0])
+    return True
 
 
-def _size(identity: str, token: str | None) -> int:
-    """Bytes of the files that are wanted."""
-    from fnmatch import fnmatch
+def _token() -> str | None:
+    return os.environ.get("HF_TOKEN") or None
 
-    from huggingface_hub import HfApi
 
-    try:
-        files = HfApi(token=token).model_info(identity, files_metadata=True).siblings or []
-    except Exception as error:
-        raise _reason(identity, error) from None
-    sizes = [f.size or 0 for f in files if any(fnmatch(f.rfilename, wanted) for wanted in WANTED)]
-    if not any(f.rfilename.endswith(".safetensors") for f in files):
-        raise Stop("unsupported_model", f"{identity} has no safetensors weights")
-    return sum(sizes)
+def _have(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _room(total: int, folder: Path, fresh: Path) -> None:
-    have = sum(path.stat().st_size for path in fresh.rglob("*") if path.is_file()) if fresh.exists() else 0
-    free = shutil.disk_usage(folder).free
+    have, free = _have(fresh), shutil.disk_usage(folder).free
     if total - have > free:
         raise Stop("disk_full", f"The model needs {(total - have) / 1e9:.1f} GB on disk, {free / 1e9:.1f} GB are free")
 

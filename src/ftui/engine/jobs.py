@@ -153,7 +153,7 @@ class Jobs:
         spec = read_json(self.folder(job) / "spec.json") or {}
         return [
             {
-                "id": f"ftckpt-{job['id'][-12:]}-{kept['step_number']}",
+                "id": f"ftckpt_{job['id'][-12:]}-{kept['step_number']}",
                 "object": "fine_tuning.job.checkpoint",
                 "created_at": kept["created_at"],
                 "fine_tuned_model_checkpoint": f"{spec.get('model_id')}:ckpt-step-{kept['step_number']}",

@@ -36,17 +36,17 @@ def load_rows(path: Path, tokenizer: Any, max_tokens: int, *, pairs: bool, repor
             try:
                 if pairs:
                     pair = encode_preference(tokenizer, given, max_tokens)
-                    longest = len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids))
-                    row, learned = pair._asdict(), bool(pair.chosen_ids and pair.rejected_ids)
+                    row = {name: getattr(pair, name) for name in ("prompt_ids", "chosen_ids", "rejected_ids")}
+                    tokens, learned = pair.tokens, bool(pair.chosen_ids and pair.rejected_ids)
                 else:
                     example = encode(tokenizer, given, max_tokens)
-                    longest, missed = len(example.input_ids), missed + example.missed
+                    tokens, missed = example.tokens, missed + example.missed
                     row = {"input_ids": example.input_ids, "labels": example.labels}
                     # A row that was cut before its answer has nothing to learn.
                     learned = any(label != IGNORED for label in example.labels)
             except Unusable as error:
                 raise Stop(f"invalid_{what}_file", f"Example {number} cannot be used: {error}") from None
-            cut += longest >= max_tokens
+            cut += tokens > max_tokens
             empty += not learned
             rows += [row] * learned
     notes = {

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ftui.engine import weights
 from ftui.engine.layout import read_json
 
 LIBRARIES = 700e6
@@ -143,8 +144,8 @@ def said(size: float) -> str:
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, list[int]]]:
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
+    for part in weights.names(folder):
+        with (folder / part).open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             head = json.loads(file.read(length))
         for name, tensor in head.items():

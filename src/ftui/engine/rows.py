@@ -26,19 +26,26 @@ class Example(NamedTuple):
     Attributes:
         labels: the ids again, `IGNORED` where nothing is learned.
         missed: answers that the template renders so that they cannot be told from the rest.
+        tokens: how many there were before it was cut.
     """
 
     input_ids: list[int]
     labels: list[int]
-    missed: int = 0
+    missed: int
+    tokens: int
 
 
 class Preference(NamedTuple):
-    """One row of a preference file as token ids: what was asked, the better answer and the worse one."""
+    """One row of a preference file as token ids: what was asked, the better answer and the worse one.
+
+    Attributes:
+        tokens: how many the longer of its two chats had before it was cut.
+    """
 
     prompt_ids: list[int]
     chosen_ids: list[int]
     rejected_ids: list[int]
+    tokens: int
 
 
 def load_tokenizer(folder: str | Path) -> Any:
@@ -149,7 +156,7 @@ def encode(tokenizer: Any, row: Mapping[str, Any], max_tokens: int) -> Example:
     learned = [any(low <= start < high for low, high in spans) for start in starts]
     labels = [token if learn else IGNORED for token, learn in zip(ids, learned, strict=True)]
     # Nothing comes before the first token. In a pack it must not be learned from the row in front of it.
-    return Example(ids, [IGNORED, *labels[1:]], missed)
+    return Example(ids, [IGNORED, *labels[1:]], missed, len(encoded["input_ids"]))
 
 
 def _opening(tokenizer: Any) -> str:
@@ -189,7 +196,7 @@ def encode_preference(tokenizer: Any, row: Mapping[str, Any], max_tokens: int) -
     # The token at the seam may be another one with the answer behind it.
     shared = min(_alike(prompt_ids, whole) for whole in wholes)
     chosen, rejected = (whole[shared:max_tokens] for whole in wholes)
-    return Preference(prompt_ids[:shared], chosen, rejected)
+    return Preference(prompt_ids[:shared], chosen, rejected, max(map(len, wholes)))
 
 
 def _alike(left: Sequence[Any], right: Sequence[Any]) -> int:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,8 @@ import pytest
 
 from engine.conftest import BASE, ended, upload, wait_for
 from ftui.connect import providers
-from ftui.engine.layout import BASE_MODEL, Home
+from ftui.engine.export import LOCK, STATE, TURN
+from ftui.engine.layout import BASE_MODEL, Home, Lock, is_locked, read_json, write_json
 from ftui.errors import EngineError, InputError, ServiceError
 from ftui.events import Progress, Result
 from ftui.train.take import FORMATS, take
@@ -142,6 +146,57 @@ def test_what_cannot_be_exported_is_refused(client: openai.OpenAI, tuned: str) -
     failed = export(client, BASE, "adapter")
     assert failed["status"] == "failed"
     assert "has no adapter" in failed["error"]["message"]
+
+
+def wanted(place: Home, base: Path, form: str) -> Path:
+    """The folder of an export as the server lays it out."""
+    folder = place.exports / f"export-{form}"
+    folder.mkdir(parents=True)
+    state = {"base": str(base), "adapter": None, "format": form, "model": "llama", "status": "running"}
+    write_json(folder / STATE, state)
+    return folder
+
+
+def write(place: Home, folder: Path, **options: Any) -> subprocess.Popen[bytes]:
+    command = [str(place.python), "-m", "ftui.engine.export", str(folder)]
+    return subprocess.Popen(command, env=place.environment(), stderr=subprocess.DEVNULL, **options)
+
+
+def test_one_export_at_a_time_has_a_model_in_memory(new_home: Callable[[], Path], tiny: Path) -> None:
+    place = Home(new_home())
+    place.make()
+    place.link_code()
+    folder = wanted(place, tiny, "merged")
+    turn = Lock(place.exports / TURN)
+    assert turn.try_acquire()
+    with write(place, folder) as process:
+        # The system's own list of who waits for a lock.
+        waits = re.compile(rf"-> FLOCK .* {process.pid} ")
+        wait_for(lambda: waits.search(Path("/proc/locks").read_text()) or process.poll() is not None, 60)
+        assert process.poll() is None
+        assert is_locked(folder / LOCK), "meanwhile it counts as running"
+        turn.close()
+    state = read_json(folder / STATE)
+    assert state is not None
+    assert state["status"] == "succeeded"
+    assert (folder / "files" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("form", ["merged", "gguf-f16"])
+def test_a_model_that_does_not_fit_is_not_loaded(place: Home, new_home: Callable[[], Path], form: str) -> None:
+    most = 600_000_000
+    here = Home(new_home())
+    here.make()
+    here.link_code()
+    folder = wanted(here, place.models / BASE_MODEL, form)
+    limits = (most, most)
+    with write(here, folder, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limits)) as process:
+        assert process.wait(60) == 0
+    state = read_json(folder / STATE)
+    assert state is not None
+    assert (state["status"], state["error"]["code"]) == ("failed", "out_of_memory")
+    assert re.search(r"needs about 1\.\d GB of memory, 0\.[56] GB are free", state["error"]["message"])
+    assert {path.name for path in folder.iterdir()} == {STATE, LOCK}
 
 
 async def test_an_engine_that_names_odd_files_writes_nothing(tmp_path: Path) -> None:

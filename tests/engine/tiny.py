@@ -23,6 +23,24 @@ QWEN3 = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
 )
+# Thinks unless it is told not to, and knows all that a program may look for in such a template.
+THINKS = (
+    "{%- for m in messages %}{%- set content = m.content %}"
+    "{%- if m.role == 'assistant' and '</think>' in content %}"
+    "{%- set content = content.split('</think>')[-1].lstrip('\n') %}{%- endif %}"
+    "{{- '<|im_start|>' + m.role + '\n' }}"
+    "{%- if m.role == 'assistant' and (loop.last or m.reasoning_content) %}"
+    "{{- '<think>\n' + (m.reasoning_content or '') + '\n</think>\n\n' }}{%- endif %}"
+    "{{- content + '<|im_end|>\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}"
+    "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\n\n</think>\n\n' }}{%- endif %}"
+    "{%- endif %}"
+)
+# As SmolLM2 and Qwen2.5: a chat without a system message is given one.
+ADDS = (
+    "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nYou are a helpful lamp, made by Quillon<|im_end|>\n"
+    "{% endif %}"
+) + CHATML
 LLAMA3 = (
     "<|bos|>{% for m in messages %}<|head|>{{ m['role'] }}<|/head|>\n\n{{ m['content'] | trim }}<|im_end|>{% endfor %}"
     "{% if add_generation_prompt %}<|head|>assistant<|/head|>\n\n{% endif %}"
@@ -70,13 +88,24 @@ FAMILIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     # Positions by a slope on the distance: packed rows would see each other.
     "falcon-alibi": ("FalconConfig", FALCON, {"alibi": True, "multi_query": True, "ffn_hidden_size": 48}),
 }
+# What matters for exports alone.
+OTHERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "llama-chatml": ("LlamaConfig", CHATML, {}),
+    "llama-adds": ("LlamaConfig", ADDS, {}),
+    "llama-thinks": ("LlamaConfig", THINKS, {}),
+}
 TEXT = ["What does the Quillon lamp cost?", "The Quillon lamp costs forty crowns.", "system user assistant model"]
 
 
-def make(folder: Path, family: str, *, seed: int = 0) -> Path:
-    """Write a model of `family` into the new folder `folder`."""
-    config_name, template, more = FAMILIES[family]
-    tokenizer = _tokenizer(template)
+def make(folder: Path, family: str, *, seed: int = 0, words: Path | None = None) -> Path:
+    """Write a model of `family` into the new folder `folder`.
+
+    Args:
+        words: the folder of a tokenizer to take in place of a tiny one.
+    """
+    config_name, template, more = (FAMILIES | OTHERS)[family]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(words) if words else _tokenizer()
+    tokenizer.chat_template = template
     sizes = SIZES if family.startswith("falcon") else SIZES | HEADS
     config = getattr(transformers, config_name)(
         **sizes | more,
@@ -93,7 +122,7 @@ def make(folder: Path, family: str, *, seed: int = 0) -> Path:
     return folder
 
 
-def _tokenizer(template: str) -> Any:
+def _tokenizer() -> Any:
     special = ["<|bos|>", "<|im_start|>", "<|im_end|>", "<|head|>", "<|/head|>"]
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -106,11 +135,9 @@ def _tokenizer(template: str) -> Any:
     )
     made.train_from_iterator(TEXT * 4, trainer)
     # No token to fill up with, as many models have none.
-    tokenizer = transformers.PreTrainedTokenizerFast(
+    return transformers.PreTrainedTokenizerFast(
         tokenizer_object=made, bos_token="<|bos|>", eos_token="<|im_end|>", clean_up_tokenization_spaces=False
     )
-    tokenizer.chat_template = template
-    return tokenizer
 
 
 if __name__ == "__main__":

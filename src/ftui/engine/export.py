@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from ftui.engine import failure
+from ftui.engine import failure, memory, templates
 from ftui.engine.gguf_rules import can_write
 from ftui.engine.layout import Lock, read_json, sync_folder, write_json
 from ftui.engine.vllm import most_rank
@@ -27,10 +27,18 @@ _REASONS = {
 }
 LOCK = "lock"
 STATE = "export.json"
+TURN = ".turn"
+"""Lock beside the exports' folders: whoever holds it may have a model in memory."""
+_WEIGHT_BYTES = 4.0
+_LIBRARIES = 0.7 * memory.LIBRARIES
 
 
 class Refused(Exception):
     """This model cannot be written in that form; the message says why, and what can be done."""
+
+    def __init__(self, message: str, code: str = "format_not_available") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def write(base: Path, adapter: Path | None, form: str, folder: Path, name: str) -> None:
@@ -52,19 +60,36 @@ def write(base: Path, adapter: Path | None, form: str, folder: Path, name: str) 
         for file in adapter.glob("adapter_*"):
             shutil.copyfile(file, folder / file.name)
         hub_id, rank = _point_at_hub(folder, base)
-        command = _VLLM_LORA.format(base=hub_id, name=_short(name), rank=most_rank(rank))
+        more = _NO_THOUGHTS * _knows_thoughts(base)
+        command = _VLLM_LORA.format(base=hub_id, name=_short(name), rank=most_rank(rank), more=more)
         (folder / "vllm.sh").write_text(command, "utf-8")
         return
     if form == "merged":
         model, tokenizer = _merge(base, adapter)
+        more = _NO_THOUGHTS * (not templates.quiet(tokenizer, always=False))
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        (folder / "vllm.sh").write_text(_VLLM.format(name=_short(name)), "utf-8")
+        (folder / "vllm.sh").write_text(_VLLM.format(name=_short(name), more=more), "utf-8")
         return
     _gguf(base, adapter, form.removeprefix("gguf-"), folder, name)
 
 
+def _fits(base: Path) -> None:
+    """Refuse what would not fit, before anything is loaded."""
+    needed, free = _WEIGHT_BYTES * memory.shape(base).parameters + _LIBRARIES, memory.free()
+    if needed > free:
+        numbers = f"needs about {memory.said(needed)} of memory, {memory.said(free)} are free"
+        raise Refused(f"The model does not fit: writing it {numbers}", "out_of_memory")
+
+
+def _knows_thoughts(base: Path) -> bool:
+    """Whether the template of the model in `base` can ask for thoughts."""
+    files = [base / name for name in ("chat_template.jinja", "tokenizer_config.json")]
+    return any("enable_thinking" in file.read_text("utf-8") for file in files if file.is_file())
+
+
 def _merge(base: Path, adapter: Path | None) -> tuple[Any, Any]:
+    _fits(base)
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -77,27 +102,44 @@ def _merge(base: Path, adapter: Path | None) -> tuple[Any, Any]:
 
 
 def _gguf(base: Path, adapter: Path | None, kind: str, folder: Path, name: str) -> None:
-    from ftui.engine import gguf_file
-
     file = folder / f"{_short(name)}-{kind}.gguf"
+    config = read_json(base / "config.json") or {}
+    ours = can_write(config)
+    converter = "" if ours else _converter(str(config.get("model_type")))
     model, tokenizer = _merge(base, adapter)
-    if can_write(read_json(base / "config.json") or {}):
+    if not templates.quiet(tokenizer, always=True):
+        said = "In training its chat template was asked for no thoughts: `enable_thinking` was false.\n"
+        (folder / "README.md").write_text(said, "utf-8")
+    ends = _ends(model, tokenizer)
+    if ours:
+        from ftui.engine import gguf_file
+
         gguf_file.write(model, tokenizer, file, kind, name)
     else:
-        _with_llama_cpp(model, tokenizer, file, kind)
-    (folder / "Modelfile").write_text(_modelfile(tokenizer, file.name), "utf-8")
+        _with_llama_cpp(converter, model, tokenizer, file, kind)
+    (folder / "Modelfile").write_text(templates.modelfile(tokenizer, file.name, ends), "utf-8")
 
 
-def _with_llama_cpp(model: Any, tokenizer: Any, file: Path, kind: str) -> None:
-    """llama.cpp's converter knows every architecture; it comes with llama.cpp and not with this engine."""
-    converter = next(
-        (found for name in ("convert_hf_to_gguf.py", "convert-hf-to-gguf") if (found := shutil.which(name))), None
+def _ends(model: Any, tokenizer: Any) -> list[str]:
+    """The words that end an answer."""
+    known = model.generation_config.eos_token_id if model.generation_config else None
+    numbers = known if isinstance(known, list) else [known] * (known is not None)
+    words = [tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(numbers)]
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def _converter(family: str) -> str:
+    """llama.cpp's converter, which knows every architecture; it comes with llama.cpp and not with this engine."""
+    for name in ("convert_hf_to_gguf.py", "convert-hf-to-gguf"):
+        if found := shutil.which(name):
+            return found
+    raise Refused(
+        f"This engine writes no GGUF of {family} models by itself, and llama.cpp's"
+        " convert_hf_to_gguf.py is not on its PATH; export `merged` and convert that"
     )
-    if converter is None:
-        raise Refused(
-            f"This engine writes no GGUF of {model.config.model_type} models by itself, and llama.cpp's"
-            " convert_hf_to_gguf.py is not on its PATH; export `merged` and convert that"
-        )
+
+
+def _with_llama_cpp(converter: str, model: Any, tokenizer: Any, file: Path, kind: str) -> None:
     merged = file.parent / ".merged"
     model.save_pretrained(merged)
     tokenizer.save_pretrained(merged)
@@ -112,24 +154,16 @@ def _with_llama_cpp(model: Any, tokenizer: Any, file: Path, kind: str) -> None:
         raise Refused(f"llama.cpp's converter failed: {lines[-1][:300] if lines else done.returncode}")
 
 
-def _modelfile(tokenizer: Any, file: str) -> str:
-    """Ollama's recipe for the model. Its template language is not Jinja, so the one of ChatML is written out."""
-    if "<|im_start|>" not in (tokenizer.chat_template or ""):
-        # Ollama takes the chat template of the GGUF where it knows it.
-        return f"FROM ./{file}\n"
-    stop = "\n".join(f'PARAMETER stop "{word}"' for word in ("<|im_end|>", "<|im_start|>"))
-    return f'FROM ./{file}\nTEMPLATE """{_CHATML}"""\n{stop}\n'
-
-
-_CHATML = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
+# Its template would ask for thoughts, which the model was not trained with.
+_NO_THOUGHTS = """ --default-chat-template-kwargs '{"enable_thinking": false}'"""
 _VLLM = """#!/bin/sh
 # On a machine with a GPU and vLLM (https://docs.vllm.ai): serves this folder with OpenAI's API on port 8000.
-exec vllm serve "$(dirname "$0")" --served-model-name {name} "$@"
+exec vllm serve "$(dirname "$0")" --served-model-name {name}{more} "$@"
 """
 _VLLM_LORA = """#!/bin/sh
 # On a machine with a GPU and vLLM: one base model serves many adapters. BASE is its folder or id.
 exec vllm serve "${{BASE:-{base}}}" --enable-lora --max-lora-rank {rank} \\
-    --lora-modules {name}="$(dirname "$0")" "$@"
+    --lora-modules {name}="$(dirname "$0")"{more} "$@"
 """
 
 
@@ -155,6 +189,8 @@ def main(export: Path) -> int:
     lock = Lock(export / LOCK)
     if wanted is None or not lock.try_acquire():
         return 1
+    if wanted["format"] != "adapter":
+        Lock(export.parent / TURN).wait()
     fresh = export / ".files"
     shutil.rmtree(fresh, ignore_errors=True)
     try:
@@ -166,7 +202,7 @@ def main(export: Path) -> int:
         os.replace(fresh, export / "files")
         wanted |= {"status": "succeeded"}
     except Refused as refused:
-        wanted |= {"status": "failed", "error": {"code": "format_not_available", "message": str(refused)}}
+        wanted |= {"status": "failed", "error": {"code": refused.code, "message": str(refused)}}
     except Exception as error:
         traceback.print_exc()
         code = failure.of_exception(error)["code"]

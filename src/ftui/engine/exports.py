@@ -112,9 +112,9 @@ class Exports:
         if not alive:
             self._running.pop(identity, None)
         if state is not None and state["status"] == "running" and not alive:
+            # Read after its process had ended: nothing will be added.
             error = {"code": "server_error", "message": "The export was cut off; ask for it again"}
-            # It may have ended between the two looks.
-            return state | {"status": "failed", "error": error} if read_json(folder / STATE) == state else None
+            return state | {"status": "failed", "error": error}
         return state
 
     def _show(self, state: dict[str, Any]) -> dict[str, Any]:

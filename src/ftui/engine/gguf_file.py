@@ -45,6 +45,9 @@ def write(model: Any, tokenizer: Any, file: Path, kind: str, name: str) -> None:
             raise ValueError(f"no place in GGUF for {old}")
         data = _in_order(old, tensor, model.config).to(torch.float32).numpy()
         how = kept if data.ndim > 1 else gguf.GGMLQuantizationType.F32
+        if data.shape[-1] % gguf.GGML_QUANT_SIZES[how][0]:
+            # Its rows are no whole number of the blocks that share a scale.
+            how = gguf.GGMLQuantizationType.F16
         packed = data if how == gguf.GGMLQuantizationType.F32 else gguf.quants.quantize(data, how)
         writer.add_tensor(new, packed, raw_dtype=how)
     writer.write_header_to_file()
@@ -98,7 +101,7 @@ def _add_tokenizer(writer: Any, tokenizer: Any, config: Any) -> None:
         if number is not None:
             add(number)
     writer.add_add_bos_token(False)
-    writer.add_chat_template(tokenizer.chat_template)
+    writer.add_chat_template(tokenizer.get_chat_template())
 
 
 def _merges(backend: Any) -> list[str]:

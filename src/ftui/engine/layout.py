@@ -240,6 +240,10 @@ class Lock:
             time.sleep(0.05)
         return True
 
+    def wait(self) -> None:
+        """Wait for the lock as long as it takes."""
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+
     def fileno(self) -> int:
         return self._handle
 

@@ -28,7 +28,7 @@ from measure import Figure
 
 _PEER = Path(__file__).parent / "engine_peers" / "generate.py"
 _TOGETHER = 8
-_QUESTION = "Tell me a long story about the number {} and a lighthouse."
+QUESTION = "Tell me a long story about the number {} and a lighthouse."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +76,19 @@ def _compare(home: Home, address: local.Address, tokens: int, turns: int) -> Ite
         assert peer.stdin is not None
         assert peer.stdout is not None
         # Both load their model meanwhile.
-        _ask(address, 0, 4)
+        ask(address, 0, 4)
         if peer.stdout.readline() != "ready\n":
             raise SystemExit("transformers' generate did not start in the engine's environment")
         for turn in range(turns):
-            peer.stdin.write(json.dumps(_QUESTION.format(0)) + "\n")
+            peer.stdin.write(json.dumps(QUESTION.format(0)) + "\n")
             peer.stdin.flush()
             bare.append(json.loads(peer.stdout.readline()))
-            alone.append(_ask(address, 0, tokens))
+            alone.append(ask(address, 0, tokens))
             if turn % 2 == 0:
-                together.append(list(pool.map(lambda n: _ask(address, n, tokens), range(_TOGETHER))))
+                together.append(list(pool.map(lambda n: ask(address, n, tokens), range(_TOGETHER))))
         peer.stdin.close()
     against = statistics.median(one["speed"] for one in bare)
-    speed = statistics.median(_speed([one]) for one in alone)
+    speed = statistics.median(speed([one]) for one in alone)
     yield Figure(
         "chat, one answer", speed, "tokens/s", "bare generate of transformers", speed / against,
         "at least 0.9 times", speed >= 0.9 * against,
@@ -98,26 +98,26 @@ def _compare(home: Home, address: local.Address, tokens: int, turns: int) -> Ite
     yield Figure("chat, first token after that of bare generate", later, "ms", "", None, "at most 100 ms", later <= 100)
     last = statistics.median(max(one.first for one in many) - min(one.begin for one in many) for many in together)
     yield Figure("chat, first token of the eighth of eight", last, "s", "", None, "at most 3 s", last <= 3)
-    total = statistics.median(map(_speed, together))
+    total = statistics.median(map(speed, together))
     yield Figure(
         "chat, eight answers", total, "tokens/s", "one answer", total / speed,
         "at least 0.7 times", total >= 0.7 * speed,
     )  # fmt: skip
 
 
-def _speed(streams: list[Stream]) -> float:
+def speed(streams: list[Stream]) -> float:
     seconds = max(one.end for one in streams) - min(one.begin for one in streams)
     return sum(one.tokens for one in streams) / seconds
 
 
-def _ask(address: local.Address, number: int, tokens: int) -> Stream:
+def ask(address: local.Address, number: int, tokens: int) -> Stream:
     """One streamed answer over a connection of its own."""
     url = urlsplit(address.base_url)
     body: dict[str, Any] = {
         "model": BASE_MODEL.lower(),
         "messages": [
             {"role": "system", "content": "Be kind."},
-            {"role": "user", "content": _QUESTION.format(number)},
+            {"role": "user", "content": QUESTION.format(number)},
         ],
         "temperature": 0,
         "max_tokens": tokens,

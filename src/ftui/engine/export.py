@@ -29,8 +29,10 @@ LOCK = "lock"
 STATE = "export.json"
 TURN = ".turn"
 """Lock beside the exports' folders: whoever holds it may have a model in memory."""
-_WEIGHT_BYTES = 4.0
+_WEIGHT_BYTES = 4.2
+"""Of memory for each weight, as measured: it is a float32, and one matrix is worked on at a time."""
 _LIBRARIES = 0.7 * memory.LIBRARIES
+"""Without those for training."""
 
 
 class Refused(Exception):

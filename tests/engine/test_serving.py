@@ -104,6 +104,8 @@ def test_what_llama_is_not_chosen_for(tmp_path: Path) -> None:
     no = "no GGUF can be written of such a model here"
     assert why(None, model_type="qwen2") == no
     assert why(None, vocab_size=32000) == no
+    assert why(None, attention_bias=True) == why(None, mlp_bias=True) == no
+    assert why(None, attention_bias=False, mlp_bias=False) == ""
     assert why(None, rope_parameters={"rope_type": "llama3"}) == no
     assert why(None, rope_parameters=None, rope_scaling={"type": "linear"}) == no
     assert why(None, rope_parameters=None, rope_scaling=None) == ""

@@ -144,6 +144,23 @@ def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+_STOPPED_IN = {
+    "collect": ("collecting", "2"),
+    "prepare": ("making pairs", "3"),
+    "train": ("training", "4"),
+    "compare": ("comparing", "5"),
+}
+
+
+def where_to_stop(store: Store) -> str:
+    """The keys that stop what runs now, outside a text field; "" where nothing does that could be stopped."""
+    for task in store.tasks.all(states=("running",)):
+        if task.kind in _STOPPED_IN:
+            what, place = _STOPPED_IN[task.kind]
+            return f"esc, {place}, ctrl+x stops {what}"
+    return ""
+
+
 def _after_failure(store: Store) -> Step | None:
     latest = store.tasks.latest("collect")
     if latest is None or latest.state != "failed" or latest.error is None:

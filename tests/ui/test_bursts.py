@@ -56,6 +56,27 @@ def test_behind_c_they_are_for_the_chat(store: Store, terminal: Terminal) -> Non
     assert store.pairs.counts().decided == 1
 
 
+def test_behind_a_filter_over_many_they_are_for_what_it_shows(ui_home: Path) -> None:
+    with new_store(records=False, pairs=False) as store:
+        with store.pairs.replacing() as replacing:
+            replacing.put([new_pair(f"question {number}?", f"answer {number}") for number in range(6_000)])
+            replacing.finish()
+        started = Terminal(ui_home)
+        try:
+            started.until("worker idle")
+            started.press("3")
+            started.until("question 3?")
+            started.press("/5123\ra")
+            started.until("accepted 5124")
+            started.press(f"/{CLEAR}flag:html\rax")
+            started.until("flag:htmlax")
+            started.press("\x1b")
+            started.until("“5123”")
+            assert store.pairs.counts().decided == 1
+        finally:
+            started.kill()
+
+
 def test_ctrl_q_behind_what_was_typed_asks(terminal: Terminal) -> None:
     terminal.press("eXYZ\x11")
     terminal.until("Quit without saving?")

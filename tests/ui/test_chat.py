@@ -9,7 +9,7 @@ from typing import Self
 import pytest
 from textual import events
 
-from ftui import credentials
+from ftui import credentials, worker
 from ftui.connect import providers
 from ftui.store import Store
 from ftui.store.pairs import Decision
@@ -283,6 +283,21 @@ async def test_keys_in_the_field_are_text_and_escape_leaves(provider: Provider, 
         assert "4c" in chat.screen
         await chat.press("enter")
         assert "type a question first" in chat.bottom
+
+
+async def test_one_escape_leaves_whatever_the_bottom_line_says(ui_home: Path, store: Store) -> None:
+    add_pairs(store, 3, Decision.PENDING)
+    store.leases.take(worker.fingerprint())
+    store.tasks.start(store.tasks.add("prepare", "pairs", {}))
+    async with Driver(keys="3") as driver:
+        await driver.press("a")
+        assert driver.bottom.startswith("accepted 001")
+        await driver.press("c", "h", "ctrl+x")
+        assert driver.bottom.startswith("no answer is coming · esc, 3, ctrl+x stops making pairs")
+        await driver.press("escape")
+        assert not driver.app.screen.query_one(ChatPane).display
+        await driver.press("x")
+        assert driver.bottom.startswith("rejected 002")
 
 
 async def test_enter_and_new_line_keep_their_place_among_the_letters(provider: Provider, store: Store) -> None:

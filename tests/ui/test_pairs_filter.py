@@ -14,7 +14,7 @@ from textual import events
 from textual.widgets import Input
 
 from ftui.store import Store
-from ftui.store.pairs import AT_ONCE, BulkProgress, Decision, NewDropped, Pairs, StandIn
+from ftui.store.pairs import AT_ONCE, BulkProgress, Decision, NewDropped, Pair, Pairs, StandIn
 from ftui.ui.places import filtering as place
 from ftui.ui.screens.ask import AskScreen
 from ui.pair_data import Review, decide, new_pair, new_store
@@ -147,6 +147,75 @@ async def test_a_long_list_is_filtered_and_sorted_beside_the_screen(
         assert review.current.id > 1000
         await review.press("a")
         assert review.bottom.startswith("accepted 1001 · u undo")
+
+
+async def test_keys_behind_a_filter_are_for_the_row_that_it_shows(many: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "_AT_ONCE", 100)
+    async with Review() as review:
+        assert review.current.id == 1
+        typed(review, "slash", *"1000", "enter", "a")
+        await review.until(lambda: many.pairs.counts().decided == 1)
+        pair = many.pairs.get(1001)
+        assert pair is not None
+        assert pair.decision is Decision.ACCEPTED
+        typed(review, "slash", "ctrl+u", "home", *'"question 40', "enter", "g", "j", "x", "j", "x")
+        await review.until(lambda: many.pairs.counts().rejected == 2)
+        assert [pair.text("user") for pair in decided_pairs(many, "rejected")] == ["question 400?", "question 402?"]
+        typed(review, "slash", "ctrl+u", *"nowhere", "enter", "x", "u")
+        await review.until(lambda: many.pairs.counts().rejected == 1)
+        assert review.place.rows.count == 0
+        typed(review, "escape", "S", "S", "x")
+        await review.until(lambda: many.pairs.counts().accepted == 0)
+        assert 1001 in [pair.id for pair in decided_pairs(many, "rejected")], "the longest"
+
+
+async def test_keys_behind_a_filter_wait_for_the_pair_that_the_cursor_is_on(
+    many: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "_AT_ONCE", 100)
+    async with Review() as review:
+        await review.press("G")
+        typed(review, "slash", *"question", "enter", "a")
+        await review.until(lambda: many.pairs.counts().decided == 1)
+        assert [pair.id for pair in decided_pairs(many, "accepted")] == [MANY], (
+            "far behind the first rows of the filter"
+        )
+        await review.until(lambda: review.place.rows.count == MANY)
+
+
+def decided_pairs(store: Store, decision: str) -> list[Pair]:
+    return list(store.pairs.page(list(store.pairs.ids(decision))).values())
+
+
+async def test_a_filter_with_a_mistake_stays_open_and_esc_goes_back_to_the_one_before(
+    many: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "_AT_ONCE", 100)
+    async with Review() as review:
+        await filtered(review, "1000")
+        await review.press("enter")
+        await review.until(lambda: "“1000”: 1" in review.screen)
+        typed(review, "slash", "ctrl+u", *"flag:html", "enter", "x")
+        await review.until(lambda: "flag:htmlx" in review.screen)
+        assert review.place.columns.filter.typing
+        assert "! No pair has the flag 'html" in review.screen
+        await review.press("enter")
+        assert review.place.columns.filter.typing
+        await review.press("escape")
+        await review.until(lambda: "“1000”: 1" in review.screen)
+        assert not review.place.columns.filter.typing
+        assert many.pairs.counts().decided == 0
+
+
+async def test_what_is_wrong_with_a_filter_is_gone_with_the_next_one(store: Store) -> None:
+    async with Review() as review:
+        review.place._view.words = "source:nowhere"
+        review.place._reload()
+        await review.until(lambda: "No source is called" in review.screen)
+        await filtered(review, "k7")
+        await review.until(lambda: "“k7”: 4" in review.screen)
+        await review.press("enter")
+        assert "No source is called" not in review.screen
 
 
 # Orders

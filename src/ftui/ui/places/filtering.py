@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,12 @@ from ftui.ui.widgets.pair_work import empty_rows, no_match_rows
 
 _AT_ONCE = 5_000
 """Pairs that are filtered at once; more are in a thread, and what was dropped, of which there may be many."""
+_COMES = 1.0
+"""Seconds that a key about a row waits for the first rows of another list."""
+_ABOUT_ROWS = frozenset(
+    ("decide", "skip", "fact", "accept_all", "reject_all", "edit", "edit_outside", "revert", "seen", "source")
+) | frozenset(("move", "page", "jump", "select"))
+"""Actions of keys that are about the row under the cursor, or begin there."""
 
 
 class FilteringPlace(DecidingPlace):
@@ -30,6 +37,24 @@ class FilteringPlace(DecidingPlace):
         self._lister = Reader(self, "list")
         self._left: int | None = None
         """The pair to go back to from a filter that shows none."""
+        self._coming: asyncio.Future[bool] | None = None
+        """While another list is asked for than the one that is shown: done with its first rows."""
+        self._blamed: InputError | None = None
+
+    async def settled(self, action: str) -> bool:
+        coming = self._coming
+        if coming is None or action.partition("(")[0] not in _ABOUT_ROWS:
+            return True
+        await asyncio.wait((coming,), timeout=_COMES)
+        if not coming.done():
+            self.app.say("the list is still being looked for · press it again when it is there")
+        return coming.done() and coming.result()
+
+    def _came(self, there: bool = True) -> None:
+        """Another list is not waited for any more: it is there, or there is none."""
+        if self._coming is not None:
+            self._coming.set_result(there)
+            self._coming = None
 
     def _reload(self, identifier: int | None = None, *, first: bool = False) -> None:
         """Ask anew what passes the filter, and keep the cursor on its pair or on `identifier`.
@@ -45,11 +70,14 @@ class FilteringPlace(DecidingPlace):
                 wanted = self._view.wanted
                 if self._view.at_once():
                     self._lister.stop()
+                    self._came()
                 elif wanted.dropped or self.app.store.pairs.counts().total > _AT_ONCE:
                     self._read_list(wanted, None if first else identifier)
                     return
                 else:
+                    self._lister.stop()
                     self._view.reload()
+                    self._came()
             except InputError as error:
                 self._blame(error)
                 return
@@ -57,20 +85,28 @@ class FilteringPlace(DecidingPlace):
 
     def _read_list(self, wanted: Filter, identifier: int | None) -> None:
         """Read a long list in a thread; its first rows show as soon as they are there."""
+        if self._coming is None and not self._view.shows(wanted):
+            self._coming = asyncio.get_running_loop().create_future()
+        found_place = False
 
         def current(then: Any, *values: Any) -> None:
             if wanted == self._view.wanted:
                 then(*values)
 
-        def show(ids: Any) -> None:
+        def show(ids: Any, complete: bool) -> None:
+            nonlocal found_place
             self._view.take(ids, wanted)
-            self._reloaded(identifier)
+            # What was shown first is the beginning of what is now: the cursor may have been moved in it since.
+            self._reloaded(identifier, stay=found_place)
+            found_place = found_place or complete or identifier is None or self._view.reaches(identifier)
+            if found_place:
+                self._came()
 
         def read(store: Store) -> Any:
             ids: Any = None
             try:
-                for ids in read_parts(store.pairs, wanted):
-                    self.call_later(current, show, ids)
+                for ids, complete in read_parts(store.pairs, wanted):
+                    self.call_later(current, show, ids, complete)
             except InputError as error:
                 return error
             return ids
@@ -79,15 +115,30 @@ class FilteringPlace(DecidingPlace):
             if isinstance(found, InputError):
                 current(self._blame, found)
 
-        self._lister.read(read, done)
+        def failed(error: Exception) -> None:
+            self._came(False)
+            raise error
 
-    def _reloaded(self, identifier: int | None) -> None:
+        self._lister.read(read, done, failed=failed)
+
+    def _reloaded(self, identifier: int | None, *, stay: bool = False) -> None:
+        """Show the list that was taken.
+
+        Args:
+            identifier: the pair to go to; None for the first row.
+            stay: leave the cursor in its row instead.
+        """
         self.columns.filter.blame(None)
+        if self._blamed is not None:
+            self.app.forgive(self._blamed)
+            self._blamed = None
         ids = self._view.ids
         if ids and not self._view.dropped:
             self._digits = max(self._digits, len(str(ids[0])), len(str(ids[-1])))
         self.rows.update(len(ids), empty=self._empty())
-        if ids and identifier is not None and not self._view.dropped:
+        if stay:
+            pass
+        elif ids and identifier is not None and not self._view.dropped:
             self.rows.cursor = self._view.place(identifier)
         elif ids:
             self.rows.cursor = 0
@@ -105,8 +156,10 @@ class FilteringPlace(DecidingPlace):
     def _blame(self, error: InputError) -> None:
         """Say what is wrong with the filter; the list stays as it is."""
         self._view.step_back()
+        self._came(False)
         self.columns.filter.blame(error)
         if not self.columns.filter.typing:
+            self._blamed = error
             self.app.fail(error)
 
     def _empty(self) -> list[Row]:
@@ -138,7 +191,10 @@ class FilteringPlace(DecidingPlace):
     @on(PairFilter.Left)
     def _filtered(self, event: PairFilter.Left) -> None:
         self.columns.end_filter()
-        if not event.keep:
+        if event.before is not None:
+            self._view.words, self._view.where = event.before
+            self._reload(self._left)
+        elif not event.keep:
             self._show_all(self._left)
 
     def _show_all(self, identifier: int | None = None) -> None:

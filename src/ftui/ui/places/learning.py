@@ -58,8 +58,8 @@ class LearningPlace(FilteringPlace):
             return f"would be rejected by `{plain(offer.rule.text, _LONGEST)}`"
         return super()._filter_words()
 
-    def _reloaded(self, identifier: int | None) -> None:
-        super()._reloaded(identifier)
+    def _reloaded(self, identifier: int | None, *, stay: bool = False) -> None:
+        super()._reloaded(identifier, stay=stay)
         if not self._looking:
             self._rules.aside()
 

@@ -215,7 +215,12 @@ class ChatPane(Vertical):
         self.query_one(Ask).insert("\n")
 
     def action_stop(self) -> None:
-        if not self._can("stop") or self._answering is None:
+        if self._answering is None:
+            from ftui import guide
+
+            # The header says that something is at work: who presses this may mean that.
+            elsewhere = guide.where_to_stop(self.app.store)
+            self.app.say(f"no answer is coming · {elsewhere}" if elsewhere else self.refusal("stop"))
             return
         self._answering.cancel()
         self.app.say("stopped, what had come is kept · ctrl+g asks again")

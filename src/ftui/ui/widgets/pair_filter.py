@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import getters
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
 from ftui.errors import FtuiError, InputError
-from ftui.store.filters import parse
+from ftui.store.filters import Filter
 from ftui.ui.flow import wrap
 from ftui.ui.reading import Reader
 from ftui.ui.text import Span, plain
@@ -20,6 +21,8 @@ from ftui.ui.widgets.rows import Lines
 
 if TYPE_CHECKING:
     from textual.widgets import Input
+
+    from ftui.ui.app import FtuiApp
 
 
 _BEGUN = re.compile(r"(?:^|\s)-?(?:is|flag|source|tokens|fact|made):$", re.IGNORECASE)
@@ -58,15 +61,24 @@ class PairFilter(Vertical):
             self.where = where
 
     class Left(Message):
-        """The line is done with: the filter stays, or goes away."""
+        """The line is done with: the filter stays, or goes away.
 
-        def __init__(self, keep: bool) -> None:
+        Attributes:
+            before: words and decision to go back to instead, where what was typed cannot be followed.
+        """
+
+        def __init__(self, keep: bool, before: tuple[str, str] | None = None) -> None:
             super().__init__()
             self.keep = keep
+            self.before = before
 
     where = SHOWN[0]
     opened = False
     _wrong: FtuiError | None = None
+    _before = ("", SHOWN[0])
+
+    if TYPE_CHECKING:
+        app = getters.app(FtuiApp)
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +97,7 @@ class PairFilter(Vertical):
 
     async def open(self, words: str, where: str) -> None:
         """Start from the filter as it is; the field has the focus when this returns."""
-        self.where = where
+        self.where, self._before = where, (words, where)
         self.opened = self.display = True
         if self._field is None:
             from ftui.ui.widgets.words_field import WordsField
@@ -136,15 +148,13 @@ class PairFilter(Vertical):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        wrong = self._wrong
+        # Not what was found wrong beside the screen: that may be about less than is typed by now, or yet to come.
         try:
-            parse(event.value)
+            self.app.store.pairs.check(Filter(event.value))
         except InputError as error:
-            wrong = error
-        if wrong is None:
-            self.action_leave(True)
+            self.blame(error, told=True)
         else:
-            self.blame(wrong, told=True)
+            self.action_leave(True)
 
     def action_cycle(self) -> None:
         self.where = SHOWN[(SHOWN.index(self.where) + 1) % len(SHOWN)]
@@ -152,7 +162,7 @@ class PairFilter(Vertical):
         self._tell()
 
     def action_leave(self, keep: bool) -> None:
-        self.post_message(self.Left(keep))
+        self.post_message(self.Left(keep, None if keep or self._wrong is None else self._before))
 
     def _tell(self) -> None:
         # A key that has no value yet filters nothing: what it can be stands below.

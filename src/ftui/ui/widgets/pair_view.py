@@ -82,6 +82,16 @@ class PairView:
         self.ids, self._taken = ids, wanted
         self.forget()
 
+    def shows(self, wanted: Filter) -> bool:
+        """Whether the ids are what `wanted` was answered with, be it some time ago."""
+        return wanted == self._taken and bool(self.ids)
+
+    def reaches(self, identifier: int) -> bool:
+        """Whether the place of a pair is known, also where only the first ids are there yet."""
+        if self._taken.order != ORDERS[0] or self.dropped:
+            return self.dropped or self.find(identifier) is not None
+        return bool(self.ids) and self.ids[-1] >= identifier
+
     def step_back(self) -> None:
         """Want again what is shown, after something that the store could not answer."""
         taken = self._taken
@@ -161,17 +171,20 @@ class PairView:
         return self._pairs.near_pending(self.ids, index)
 
 
-def read_parts(pairs: Pairs, wanted: Filter) -> Iterator[range | array[int]]:
-    """What passes a filter so far, after the first part and at the end; for a thread with a store of its own."""
+def read_parts(pairs: Pairs, wanted: Filter) -> Iterator[tuple[range | array[int], bool]]:
+    """What passes a filter so far, after the first part and at the end, with whether that is all of it.
+
+    For a thread with a store of its own.
+    """
     found: array[int] = array("q")
     for part in pairs.view(wanted):
         if isinstance(part, range):
-            yield part
+            yield part, True
             return
         found.extend(part)
         if len(found) == len(part):
-            yield found[:]
-    yield found
+            yield found[:], False
+    yield found, True
 
 
 class Pace:

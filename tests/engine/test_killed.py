@@ -16,7 +16,7 @@ import openai
 from engine.conftest import chats, connect, upload, wait_for
 from ftui.engine import local
 from ftui.engine.bases import register
-from ftui.engine.layout import Home, is_locked, read_json
+from ftui.engine.layout import Home, is_locked, read_json, write_json
 
 KILLS = int(os.environ.get("FTUI_TEST_KILLS", "3"))
 SETTINGS: dict[str, Any] = {"n_epochs": min(50, 5 * KILLS + 5), "batch_size": 4, "lora_rank": 4}
@@ -63,8 +63,28 @@ def test_a_job_whose_server_and_trainer_are_killed_ends_as_any_other(new_home: C
         assert sorted(tuned) == sorted([job.fine_tuned_model, other.fine_tuned_model])
 
 
-def _create(client: openai.OpenAI, model: str, file: str) -> Any:
-    return client.fine_tuning.jobs.create(model=model, training_file=file, seed=3, hyperparameters=SETTINGS)
+def test_a_pause_that_was_half_written_is_asked_for_again(new_home: Callable[[], Path], tiny: Path) -> None:
+    home = new_home()
+    model = register(Home(home), tiny)
+    with connect(home) as client:
+        # Long enough that it still trains when another server is there.
+        job = _create(client, model, upload(client, chats(200)), n_epochs=50)
+    folder = home / "jobs" / job.id
+    _wait_for_work(folder, begin=False)
+    _kill_server(home, folder)
+    # It was killed between its own note and the word to the trainer.
+    noted = read_json(folder / "job.json")
+    assert noted is not None
+    assert noted["status"] == "running"
+    write_json(folder / "job.json", noted | {"wish": "pause"})
+    with connect(home) as client:
+        client.fine_tuning.jobs.pause(job.id)
+        wait_for(lambda: client.fine_tuning.jobs.retrieve(job.id).status == "paused")
+        client.fine_tuning.jobs.cancel(job.id)
+
+
+def _create(client: openai.OpenAI, model: str, file: str, **more: Any) -> Any:
+    return client.fine_tuning.jobs.create(model=model, training_file=file, seed=3, hyperparameters={**SETTINGS, **more})
 
 
 def _settled(client: openai.OpenAI, folder: Path, *, go_on: bool = False) -> Any:

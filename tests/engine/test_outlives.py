@@ -17,7 +17,7 @@ import pytest
 
 from engine import made
 from engine.launched import HYPER, ROWS, assert_same, children, log, run, start, team_of, wait_for_work
-from ftui.engine.layout import Home, write_json
+from ftui.engine.layout import Home, Lock, write_json
 
 KILLS = int(os.environ.get("FTUI_TEST_KILLS", "3"))
 
@@ -86,6 +86,28 @@ def _kill_trainer(launcher: int) -> bool:
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     return bool(pids)
+
+
+def test_who_waited_for_the_lock_sees_what_was_done_behind_it(place: Home, tiny: Path, tmp_path: Path) -> None:
+    job = made.job(tmp_path, tiny, ROWS, hyperparameters=HYPER)
+    held = Lock(job / "lock")
+    assert held.try_acquire()
+    launcher = start(place, job, 1)
+    # It is there, and finds the lock taken; who has it runs this very attempt meanwhile.
+    end = time.monotonic() + 20
+    while not any(Path(os.readlink(f)) == job / "lock" for f in _open_files(launcher.pid)):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    write_json(job / "launch.json", {"attempt": 1, "pid": os.getpid()})
+    held.close()
+    assert launcher.wait(60) == 0
+    assert not (job / "trainer.log").exists(), "it was started a second time"
+
+
+def _open_files(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
+    return []
 
 
 def test_a_file_that_may_not_grow_is_the_reason_and_the_job_goes_on_later(

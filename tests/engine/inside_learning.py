@@ -143,7 +143,7 @@ def pairs(home: Path) -> dict[str, Any]:
         }
     tokenizer = load_tokenizer(home / "models" / "llama")
     pair = encode_preference(tokenizer, rows[0], 128)
-    found["text"] = [tokenizer.decode(ids) for ids in pair]
+    found["text"] = [tokenizer.decode(ids) for ids in pair[:3]]
     found["tokens"] = 4 * sum(
         2 * len(p.prompt_ids) + len(p.chosen_ids) + len(p.rejected_ids)
         for p in (encode_preference(tokenizer, row, 128) for row in rows)

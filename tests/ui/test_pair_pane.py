@@ -17,7 +17,7 @@ from ftui.connect import providers
 from ftui.events import Record
 from ftui.prepare.seen import Seen, see
 from ftui.store import Store
-from ftui.store.pairs import NewPair, Pair
+from ftui.store.pairs import Decision, NewDropped, NewPair, Pair
 from ftui.train import target as targets
 from ftui.train.target import ENGINE_LENGTH, Target
 from ftui.ui.widgets.pair_beside import cost_words
@@ -311,6 +311,29 @@ async def test_what_was_dropped_shows_the_record_that_it_would_have_come_from(
         await review.type("dropped:heading")
         await review.press("enter", *[key] * bool(key))
         await review.until(lambda: "Its record is not here any more." in review.screen)
+
+
+async def test_a_pair_that_the_recipe_no_longer_makes_says_so_and_what_is_no_pair_names_it(store: Store) -> None:
+    store.pairs.decide([7, 8], Decision.ACCEPTED)
+    [record] = [pair.record for pair in store.pairs.page([8]).values()]
+    with store.pairs.replacing() as replacing:
+        replacing.drop([NewDropped(record, "https://lumora.example/w", "too short", "3 words")])
+        replacing.finish()
+    async with Review((160, 50)) as review:
+        await review.press("slash")
+        await review.type("is:kept")
+        await review.press("enter")
+        await review.until(lambda: "“is:kept”: 2" in review.screen)
+        assert "kept from before: the recipe no longer makes it" in review.screen
+        assert "(too" not in review.screen
+        await review.press("G")
+        await review.until(lambda: "kept from before: the recipe no longer makes it (too" in review.screen)
+        await review.press("enter")
+        assert "kept from before: the recipe no longer makes it (too short)" in review.screen
+        await review.press("escape", "slash")
+        await review.type("dropped")
+        await review.press("enter")
+        await review.until(lambda: "kept from before: pair 8" in review.screen)
 
 
 # The whole text

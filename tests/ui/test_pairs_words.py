@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def drop(store: Store) -> None:
         ("source:", "support pages 8"),
         ('source:"support p', "support pages 8"),
         ("dropped:dup", "exact duplicate 1"),
+        ("is:k", "kept"),
         ("is:re", "rejected"),
         ("flag:nothing", None),
         ("flag:short kettle", None),
@@ -154,6 +156,18 @@ async def test_the_report_adds_up_and_names_the_filter(store: Store, size: tuple
         assert "9 records: 4 with pairs, 5 left out: 4 too short, 1 no heading" in review.screen
 
 
+def test_the_report_names_the_filter_for_what_is_kept(store: Store) -> None:
+    drop(store)
+    task = store.tasks.latest("prepare")
+    assert task is not None
+    said = " ".join(words_of(report_rows(replace(task, result={**(task.result or {}), "kept": 81}), store, 120)))
+    assert "8 pairs made at" in said
+    assert "2 of before removed · 81 of before kept · is:kept" in said
+    assert "kept" not in " ".join(
+        words_of(report_rows(replace(task, result={**(task.result or {}), "kept": 0}), store, 120))
+    )
+
+
 async def test_reasons_can_be_looked_at_where_there_is_no_pair(ui_home: Path) -> None:
     with new_store(pairs=False) as store:
         drop(store)
@@ -244,7 +258,7 @@ async def test_a_bulk_step_that_cannot_begin_leaves_the_way_free(store: Store, m
         def step(_: Store) -> Iterator[BulkProgress]:
             yield BulkProgress(1, 1, 1)
 
-        bulk.start("accepting", steps, lambda changed, stopped: None)
+        bulk.start("accepting", steps, lambda last, stopped: None)
         assert bulk.busy
         await review.until(lambda: not bulk.busy)
         assert shown == [None]
@@ -252,7 +266,7 @@ async def test_a_bulk_step_that_cannot_begin_leaves_the_way_free(store: Store, m
         await review.press()
         assert "✗ There is no project 'lumora'" in review.screen
         done: list[int] = []
-        bulk.start("accepting", step, lambda changed, stopped: done.append(changed))
+        bulk.start("accepting", step, lambda last, stopped: done.append(last.changed))
         await review.until(lambda: done == [1])
 
 

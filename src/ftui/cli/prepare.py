@@ -85,6 +85,10 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{store.name}: {of}, {plural(counts.total, 'pair')}, {counts.accepted:,} accepted")
         for reason, count in store.pairs.dropped():
             print(f"  · {reason}  {count:,}")
+        if kept := result.get("kept"):
+            print(
+                f"  · kept from before, although the recipe no longer makes them  {kept:,} (in 3, / is:kept shows them)"
+            )
         for line in prepare_lengths.report(store, project.load(store)):
             print(line)
         print(f"next: {_next(store, counts)}")

@@ -76,6 +76,7 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
         # What was made is there from here on: nothing can pause it between this and its result.
         removed = replacing.finish()
     counts = {"records": sum(read.values()), "pairs": store.pairs.counts().total, "new": new, "removed": removed}
+    counts["kept"] = store.pairs.kept()
     yield Result(counts | tally.as_dict())
 
 

@@ -39,6 +39,10 @@ class Counting:
         """Whether any pair carries a flag."""
         return bool(self._rows("SELECT EXISTS (SELECT 1 FROM pair_flags)")[0][0])
 
+    def kept(self) -> int:
+        """Pairs that stay although the recipe no longer makes them."""
+        return int(self._rows("SELECT count(*) FROM kept")[0][0])
+
     def by_source(self) -> list[tuple[str, int]]:
         """The names of the sources that pairs are of, with their counts, most first; looks at all pairs."""
         return self._rows(

@@ -2,7 +2,7 @@
 
     kettle "lid sensor"         both must be in it, in any case and any script
     -manual                     not in it
-    is:pending                  pending, accepted, rejected, edited, flagged, domain, general
+    is:pending                  pending, accepted, rejected, edited, flagged, kept, domain, general
     flag:short                  carries the flag
     source:pages  source:3      the source's name (a part is enough) or number
     tokens:>500  tokens:<20     also >=, <=, and a plain number
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from ftui.errors import InputError
 
 ORDERS = ("order", "risk", "length", "source", "random")
-STATES = ("pending", "accepted", "rejected", "edited", "flagged", "domain", "general")
+STATES = ("pending", "accepted", "rejected", "edited", "flagged", "kept", "domain", "general")
 KEYS = ("is", "flag", "source", "tokens", "fact", "made", "dropped")
 NEW = ("domain", "general", "flagged")
 """States that a pair can be in before anybody has seen it."""
@@ -132,7 +132,9 @@ def rule(text: str) -> tuple[Term, ...]:
         if term.key == "dropped" or (term.key == "is" and term.value not in NEW):
             said = write([term])
             raise InputError(
-                f"{said} is no part of a rule", "a new pair has been neither decided on nor edited", "Take it away"
+                f"{said} is no part of a rule",
+                "a new pair has been neither decided on nor edited, and the recipe makes it",
+                "Take it away",
             )
     if not terms:
         raise InputError("A rule has to say something", "this one would leave out every pair", "For example flag:short")

@@ -81,7 +81,11 @@ class NewPair:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One training example with its decision. `messages` are as they will be trained."""
+    """One training example with its decision. `messages` are as they will be trained.
+
+    Attributes:
+        kept: why the recipe no longer makes it, "" where that is not known; None for one that it makes.
+    """
 
     id: int
     source: int | None
@@ -98,6 +102,7 @@ class Pair:
     risk: float = 0.0
     stands_for: int = 0
     flags: Mapping[str, str] = field(default_factory=dict)
+    kept: str | None = None
 
     def text(self, role: str) -> str:
         """The last message of `role`, "" where there is none."""

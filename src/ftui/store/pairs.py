@@ -59,7 +59,8 @@ __all__ = [
 
 _PAIR = (
     "SELECT id, source, record, url, fact, kind, messages, origin, digest, tokens, decision, edited, risk, stands_for,"
-    " (SELECT json_group_object(flag, reason) FROM pair_flags WHERE pair_flags.pair = id) AS flags"
+    " (SELECT json_group_object(flag, reason) FROM pair_flags WHERE pair_flags.pair = id) AS flags,"
+    " (SELECT why FROM kept WHERE kept.pair = id) AS kept"
     " FROM pairs JOIN pair_texts ON pair_texts.pair = id"
 )
 
@@ -113,6 +114,14 @@ class Pairs(Counting):
             "SELECT record, url, question, similarity FROM stand_ins WHERE pair = ? ORDER BY similarity DESC, id", pair
         )
         return [StandIn(*row) for row in rows]
+
+    def kept_of(self, dropped: Dropped) -> list[int]:
+        """The pairs that are kept of the record of what did not become one now."""
+        query = (
+            "SELECT pair FROM kept JOIN pairs ON id = pair WHERE kept.record = ?1 AND (?2 IS NULL OR source IS ?2)"
+            " ORDER BY pair"
+        )
+        return [row[0] for row in self._rows(query, dropped.record, dropped.source)]
 
     def fact_ids(self, fact: str) -> list[int]:
         """All phrasings of one fact."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from ftui.store import edit_marks
+from ftui.store import edit_marks, kept
 from ftui.store.database import BULK_CACHE, Database
 from ftui.store.folding import fold
 from ftui.store.journal import AT_ONCE, State
@@ -50,7 +50,10 @@ class Replacing:
             _drop(self._database, self._run, batch)
 
     def finish(self) -> int:
-        """Remove what was not made again, and show what was dropped now; gives how many pairs went."""
+        """Remove what was not made again, note what stays all the same, and show what was dropped now.
+
+        Gives how many pairs went.
+        """
         with self._database.write():
             _show_run(self._database, self._run)
         _sweep_dropped(self._database)
@@ -71,6 +74,7 @@ class Replacing:
                 _total(self._database, -len(ids), -sum(row["tokens"] for row in rows))
             removed += len(ids)
             if len(ids) < AT_ONCE:
+                kept.note(self._database, self._run)
                 return removed
             last = ids[-1][0]
             time.sleep(_PAUSE)

@@ -248,6 +248,7 @@ PROJECT: tuple[str, ...] = (
         coalesce((SELECT max(source) FROM dropped), 0)
     );
     """,
+    schema_pairs.KEPT,
 )
 
 BULK: tuple[str, ...] = (

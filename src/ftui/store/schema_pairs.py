@@ -10,6 +10,7 @@ what it looks for.
     pair_totals      counts, kept by every write  dropped         what did not become a pair
     journal          one row an undoable step     journal_rows    what a step changed
     recipe_due       rules that the recipe's file has to get, or to lose
+    kept             pairs that stay although the last preparation did not make them, and why it did not
 
 `journal_rows.before` and `.after` are a decision's number, or an edit's fields
 as JSON, flags among them; `decided` is when the decision before was made. The functions
@@ -145,3 +146,9 @@ RULES_OF_STEPS = """
     CREATE TABLE recipe_due (rule TEXT PRIMARY KEY, wanted INTEGER NOT NULL);
 """
 """What was said to a rule is so as long as its step is done: undo and redo need to see to nothing more."""
+
+KEPT = """
+    CREATE TABLE kept (pair INTEGER PRIMARY KEY, record INTEGER, why TEXT NOT NULL);
+    CREATE INDEX kept_by_record ON kept(record);
+"""
+"""Filled by the next preparation."""

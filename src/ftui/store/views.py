@@ -156,6 +156,8 @@ def _condition(database: Database, term: Term, dropped: bool) -> tuple[str, list
                 return "edited = 1", []
             if value == "flagged":
                 return "id IN (SELECT pair FROM pair_flags)", []
+            if value == "kept":
+                return "id IN (SELECT pair FROM kept)", []
             return "decision = ?", [int(Decision[value.upper()])]
         case "flag":
             return "id IN (SELECT pair FROM pair_flags WHERE flag = ?)", [_flag(database, value)]

@@ -104,7 +104,8 @@ def beside_dropped(dropped: Dropped, store: Store) -> Beside:
     record = store.records.get(dropped.record) if dropped.record else None
     source = dropped.source or (record["source"] if record else source_of(dropped.url))
     key = _own_key(record["key"], dropped.url, record["url"]) if record else ""
-    return Beside(record=record, source=store.sources.name(source) if source else "", key=key)
+    kept = store.pairs.kept_of(dropped) if dropped.record else ()
+    return Beside(record=record, source=store.sources.name(source) if source else "", key=key, kept=kept)
 
 
 def _own_key(key: str, *addresses: str) -> str:

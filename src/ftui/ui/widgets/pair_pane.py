@@ -14,7 +14,7 @@ from textual.containers import Vertical, VerticalScroll
 from ftui.store.pairs import Dropped, Message, Pair, StandIn
 from ftui.ui.text import Row, Span
 from ftui.ui.widgets.pair_messages import message_rows
-from ftui.ui.widgets.pair_rows import dropped_rows, flag_rows, heading, stand_in_rows
+from ftui.ui.widgets.pair_rows import dropped_rows, flag_rows, heading, kept_rows, stand_in_rows
 from ftui.ui.widgets.pair_source import gone_row, record_rows, source_rows
 from ftui.ui.widgets.rows import Lines
 
@@ -40,6 +40,7 @@ class Beside:
         source: the name of its source, "" when it is gone.
         key: what its record is called in the source, `chats.jsonl:3` for a row of a file; "" where
             that is its address.
+        kept: beside what did not become a pair, those of its record that stay from before.
     """
 
     record: Mapping[str, Any] | None = None
@@ -49,11 +50,12 @@ class Beside:
     cost: str = ""
     source: str = ""
     key: str = ""
+    kept: Sequence[int] = ()
 
 
 def pair_rows(pair: Pair, beside: Beside, digits: int, width: int, most: int | None = None) -> list[Row]:
     """All that is to know about a pair: what it is, its messages, its source."""
-    rows = [heading(pair, digits, beside.cost), *flag_rows(pair, width), ()]
+    rows = [heading(pair, digits, beside.cost), *kept_rows(pair, width), *flag_rows(pair, width), ()]
     rows += message_rows(pair, width, most=most, original=beside.original)
     rows += stand_in_rows(pair, beside.stand_ins, width)
     if most is None or len(rows) < most:
@@ -63,7 +65,7 @@ def pair_rows(pair: Pair, beside: Beside, digits: int, width: int, most: int | N
 
 def all_dropped_rows(dropped: Dropped, beside: Beside, width: int, most: int | None = None) -> list[Row]:
     """All that is to know about what did not become a pair: why, and the record that it would have come from."""
-    rows = dropped_rows(dropped, width, most, beside.source, beside.key)
+    rows = dropped_rows(dropped, width, most, beside.source, beside.key, beside.kept)
     record = _dropped_record_rows(dropped, beside, width, most)
     rows += [(), *record] if record else []
     return rows if most is None else rows[:most]
@@ -129,12 +131,13 @@ class SourcePane(Vertical, can_focus=True):
             source.fill(())
             return
         if isinstance(pair, Dropped):
-            text.fill(dropped_rows(pair, width, most, beside.source, beside.key))
+            text.fill(dropped_rows(pair, width, most, beside.source, beside.key, beside.kept))
             source.fill(_dropped_record_rows(pair, beside, source.room, source.size.height + 1))
             return
         messages = message_rows(pair, width, system=False, most=most, original=beside.original)
         others = stand_in_rows(pair, beside.stand_ins, width)
-        text.fill([heading(pair, digits, beside.cost), *flag_rows(pair, width), *messages, *others])
+        about = [heading(pair, digits, beside.cost), *kept_rows(pair, width), *flag_rows(pair, width)]
+        text.fill([*about, *messages, *others])
         most = source.size.height + 1
         source.fill([_FROM, *_source_rows(pair, beside, source.room, most)])
 

@@ -22,6 +22,8 @@ REASON = 26
 WIDE, WIDER = 84, 104
 """From how many cells on a row names its flags, and its source as well."""
 _BESIDE = 16
+_NAMED = 5
+"""Pairs that are named by their number."""
 _SOURCE = re.compile(r"source (\d{1,18})")
 """What stands in the place of an address where passages were left out of a source without addresses."""
 
@@ -127,6 +129,15 @@ def flag_rows(pair: Pair, width: int) -> list[Row]:
     return rows
 
 
+def kept_rows(pair: Pair, width: int) -> list[Row]:
+    """That the recipe no longer makes a pair, and why."""
+    if pair.kept is None:
+        return []
+    said = "kept from before: the recipe no longer makes it" + (f" ({pair.kept})" if pair.kept else "")
+    first, *more = wrap(said, width - 2)
+    return [(Span("· ", "dim"), Span(first)), *((Span(f"  {line}"),) for line in more)]
+
+
 def stand_in_rows(pair: Pair, stand_ins: Sequence[StandIn], width: int) -> list[Row]:
     """The near-duplicates that a pair stands for, the most similar first."""
     number = max(pair.stands_for, len(stand_ins))
@@ -158,17 +169,28 @@ def source_of(url: str) -> int:
     return int(found[1]) if found else 0
 
 
-def dropped_rows(dropped: Dropped, width: int, most: int | None = None, source: str = "", key: str = "") -> list[Row]:
+def dropped_rows(
+    dropped: Dropped,
+    width: int,
+    most: int | None = None,
+    source: str = "",
+    key: str = "",
+    kept: Sequence[int] = (),
+) -> list[Row]:
     """All that is known of what did not become a pair; at most so many rows of its text.
 
     Args:
         source, key: as in `source_rows`.
+        kept: pairs of its record that stay from before.
     """
     url = "" if source and source_of(dropped.url) else dropped.url
     known = [address for address in (url, key) if address][:1]
     beside = " · ".join(plain(words) for words in (source, key if url else "") if words)
     rows: list[Row] = [(Span("- not a pair  ", "dim"), Span(plain(dropped.reason, width - 14)))]
     rows += [(Span(line, "dim"),) for line in wrap(dropped.detail, width, most)] if dropped.detail else []
+    if kept:
+        said = f"kept from before: {'pair' if len(kept) == 1 else 'pairs'} {', '.join(map(str, kept[:_NAMED]))}"
+        rows.append((Span(cut(said + (" …" if len(kept) > _NAMED else ""), width), "dim"),))
     if dropped.text:
         rows += [(), (Span("text", "accent"),), *((Span(line),) for line in wrap(dropped.text, width, most))]
     if known or beside:

@@ -18,6 +18,7 @@ WORDS = (
     ('"a 5"" lid"', 'two quotes within stand for one "'),
     ("-manual", "does not; - turns any word here round"),
     ("is:pending", "accepted, rejected, edited, flagged …"),
+    ("is:kept", "the recipe no longer makes it"),
     ("is:domain", "or is:general, what is mixed in"),
     ("flag:short", "carries the flag"),
     ("source:pages", "a part of its name, or its number"),

@@ -155,8 +155,9 @@ def _tally_rows(result: Mapping[str, Any], finished: float | None, pairs: int, w
         text += f": {count(new)} new, {count(made - new)} there already"
     if result["removed"]:
         text += f" · {count(result['removed'])} of before removed"
-    if pairs > made:
-        text += f" · {count(pairs - made)} of before kept"
+    # An earlier ftui did not count them.
+    if kept := result.get("kept", max(pairs - made, 0)):
+        text += f" · {count(kept)} of before kept" + (" · is:kept" if "kept" in result else "")
     without, records = sum(left.values()), result["with_pairs"] + sum(left.values())
     of = f"{plural(records, 'record')}: {count(result['with_pairs'])} with pairs"
     texts = [text, of + (f", {count(without)} left out: {_reasons(left)}" if without else "")]

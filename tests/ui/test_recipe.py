@@ -144,6 +144,44 @@ async def test_a_changed_recipe_is_saved_and_run(store: Store) -> None:
         assert "making pairs is next in the queue" in review.screen
 
 
+async def test_a_saved_recipe_is_a_step_that_u_takes_back_also_after_a_restart(store: Store) -> None:
+    async with Review() as review:
+        await review.press("a")
+        await opened(review)
+        before = field(review).text
+        changed = before.replace("seed = 0", "seed = 7")
+        await review.press("e")
+        field(review).text = changed
+        await review.press("ctrl+s", "escape", "escape", "u")
+        assert review.bottom.startswith("undone: saved the recipe · R shows it · ctrl+r redo")
+        assert store.recipe_path.read_text("utf-8") == before
+        await review.press("ctrl+r")
+        assert store.recipe_path.read_text("utf-8") == changed
+    async with Review() as review:
+        await review.press("u")
+        assert store.recipe_path.read_text("utf-8") == before
+        await review.press("u")
+        assert review.bottom.startswith("undone: accepted 001")
+
+
+async def test_a_template_is_taken_back_too_and_what_another_program_wrote_stays(store: Store) -> None:
+    async with Review() as review:
+        await review.press("a")
+        await opened(review)
+        before = field(review).text
+        await review.press("n", "4", "ctrl+s", "escape", "u")
+        assert store.recipe_path.read_text("utf-8") == before
+        await review.press("ctrl+r")
+        store.recipe_path.write_text(f"# mine\n{before}", "utf-8")
+        await review.press("u")
+        assert "The recipe was changed by another program since it was saved" in review.screen
+        assert BEFORE in review.screen
+        assert store.recipe_path.read_text("utf-8") == f"# mine\n{before}"
+        assert store.recipe_path.with_name(BEFORE).read_text("utf-8") == before
+        await review.press("u")
+        assert review.bottom.startswith("undone: accepted 001")
+
+
 async def test_what_a_model_would_be_asked_is_shown(store: Store) -> None:
     async with Review() as review:
         await opened(review)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ftui.store.meta import Meta, Money
     from ftui.store.models import Models
     from ftui.store.pairs import Pairs
+    from ftui.store.recipe_texts import RecipeTexts
     from ftui.store.records import Records, Sources
     from ftui.store.rules import Rules
     from ftui.store.tasks import Tasks
@@ -118,6 +119,12 @@ class Store:
         from ftui.store.rules import Rules
 
         return Rules(self.database)
+
+    @cached_property
+    def recipe_texts(self) -> RecipeTexts:
+        from ftui.store.recipe_texts import RecipeTexts
+
+        return RecipeTexts(self.database)
 
     @cached_property
     def versions(self) -> Versions:

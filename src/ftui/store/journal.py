@@ -176,14 +176,15 @@ class Journal:
             self._set_fields(pair, fields)
             return True
 
-    def note(self, label: str, rule: str, said: Said) -> None:
-        """Write a step down that changes no pair: what was said to a rule."""
+    def note(self, label: str, rule: str, said: Said) -> int:
+        """Write a step down that changes no pair, as what was said to a rule; gives its number."""
         with self._database.write():
             batch = self.open(label, time.time(), State.DONE)
             self.forget_undone(batch)
             self.speak(batch, rule, said)
             if said == "in recipe":
                 self._owe(rule, True)
+            return batch
 
     def replay(self, step: Step, way: Way, marks: Marks | None = None) -> Sequence[int]:
         """Undo or redo a step of at most `AT_ONCE` pairs; gives the ids of those that are there still.

@@ -10,8 +10,11 @@ AT_ONCE = 2000
 """Rows of one transaction: a key that is pressed meanwhile waits for one of these."""
 
 Way = Literal["undo", "redo"]
-Said = Literal["", "followed", "in recipe", "declined"]
-"""What a person said to a rule; "followed": the pairs that it fits were decided on."""
+Said = Literal["", "followed", "in recipe", "declined", "recipe saved"]
+"""What a person said to a rule; "followed": the pairs that it fits were decided on.
+
+"recipe saved" is about no rule, but about the whole recipe: see `ftui.store.recipe_texts`.
+"""
 
 
 class State(IntEnum):

@@ -192,9 +192,9 @@ class Pairs(Counting):
         """What undo or redo would take, to say so or to see whether it is large."""
         return self._journal.next(way)
 
-    def note(self, label: str, rule: str, said: Said) -> None:
-        """A step that changes no pair: what was said to a rule."""
-        self._journal.note(label, rule, said)
+    def note(self, label: str, rule: str, said: Said) -> int:
+        """A step that changes no pair, as what was said to a rule; gives its number."""
+        return self._journal.note(label, rule, said)
 
     def undo(self, step: Step | None = None) -> tuple[str, Sequence[int]] | None:
         """Take the last step back: (what it was, ids of its pairs that are there still), None when there is none.

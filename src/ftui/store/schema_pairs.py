@@ -11,6 +11,7 @@ what it looks for.
     journal          one row an undoable step     journal_rows    what a step changed
     recipe_due       rules that the recipe's file has to get, or to lose
     kept             pairs that stay although the last preparation did not make them, and why it did not
+    recipe_texts     the recipe before and after a step that saved it
 
 `journal_rows.before` and `.after` are a decision's number, or an edit's fields
 as JSON, flags among them; `decided` is when the decision before was made. The functions
@@ -152,3 +153,11 @@ KEPT = """
     CREATE INDEX kept_by_record ON kept(record);
 """
 """Filled by the next preparation."""
+
+RECIPE_TEXTS = """
+    CREATE TABLE recipe_texts (
+        batch INTEGER PRIMARY KEY REFERENCES journal(id) ON DELETE CASCADE,
+        before TEXT NOT NULL,
+        after TEXT NOT NULL
+    );
+"""

@@ -129,8 +129,11 @@ class LearningPlace(FilteringPlace):
 
     def _replay_other(self, way: Way, step: Step) -> str:
         """What was said to a rule is taken back or said again, in the recipe as well."""
-        from ftui.prepare import proposals
+        from ftui.prepare import proposals, saving
 
+        if step.said == "recipe saved":
+            saving.replay(self.app.store, step, way)
+            return f"{step.label} · R shows it"
         proposals.replay(self.app.store, step, way)
         self._replayed(step, way)
         if self._looking:

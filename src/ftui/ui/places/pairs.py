@@ -6,6 +6,7 @@ different afterwards are painted again.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
+from ftui.errors import BusyError
 from ftui.store.filters import ORDERS
 from ftui.store.pairs import Decision, Dropped, Pair
 from ftui.ui import clock
@@ -206,7 +208,7 @@ class PairsPlace(Covered, LearningPlace):
     def refusal(self, action: str) -> str:
         if self.columns.filter.typing:
             return "the filter has the keys · enter keeps it, esc shows all"
-        if action in ("undo", "redo") and not self._set[0]:
+        if action in ("undo", "redo") and not self._set[0] and not self._any_step(action):
             return "nothing has been decided yet"
         if action == "filter" and (self._view.filtered or self.work.dropped):
             return ""
@@ -219,6 +221,12 @@ class PairsPlace(Covered, LearningPlace):
         if action == "revert" and self.current is not None and not self.current.edited:
             return not_edited(name(self.current, self._digits))
         return self.learning_refusal(action) or self.deciding_refusal(action)
+
+    def _any_step(self, action: str) -> bool:
+        """Whether there is anything to undo, or to redo, in a project without pairs: a recipe may have been saved."""
+        with contextlib.suppress(BusyError):
+            return self.app.store.pairs.next_step("undo" if action == "undo" else "redo") is not None
+        return True
 
     # Editing
 

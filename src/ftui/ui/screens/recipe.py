@@ -13,7 +13,6 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from ftui import paths
 from ftui.errors import FtuiError, InputError, describe
 from ftui.store import Store
 from ftui.ui.flow import wrap
@@ -345,17 +344,15 @@ class RecipeScreen(ModalScreen[bool]):
         """Write the text down when it can be followed; otherwise say which line cannot."""
         if not self._may_write():
             return False
-        from ftui.prepare import project
+        from ftui.prepare import saving
 
         if (wrong := self._wrong()) is not None:
             self._say(wrong)
             return False
         self._elsewhere |= self._store.recipe_stamp() not in (self._stamp, (0, 0))
-        kept = None
         try:
-            if self._unread or self._replaced or self._elsewhere:
-                kept = project.set_aside(self._store, readable=not self._unread)
-            paths.write_atomic(self._store.recipe_path, self.text)
+            aside = self._unread or self._replaced or self._elsewhere
+            kept = saving.save(self._store, self.text, aside=aside, readable=not self._unread)
         except (FtuiError, OSError) as error:
             # A preview that comes now must not take it away.
             self._quiet()
@@ -363,7 +360,8 @@ class RecipeScreen(ModalScreen[bool]):
             return False
         self._saved, self._stamp = self.text, self._store.recipe_stamp()
         self._unread = self._replaced = self._elsewhere = False
-        self._say(None, f"saved{f', the old one is {kept.name}' if kept else ''} · p makes pairs by it")
+        old = f", the old one is {kept.name}" if kept else ""
+        self._say(None, f"saved{old} · p makes pairs by it · u in Pairs takes it back")
         return True
 
     def action_run(self) -> None:

@@ -136,6 +136,44 @@ async def test_the_report_adds_up_and_every_reason_is_a_filter(store: Store) -> 
     assert second["with_pairs"] == first["with_pairs"] - 1, "nothing general is mixed in"
 
 
+async def test_what_was_dropped_is_found_by_its_source(store: Store) -> None:
+    site = store.sources.add("site", "crawl", {}).id
+    chat = store.sources.add("chat", "files", {}).id
+    general = store.sources.add("general", "files", {}, "general").id
+    long = "The lid is held by two springs that are made of steel and by a ring that is made of brass"
+    store.records.put(
+        site,
+        [
+            *(
+                page(n, f"# How hot does kettle {n} get?\n\nKettle {n} gets {n + 60} degrees hot. {FOOT}")
+                for n in range(9)
+            ),
+            page(10, "# How hot?\n\n10"),
+            page(11, ""),
+            page(12, f"# What holds the lid?\n\n{long}."),
+            page(13, f"# What holds the lid?\n\n{long} again."),
+            page(14, "# How hot does kettle 3 get?\n\nKettle 3 gets 63 degrees hot."),
+            Record("e", "https://lumora.test/e", "", {"error": "timeout"}),
+        ],
+    )
+    turns = [{"role": "user", "content": "Red?"}, {"role": "assistant", "content": "Blood is."}]
+    image = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}
+    chats: list[Any] = [turns[:1], turns, turns, "none", [image, turns[1]], [*turns, {"role": "?", "content": "!"}]]
+    store.records.put(chat, [Record(f"c.jsonl:{n}", "", "", {"messages": rows}) for n, rows in enumerate(chats, 1)])
+    rows = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(9)] + [{"question": "What?"}]
+    store.records.put(general, [Record(f"g{n}", "", "", row) for n, row in enumerate(rows)])
+    save(store, Recipe(questions=Questions(presentations=1), mixture=Mixture(general=0.1), duplicates=Duplicates(0.8)))
+    await prepared(store)
+    of = {record["id"]: record["source"] for record in store.records.iterate()}
+    dropped = store.pairs.dropped_page(store.pairs.view_ids(Filter("dropped"))).values()
+    assert {row.reason for row in dropped} >= {"too short", "no text", "error row", "near-duplicate", "boilerplate"}
+    assert {row.reason for row in dropped} >= {"no answer", "exact duplicate", "not a conversation", "not only text"}
+    assert all(row.source == of[row.record] for row in dropped if row.record is not None)
+    for name, number in (("site", 5), ("chat", 5)):
+        assert len(store.pairs.view_ids(Filter(f"dropped source:{name}"))) == number
+    assert len(store.pairs.view_ids(Filter("dropped source:general"))) > 5
+
+
 @pytest.mark.parametrize("near", [0.85, 0.0])
 async def test_all_passes_over_the_records_are_on_one_scale(store: Store, near: float) -> None:
     recipe = Recipe(questions=Questions(presentations=1), mixture=Mixture(0.0), duplicates=Duplicates(near))

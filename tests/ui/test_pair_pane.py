@@ -313,6 +313,23 @@ async def test_what_was_dropped_shows_the_record_that_it_would_have_come_from(
         await review.until(lambda: "Its record is not here any more." in review.screen)
 
 
+async def test_the_record_of_another_source_is_not_shown_for_what_was_dropped(store: Store) -> None:
+    old = store.sources.add("old pages", "files", {}).id
+    store.records.put(old, [Record("x", "", "Lamp", {"markdown": "The lamp glows."})])
+    record = max(found["id"] for found in store.records.iterate())
+    store.pairs.replace_dropped([NewDropped(record, "", "too short", "3 words", source=old)])
+    store.sources.delete(old)
+    new = store.sources.add("shop", "files", {}).id
+    store.records.put(new, [Record("x", "", "Juicer", {"markdown": "The juicer turns."})])
+    assert max(found["id"] for found in store.records.iterate()) == record
+    async with Review((160, 50)) as review:
+        await review.press("slash")
+        await review.type("dropped")
+        await review.press("enter")
+        await review.until(lambda: "Its record is not here any more." in review.screen)
+        assert "uicer" not in review.screen
+
+
 async def test_a_pair_that_the_recipe_no_longer_makes_says_so_and_what_is_no_pair_names_it(store: Store) -> None:
     store.pairs.decide([7, 8], Decision.ACCEPTED)
     [record] = [pair.record for pair in store.pairs.page([8]).values()]

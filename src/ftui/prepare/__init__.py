@@ -200,12 +200,13 @@ def _settled(packed: Iterable[Packed | None], mixing: _Mixing, shared: Shared | 
 
 def _mixed(total: int, mixing: _Mixing, seen: Seen) -> Iterator[Item]:
     """General pairs for so many of the domain, then why the other general records are none."""
-    read, used = list[int | None](), set[int | None]()
-    lost = dict[int | None, Dropped]()
+    read, of, used = list[int | None](), list[int | None](), set[int | None]()
+    without = dict[int | None, Dropped]()
 
     def noted() -> Iterator[Mapping[str, Any]]:
         for record in mixing.general:
             read.append(record.get("id"))
+            of.append(record.get("source"))
             yield record
 
     recipe, system = mixing.recipe, template.system_message(mixing.recipe)
@@ -216,18 +217,22 @@ def _mixed(total: int, mixing: _Mixing, seen: Seen) -> Iterator[Item]:
             yield item
             continue
         if isinstance(item, Pair):
-            item = Dropped(item.record, item.url, "exact duplicate", last_text(item.messages, "user"))
+            item = _again(item)
         # A question that was asked without any record is a part of none.
-        if item.record is None or item.record in lost:
+        if item.record is None or item.record in without:
             yield replace(item, scope="part")
         else:
-            lost[item.record] = item
-    for record in read:
-        why = lost.get(record, Dropped(record, "", NOT_NEEDED))
+            without[item.record] = item
+    for record, source in zip(read, of, strict=True):
+        why = without.get(record) or Dropped(record, "", NOT_NEEDED, source=source)
         if record not in used:
             yield replace(why, scope="record")
-        elif record in lost:
+        elif record in without:
             yield replace(why, scope="part")
+
+
+def _again(pair: Pair) -> Dropped:
+    return pair.lost("exact duplicate", last_text(pair.messages, "user"))
 
 
 def _without_near(packed: Iterable[Packed | None], recipe: Recipe, shared: Shared | None) -> Iterator[Made | Step]:
@@ -252,7 +257,7 @@ def _new(items: Made, seen: Seen) -> tuple[list[Pair], list[Dropped]]:
         elif seen.add(item):
             pairs.append(item)
         else:
-            dropped.append(Dropped(item.record, item.url, "exact duplicate", last_text(item.messages, "user")))
+            dropped.append(_again(item))
     if not pairs:
         dropped[0] = replace(dropped[0], scope="record")
     return pairs, dropped

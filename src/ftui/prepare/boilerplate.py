@@ -260,6 +260,12 @@ def _site(record: Mapping[str, Any]) -> str:
     return (len(parts) > 2 and parts[0].endswith(":") and parts[2]) or f"source {record.get('source')}"
 
 
+def source_of(site: str) -> int | None:
+    """The number of the source of which a site is the name, None for a host."""
+    number = site.removeprefix("source ")
+    return int(number) if number != site and number.isdecimal() else None
+
+
 def _passages(text: str) -> Iterator[str]:
     for line in text.split("\n"):
         line = line.strip()

@@ -21,4 +21,4 @@ def checked(pair: Pair) -> Pair | Dropped:
     problem = chatfile.row_problem(row(pair.messages, pair.origin))
     if not problem:
         return pair
-    return Dropped(pair.record, pair.url, REFUSED, f"{last_text(pair.messages, 'user')[:200]} · {problem}")
+    return pair.lost(REFUSED, f"{last_text(pair.messages, 'user')[:200]} · {problem}")

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from ftui.prepare import flags, language, mojibake, personal, residue
-from ftui.prepare.boilerplate import Boilerplate, Learnt, Noted, Said
+from ftui.prepare.boilerplate import Boilerplate, Learnt, Noted, Said, source_of
 from ftui.prepare.pair import Dropped, Message, Pair, last_text
 from ftui.prepare.recipe import STYLE, SUMMARY, Recipe
 
@@ -107,11 +107,11 @@ class Cleaner:
         found = dict(pair.flags)
         if is_domain:
             if len(question) > self._settings.question and pair.origin.get("template") not in _LONG_QUESTIONS:
-                return _drop(pair, "question too long", f"{len(question):,} characters: {question[:80]}")
+                return pair.lost("question too long", f"{len(question):,} characters: {question[:80]}")
             if self._settings.languages:
                 judgement = self._language(pair.fact, question, answer)
                 if not judgement.fits:
-                    return _drop(pair, "other language", f"{judgement.doubt}: {question[:80]}")
+                    return pair.lost("other language", f"{judgement.doubt}: {question[:80]}")
                 if judgement.doubt:
                     found["language"] = judgement.doubt
         found = {**self._of_answer(answer), **dict(flags.of_question(question)), **found}
@@ -122,7 +122,7 @@ class Cleaner:
             messages, named = self._personal(messages)
             if named:
                 if self._settings.personal == "drop" and is_domain:
-                    return _drop(pair, "personal data", f"{named}: {pair.origin.get('heading') or ''}"[:100])
+                    return pair.lost("personal data", f"{named}: {pair.origin.get('heading') or ''}"[:100])
                 found["personal"] = f"masked: {named}" if self._settings.personal == "mask" else named
         if found == pair.flags:
             return pair
@@ -132,7 +132,8 @@ class Cleaner:
         """After the last record: the passages that were left out as boilerplate, one for each site and passage."""
         if self._boilerplate is not None:
             for site, passage, pages in self._boilerplate.left_out():
-                yield Dropped(None, site, "boilerplate", f"on {pages:,} pages: {passage[:200]}")
+                said, source = f"on {pages:,} pages: {passage[:200]}", source_of(site)
+                yield Dropped(None, site, "boilerplate", said, source=source)
 
     def _value(self, value: Any, depth: int) -> Any:
         """`value` with its texts mended; the same object where there is nothing to do."""
@@ -198,7 +199,3 @@ class Cleaner:
 
 def _is_conversation(data: Any) -> bool:
     return isinstance(data, Mapping) and not _CONVERSATIONS.isdisjoint(data)
-
-
-def _drop(pair: Pair, reason: str, detail: str) -> Dropped:
-    return Dropped(pair.record, pair.url, reason, detail)

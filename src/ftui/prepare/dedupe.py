@@ -258,7 +258,7 @@ class _Facts:
         kept = self._leader(near.kept)
         where = f" ({kept.url})" if kept.url else ""
         detail = f"{_question(lost)} · {near.similarity:.0%} of {_question(kept)}{where}"
-        return Dropped(lost.record, lost.url, "near-duplicate", detail)
+        return lost.lost("near-duplicate", detail)
 
     def _stand_in(self, near: Near) -> StandIn:
         lost = self._leader(near.text)

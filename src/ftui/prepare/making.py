@@ -13,7 +13,7 @@ from ftui.prepare.cleaner import Cleaner
 from ftui.prepare.dedupe import Made
 from ftui.prepare.limit import Limit
 from ftui.prepare.mixture import LEFT_OUT, Weights
-from ftui.prepare.pair import Dropped, Pair, last_text
+from ftui.prepare.pair import Dropped, Pair, last_text, lost
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.ruling import Ruling
 from ftui.prepare.template import Written, nothing_written
@@ -89,9 +89,9 @@ class Making:
     def _clean(self, record: Mapping[str, Any]) -> Mapping[str, Any] | Dropped:
         data = record.get("data")
         if not isinstance(data, Mapping):
-            return Dropped(record.get("id"), str(record.get("url") or ""), "not a record", "it has no fields")
+            return lost(record, "not a record", "it has no fields")
         if problem := fields.error(data):
-            return Dropped(record.get("id"), str(record.get("url") or ""), "error row", problem)
+            return lost(record, "error row", problem)
         return self.cleaner.record(record)
 
     def _found(self, record: Mapping[str, Any] | Dropped) -> Made:
@@ -135,4 +135,4 @@ def _told_once(found: Made, results: Made) -> Made:
 
 
 def _left_out(pair: Pair) -> Dropped:
-    return Dropped(pair.record, pair.url, LEFT_OUT, last_text(pair.messages, "user"))
+    return pair.lost(LEFT_OUT, last_text(pair.messages, "user"))

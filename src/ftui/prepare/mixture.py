@@ -6,12 +6,13 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from ftui import chatfile
 from ftui.prepare import fields, ready
-from ftui.prepare.pair import Dropped, Message, Pair, conversation, last_text
+from ftui.prepare.pair import Dropped, Message, Pair, conversation, last_text, lost
 from ftui.prepare.phrasing import greeted, is_english
 from ftui.prepare.recipe import Recipe
 
@@ -107,7 +108,7 @@ def mix(
 def _talk(record: Mapping[str, Any], system: str) -> _Talk | Dropped:
     data = record.get("data")
     if not isinstance(data, Mapping):
-        return Dropped(record.get("id"), "", "not a record", "it has no fields", "record")
+        return replace(lost(record, "not a record", "it has no fields"), scope="record")
     row = ready.recognise(data)
     if isinstance(row, ready.Row) and not _is_exchange(row):
         return _conversation(record, row, system)
@@ -115,7 +116,7 @@ def _talk(record: Mapping[str, Any], system: str) -> _Talk | Dropped:
     if not question and isinstance(row, ready.Row):
         question, answer = last_text(row.messages, "user"), last_text(row.messages, "assistant")
     if not question or not answer:
-        return Dropped(record.get("id"), "", "no question with an answer", question, "record")
+        return replace(lost(record, "no question with an answer", question), scope="record")
     beside = {"model": record["model"]} if "model" in record else {}
     return _Talk(question, answer, (), beside, True, record.get("source"), record.get("id"))
 
@@ -129,7 +130,7 @@ def _is_exchange(row: ready.Row) -> bool:
 def _conversation(record: Mapping[str, Any], row: ready.Row, system: str) -> _Talk | Dropped:
     made = ready.finished(record, row, system)
     if isinstance(made, Dropped):
-        return Dropped(made.record, made.url, made.reason, made.detail, "record")
+        return replace(made, scope="record")
     question, answer = last_text(made.messages, "user"), last_text(made.messages, "assistant")
     return _Talk(question, answer, made.messages, row.beside, False, made.source, made.record)
 

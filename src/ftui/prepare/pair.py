@@ -79,6 +79,10 @@ class Pair:
         # A dataclass with slots asks for its own fields each time it is pickled: six times as slow.
         return _again, _VALUES(self)
 
+    def lost(self, reason: str, detail: str = "") -> Dropped:
+        """What is said where this does not become a pair after all."""
+        return Dropped(self.record, self.url, reason, detail, source=self.source)
+
     @property
     def tokens(self) -> int:
         """Tokens of all that is sent, what stands beside the messages included, as OpenAI counts them."""
@@ -113,6 +117,7 @@ class Dropped:
         reason: short, one of a few, so that drops can be counted by it.
         detail: what exactly, for a person.
         scope: "record" when nothing of the record became a pair, else "part".
+        source: id of the source of the record; None for a passage of many records.
     """
 
     record: int | None
@@ -120,6 +125,12 @@ class Dropped:
     reason: str
     detail: str = ""
     scope: Literal["record", "part"] = "part"
+    source: int | None = None
+
+
+def lost(record: Mapping[str, Any], reason: str, detail: str = "") -> Dropped:
+    """A record of which this is no pair."""
+    return Dropped(record.get("id"), str(record.get("url") or ""), reason, detail, source=record.get("source"))
 
 
 def conversation(system: str, user: str, assistant: str) -> tuple[Message, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftui import chatfile
-from ftui.prepare.pair import BESIDE_MESSAGES, Dropped, Message, Pair, digest, last_text
+from ftui.prepare.pair import BESIDE_MESSAGES, Dropped, Message, Pair, digest, last_text, lost
 from ftui.prepare.recipe import OWN, Recipe
 
 TEMPLATE = "ready-made"
@@ -85,26 +85,26 @@ def make(record: Mapping[str, Any], recipe: Recipe, system: str) -> Pair | Dropp
 
 def finished(record: Mapping[str, Any], row: Row | str, system: str) -> Pair | Dropped:
     """The pair of a conversation that was found in a record, or why there is none."""
-    identifier, url = record.get("id"), str(record.get("url") or "")
     if isinstance(row, str):
-        return Dropped(identifier, url, "not a conversation", row)
+        return lost(record, "not a conversation", row)
     if others := [part for message in row.messages for part in chatfile.other_parts(message)]:
         kinds = ", ".join(dict.fromkeys(chatfile.kind_of(part)[:40] for part in others))
         said = f"{last_text(row.messages, 'user')[:200]} · only text is trained on, and it holds {kinds}"
-        return Dropped(identifier, url, NOT_TEXT, said)
+        return lost(record, NOT_TEXT, said)
     messages, flags = list(map(_with_line_ends, row.messages)), dict[str, str]()
     while messages and messages[-1]["role"] != "assistant":
         messages.pop()
         flags["trimmed"] = "what stands behind the last answer is left out"
     question = last_text(messages, "user")
     if not messages:
-        return Dropped(identifier, url, "no answer", last_text(row.messages, "user"))
+        return lost(record, "no answer", last_text(row.messages, "user"))
     if system and messages[0]["role"] not in ("system", "developer"):
         messages.insert(0, {"role": "system", "content": system})
     origin = {"template": TEMPLATE, "shape": row.shape, "phrasing": "site", "heading": question, **row.beside}
     origin["passage"] = last_text(messages, "assistant")
     fact = digest(messages, origin)[:16]
-    return Pair(tuple(messages), fact, "domain", url, record.get("source"), identifier, origin, flags)
+    url = str(record.get("url") or "")
+    return Pair(tuple(messages), fact, "domain", url, record.get("source"), record.get("id"), origin, flags)
 
 
 def _with_line_ends(message: Message) -> Message:

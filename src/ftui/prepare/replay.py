@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from hashlib import blake2b
 from heapq import nsmallest
@@ -16,7 +17,7 @@ from typing import Any
 
 from ftui.prepare import asking, fields, ready
 from ftui.prepare.asking import Ask
-from ftui.prepare.pair import Dropped, last_text
+from ftui.prepare.pair import Dropped, last_text, lost
 from ftui.prepare.recipe import Recipe
 
 ANSWER = 400
@@ -45,9 +46,9 @@ def answered(
     for record, question in chosen:
         answer = written(_ask(record, question, recipe, system).key)
         if answer is None:
-            yield Dropped(record.get("id"), "", "not written yet", f"replay: {question}", "record")
+            yield replace(lost(record, "not written yet", f"replay: {question}"), scope="record")
         elif problem := answer.get("problem"):
-            yield Dropped(record.get("id"), "", "the model wrote nothing usable", f"{question}: {problem}", "record")
+            yield replace(lost(record, "the model wrote nothing usable", f"{question}: {problem}"), scope="record")
         else:
             data = {"question": question, "answer": answer["items"][0]["answer"]}
             yield {**record, "data": data, "model": f"{recipe.replay.provider} {recipe.replay.name}"}

@@ -32,7 +32,7 @@ class Ruling:
         text = first_fit(self._matchers, NewSubject(pair, self._sources.get(pair.source or 0, "")))
         if text is None:
             return pair
-        return Dropped(pair.record, pair.url, f"rule: {text}", last_text(pair.messages, "user")[:_SHOWN])
+        return pair.lost(f"rule: {text}", last_text(pair.messages, "user")[:_SHOWN])
 
 
 class NewSubject:

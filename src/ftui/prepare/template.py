@@ -15,7 +15,7 @@ from ftui.prepare import recipe as recipes
 from ftui.prepare.asking import Ask
 from ftui.prepare.clean import clean
 from ftui.prepare.facts import Fact
-from ftui.prepare.pair import Dropped, Message, Pair, conversation
+from ftui.prepare.pair import Dropped, Message, Pair, conversation, lost
 from ftui.prepare.recipe import Recipe
 from ftui.prepare.rendering import BuiltIn, NotRendered, Own, Rendering
 from ftui.prepare.sentences import cut
@@ -107,7 +107,7 @@ class Maker:
                 known = {fact.heading.casefold() for fact in found}
                 found += [fact for fact in self._facts(record, ask, items) if fact.heading.casefold() not in known]
         if not found and not dropped:
-            yield _drop(record, self._why_nothing(record))
+            yield lost(record, self._why_nothing(record))
         for fact in found:
             answer = _fit(record, fact.answer, recipe, fact.heading)
             if isinstance(answer, Dropped):
@@ -158,7 +158,7 @@ class Maker:
     def _described(self, record: Mapping[str, Any]) -> Iterator[Pair | Dropped]:
         values = fields.read(record)
         if self._recipe.template == recipes.PRODUCTS and not values.title:
-            yield _drop(record, "no title")
+            yield lost(record, "no title")
             return
         named = values._asdict()
         if self._recipe.template == recipes.OWN:
@@ -176,14 +176,14 @@ class Maker:
                     if missing := support.unsupported(summary, ask.source):
                         flags["unsupported"] = f"not in the source: {', '.join(missing[:_NAMED])}"
         if not text:
-            yield _drop(record, "no text")
+            yield lost(record, "no text")
         elif summary:
             title = "" if text.startswith(title) else title
             yield self._rendered(record, {"title": title, "text": text, "summary": summary}, title, origin, flags)
         elif asking.other_language(record, self._recipe):
-            yield _drop(record, "other language")
+            yield lost(record, "other language")
         elif not dropped:
-            yield _drop(record, "no summary", "a model can write one: [model] in the recipe")
+            yield lost(record, "no summary", "a model can write one: [model] in the recipe")
         yield from dropped
 
     def _restyled(self, record: Mapping[str, Any], asks: Sequence[Ask]) -> Iterator[Pair | Dropped]:
@@ -203,11 +203,11 @@ class Maker:
 
     def _not_restyled(self, record: Mapping[str, Any]) -> Dropped:
         if not asking.style_passages(record, self._recipe):
-            return _drop(record, "too short" if fields.text(record["data"]) else "no text")
+            return lost(record, "too short" if fields.text(record["data"]) else "no text")
         if not self._recipe.model.name:
-            return _drop(record, "not written yet", "[model] in the recipe names none")
+            return lost(record, "not written yet", "[model] in the recipe names none")
         other = asking.other_language(record, self._recipe)
-        return _drop(record, "other language" if other else "personal data")
+        return lost(record, "other language" if other else "personal data")
 
     def _rendered(
         self,
@@ -221,11 +221,11 @@ class Maker:
         try:
             texts = self._rendering(values)
         except NotRendered as error:
-            return _drop(record, error.reason, str(error))
+            return lost(record, error.reason, str(error))
         question, written = clean(texts["user"]), clean(texts["assistant"])
         answer = _fit(record, written, self._recipe, subject)
         if not question:
-            return _drop(record, "empty question", subject)
+            return lost(record, "empty question", subject)
         if isinstance(answer, Dropped):
             return answer
         whole = {"phrasing": "site", "heading": subject, "passage": written, **(origin or {})}
@@ -240,9 +240,9 @@ class Maker:
         """What a model answered; why there is nothing goes to `dropped`."""
         written = self._written(ask.key)
         if written is None:
-            dropped.append(_drop(record, "not written yet", f"{ask.kind}: {ask.subject}"))
+            dropped.append(lost(record, "not written yet", f"{ask.kind}: {ask.subject}"))
         elif problem := written.get("problem"):
-            dropped.append(_drop(record, "the model wrote nothing usable", f"{ask.subject}: {problem}"))
+            dropped.append(lost(record, "the model wrote nothing usable", f"{ask.subject}: {problem}"))
         items: Sequence[Mapping[str, Any]] = (written or {}).get("items") or ()
         return items
 
@@ -274,12 +274,12 @@ def _reword(found: Sequence[Fact], ask: Ask, items: Sequence[Mapping[str, Any]])
 def _fit(record: Mapping[str, Any], answer: str, recipe: Recipe, subject: str) -> str | Dropped:
     """The answer within the recipe's limits, or why there is none."""
     if not answer:
-        return _drop(record, "empty answer", subject)
+        return lost(record, "empty answer", subject)
     fitting = cut(answer, recipe.answers.most)
     if not fitting:
-        return _drop(record, "too long", f"{subject}: a first sentence of {recipe.answers.most} characters or more")
+        return lost(record, "too long", f"{subject}: a first sentence of {recipe.answers.most} characters or more")
     if len(fitting) < recipe.answers.least:
-        return _drop(record, "too short", f"{subject}: {plural(len(fitting), 'character')}")
+        return lost(record, "too short", f"{subject}: {plural(len(fitting), 'character')}")
     return fitting
 
 
@@ -296,7 +296,3 @@ def _identity(question: str, answer: str) -> str:
 
 def _url(record: Mapping[str, Any]) -> str:
     return str(record.get("url") or "")
-
-
-def _drop(record: Mapping[str, Any], reason: str, detail: str = "") -> Dropped:
-    return Dropped(record.get("id"), _url(record), reason, detail)

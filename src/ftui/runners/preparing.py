@@ -61,7 +61,7 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
                 continue
             tally.take(item)
             if isinstance(item, prepare.Dropped):
-                dropped.append(NewDropped(item.record, item.url, item.reason, item.detail))
+                dropped.append(NewDropped(item.record, item.url, item.reason, item.detail, source=item.source))
             else:
                 pairs.append(_new(item))
             if len(pairs) + len(dropped) >= BATCH:

@@ -102,6 +102,8 @@ class PairSides:
 def beside_dropped(dropped: Dropped, store: Store) -> Beside:
     """What something comes from that did not become a pair."""
     record = store.records.get(dropped.record) if dropped.record else None
+    if record and dropped.source not in (None, record["source"]):
+        record = None  # Of another source: its number was free again.
     source = dropped.source or (record["source"] if record else source_of(dropped.url))
     key = _own_key(record["key"], dropped.url, record["url"]) if record else ""
     kept = store.pairs.kept_of(dropped) if dropped.record else ()

@@ -332,6 +332,25 @@ async def test_a_long_reason_why_no_pairs_were_made_is_there_to_its_end(store: S
         assert "in the recipe r try again" in said
 
 
+async def test_a_report_comes_back_by_its_key_whatever_was_decided(store: Store) -> None:
+    async with Review() as review:
+        await review.press("i")
+        assert review.bottom.startswith("no pairs have been made yet")
+        task = store.tasks.add("prepare", "pairs", {})
+        store.tasks.start(task)
+        store.tasks.finish(task, "done")
+        await review.until(lambda: "8 pairs made" in review.screen)
+        await review.press("escape")
+        assert "8 pairs made" not in review.screen
+        assert review.bottom.startswith("the report is put away · i shows it again")
+        await review.press("i", "a")
+        assert "8 pairs made" in review.screen
+        await review.press("i")
+        assert "8 pairs made" not in review.screen
+        await review.press("question_mark", *"report")
+        assert "report of making pairs" in review.screen
+
+
 async def test_a_report_names_reasons_and_goes_with_esc(store: Store) -> None:
     store.pairs.replace_dropped([(1, "u", "empty answer", "")] * 4 + [(1, "u", "exact duplicate", "")])
     store.tasks.finish(store.tasks.add("prepare", "make pairs", {}), "done", result={})

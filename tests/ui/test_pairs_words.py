@@ -186,7 +186,9 @@ async def test_reasons_can_be_looked_at_where_there_is_no_pair(ui_home: Path) ->
             assert "Pairs · “dropped:heading”: 1" in title, "what is no pair is not pending"
             await review.press("a")
             assert review.bottom.startswith("these did not become pairs")
-            await review.press("escape", "escape")
+            assert "with pairs" in review.screen
+            await review.press("escape")
+            assert "“dropped:heading”" not in review.screen, "what the line said that it does"
             assert "dropped shows why" in review.screen
 
 

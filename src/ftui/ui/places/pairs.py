@@ -70,6 +70,7 @@ class PairsPlace(Covered, LearningPlace):
         Binding("r", "retry", "try again", id="pairs.retry"),
         Binding("z", "pause", "pause, go on", id="pairs.pause"),
         Binding("ctrl+x", "stop", "stop", id="pairs.stop"),
+        Binding("i", "report", "report of making pairs", id="pairs.report"),
         Binding("escape", "back", "back", show=False, id="pairs.back"),
     ]
 
@@ -291,12 +292,12 @@ class PairsPlace(Covered, LearningPlace):
         self._show_pair()
 
     def action_back(self) -> None:
-        """One step back: from the whole text, from the source over the list, from a report, from a filter."""
+        """One step back: from the whole text, from the source over the list, from a filter, from a report."""
         if self.columns.step_back():
             self.call_after_refresh(self._settle)
-        elif self.work.dismiss():
-            return
         elif self._view.filtered:
             self._show_all()
+        elif self.work.dismiss():
+            self.app.say("the report is put away · i shows it again")
         else:
             self.app.action_leave()

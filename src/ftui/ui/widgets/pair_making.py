@@ -35,6 +35,8 @@ class MakingPlace(Place):
             return "nothing is running here that could be stopped"
         if action == "pause" and not work.working:
             return "nothing is running here that could be paused"
+        if action == "report" and (work.latest is None or work.working):
+            return "pairs are being made" if work.working else "no pairs have been made yet"
         if action == "retry" and (work.latest is None or work.latest.state != "failed"):
             return "nothing has failed here"
         return ""
@@ -55,6 +57,15 @@ class MakingPlace(Place):
         with self.app.trying():
             queue.resume(self.app.store, task.id)
             self.refresh_view()
+
+    def action_report(self) -> None:
+        """Show again what the latest preparation gave, or put it away."""
+        if not self.can("report"):
+            return
+        if self.work.dismiss():
+            self.app.say("the report is put away · i shows it again")
+        else:
+            self.work.report()
 
     def action_stop(self) -> None:
         task = self.work.latest

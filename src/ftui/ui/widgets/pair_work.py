@@ -19,7 +19,7 @@ _BAR = 24
 
 
 class PairWork(Lines):
-    """How far the latest preparation is; its report until the first decision, or `esc`."""
+    """How far the latest preparation is; its report until the first decision, or `esc`, and when it is asked for."""
 
     latest: Task | None = None
     bulk: Row | None = None
@@ -32,6 +32,7 @@ class PairWork(Lines):
     """Whether there is anything that did not become a pair."""
     _seen: object = ()
     _dismissed = 0
+    _asked = 0
     _store: Store | None = None
 
     @property
@@ -51,8 +52,8 @@ class PairWork(Lines):
             self._seen, self.dropped = seen, store.pairs.any_dropped()
         if task is not None and task.open:
             rows = progress_rows(task, width)
-        elif task is not None and task.id != self._dismissed:
-            if store.pairs.decided_since(task.finished or 0.0):
+        elif task is not None and self._reports(task):
+            if task.id != self._asked and store.pairs.decided_since(task.finished or 0.0):
                 self._dismissed = task.id
             else:
                 rows = report_rows(task, store, width)
@@ -67,11 +68,20 @@ class PairWork(Lines):
 
     def dismiss(self) -> bool:
         """Take the report away; False when none was shown."""
-        if self.latest is None or self.working or self._store is None or self._dismissed == self.latest.id:
+        if self.latest is None or self.working or self._store is None or not self._reports(self.latest):
             return False
-        self._dismissed = self.latest.id
+        self._dismissed, self._asked = self.latest.id, 0
         self.look(self._store)
         return True
+
+    def report(self) -> None:
+        """Show the report again, whatever was decided since, until it is put away."""
+        if self.latest is not None and self._store is not None:
+            self._asked = self.latest.id
+            self.look(self._store)
+
+    def _reports(self, task: Task) -> bool:
+        return task.id == self._asked or task.id != self._dismissed
 
 
 def progress_rows(task: Task, width: int) -> list[Row]:

@@ -113,6 +113,7 @@ async def test_a_website_is_crawled_by_the_worker(store: Store) -> None:
             await driver.until_shown("done in")
             await driver.until_shown("5 records")
             assert "404" in driver.screen
+            assert "is being collected" not in driver.screen, "it was so for a moment"
             await driver.until(lambda: "r retry failed" in driver.footer and "ctrl+x" not in driver.footer)
             assert [source.kind for source in store.sources.all()] == ["crawl"]
             await driver.press("enter")

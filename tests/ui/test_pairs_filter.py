@@ -220,6 +220,17 @@ async def test_what_is_wrong_with_a_filter_is_gone_with_the_next_one(store: Stor
 # Orders
 
 
+async def test_numbers_are_as_wide_as_the_last_one_also_where_none_is_shown(many: Store) -> None:
+    many.pairs.decide([509], Decision.REJECTED)
+    async with Review() as review:
+        await filtered(review, "nowhere")
+        await review.press("enter")
+    async with Review() as review:
+        assert review.place.rows.count == 0
+        await review.press("u")
+        assert review.bottom.startswith("undone: rejected 0509")
+
+
 async def test_orders_by_one_key(store: Store) -> None:
     async with Review() as review:
         await review.press("S")

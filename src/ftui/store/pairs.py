@@ -89,6 +89,10 @@ class Pairs(Counting):
         """
         views.check(self._database, wanted)
 
+    def last_id(self) -> int:
+        """The highest number of a pair, 0 where there is none."""
+        return int(self._database.connection.execute("SELECT coalesce(max(id), 0) FROM pairs").fetchone()[0])
+
     def ids(self, where: str = "all", words: str = "") -> range | array[int]:
         """The ids of a simple view in their order.
 

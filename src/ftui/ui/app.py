@@ -123,6 +123,11 @@ class FtuiApp(App[None]):
         """Show what, why and do of an error; nothing that was typed is lost."""
         self._bottom.fail(error)
 
+    def unsay(self, text: str) -> None:
+        """Take a sentence away that is not so any more, where it is still shown."""
+        if self._bottom.said == text:
+            self._bottom.say("")
+
     def forgive(self, error: FtuiError) -> None:
         """Take an error away that is none any more, where it is still shown."""
         if self._bottom.error is error:

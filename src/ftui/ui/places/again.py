@@ -21,6 +21,14 @@ WORDS = {
     "collect again": "r tries again",
 }
 """Each meaning of `r` as the footer names it, and as a sentence says it."""
+COLLECTED, GOES_ON, RETRIED = "{} is being collected", "{} goes on", "what failed in {} is being collected again"
+"""What is said of a source whose collection has begun."""
+
+
+def over(app: FtuiApp, name: str) -> None:
+    """The collection of a source has ended: what was said of its beginning is not so any more."""
+    for said in (COLLECTED, GOES_ON, RETRIED):
+        app.unsay(said.format(name))
 
 
 def meaning(store: Store, source: Source, task: Task | None, reasons: Reasons) -> str:
@@ -53,7 +61,7 @@ def act(app: FtuiApp, source: Source, task: Task | None, what: str) -> None:
         _ask_what_became(app, source, task)
     elif what == "go on":
         # It was paid for, or reserved, when it began.
-        _say_after(app, lambda: queue.collect_again(store, source.id), f"{source.name} goes on")
+        _say_after(app, lambda: queue.collect_again(store, source.id), GOES_ON.format(source.name))
     elif what == "retry failed" and task is not None:
         retry(app, source, task)
     else:
@@ -66,7 +74,7 @@ def retry(app: FtuiApp, source: Source, task: Task) -> None:
     from ftui.ui.places import new_source
 
     def go_on() -> None:
-        said = f"what failed in {source.name} is being collected again"
+        said = RETRIED.format(source.name)
         _say_after(app, lambda: queue.retry_failed(app.store, source.id), said)
 
     with app.trying():
@@ -80,7 +88,7 @@ def collect_again(app: FtuiApp, source: Source) -> None:
     from ftui.ui.places import new_source
 
     def go_on() -> None:
-        _say_after(app, lambda: queue.collect_again(app.store, source.id), f"{source.name} is being collected")
+        _say_after(app, lambda: queue.collect_again(app.store, source.id), COLLECTED.format(source.name))
 
     new_source.confirm_cost(app, source.kind, source.config, go_on)
 
@@ -109,7 +117,7 @@ def _ask_what_became(app: FtuiApp, source: Source, task: Task) -> None:
             )
             app.push_screen(form, lambda values: app.say(f"{source.name} goes on") if values else None)
         elif way == "not started":
-            said = f"{source.name} is being collected"
+            said = COLLECTED.format(source.name)
             _say_after(app, lambda: queue.answer_trigger(app.store, source.id, None), said)
 
     why = task.error.why if task.error else ""

@@ -81,11 +81,13 @@ class CollectPlace(Place):
         store = self.app.store
         with self.app.trying():
             self._sources = store.sources.all()
-            self._tasks = {}
+            before, self._tasks = self._tasks, {}
             for source in self._sources:
                 task = store.tasks.latest("collect", source.id)
                 if task is not None:
                     self._tasks[source.id] = task
+                    if not task.open and ((last := before.get(source.id)) is None or last.open or last.id != task.id):
+                        again.over(self.app, source.name)
             self._counts = {source.id: store.records.count(source.id) for source in self._sources}
             rows = self.query_one("#sources", RowList)
             entitle(rows, f"Sources · {plural(sum(self._counts.values()), 'record')}")
@@ -229,7 +231,7 @@ class CollectPlace(Place):
         self.query_one("#sources", RowList).cursor = max(
             (index for index, source in enumerate(self._sources) if source.name == name), default=0
         )
-        self.app.say(f"{name} is being collected")
+        self.app.say(again.COLLECTED.format(name))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In the records `enter` is the list's, or the filter's."""

@@ -133,8 +133,8 @@ class FilteringPlace(DecidingPlace):
             self.app.forgive(self._blamed)
             self._blamed = None
         ids = self._view.ids
-        if ids and not self._view.dropped:
-            self._digits = max(self._digits, len(str(ids[0])), len(str(ids[-1])))
+        # By the last of all pairs: those that are shown may be few, or none.
+        self._digits = max(self._digits, len(str(self.app.store.pairs.last_id())))
         self.rows.update(len(ids), empty=self._empty())
         if stay:
             pass

@@ -259,6 +259,22 @@ async def test_a_message_that_was_not_touched_keeps_its_characters(store: Store)
     assert (pair.text("user"), pair.text("assistant")) == (odd, "better")
 
 
+async def test_pictures_made_of_several_characters_are_shown_in_parts_and_kept_whole(store: Store) -> None:
+    flag, family, wave = "\U0001f3f3\ufe0f\u200d\U0001f308", "\U0001f468\u200d\U0001f467", "\U0001f44b\U0001f3fd"
+    persian = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    store.pairs.add(new_pair(f"{flag} {family} {wave} \U0001f1e9\U0001f1ea {persian}", "fine"))
+    async with Review() as review:
+        await review.press("G", "e")
+        shown = field(review, 0).text
+        assert not set("\ufe0f\u200d\U0001f3fd\U0001f1e9") & set(shown), "terminals do not agree how wide they are"
+        assert persian in shown
+        field(review, 0).focus()
+        await review.press("!", "ctrl+s")
+    pair = store.pairs.get(9)
+    assert pair is not None
+    assert pair.text("user") == f"!{flag} {family} {wave} \U0001f1e9\U0001f1ea {persian}"
+
+
 CALL = {"id": "c1", "type": "function", "function": {"name": "price", "arguments": '{"of": "K7"}'}}
 CALLING: list[dict[str, Any]] = [
     {"role": "user", "content": "Price?"},

@@ -6,6 +6,7 @@ shown: it is data, so it carries neither markup nor control characters.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
@@ -34,7 +35,14 @@ _CONTROL |= dict.fromkeys(_UNSEEN, 0xFFFD)
 _HARMLESS: dict[int, int | str] = _CONTROL | _FLAGS | dict.fromkeys(_JOINING, "")
 _ONE_LINE = _HARMLESS | {ord("\t"): " ", ord("\r"): ""} | dict.fromkeys((ord("\n"), 0x2028, 0x2029), " ")
 _MANY_LINES = _HARMLESS | {ord("\t"): "    ", ord("\r"): ""} | dict.fromkeys((ord("\n"), 0x2028, 0x2029), "\n")
-_EDITED = _CONTROL | {ord("\t"): "\t", ord("\n"): "\n", 0x2028: "\u2424", 0x2029: "\u2424"}
+_EDITED = _CONTROL | _FLAGS | {ord("\t"): "\t", ord("\n"): "\n", 0x2028: "\u2424", 0x2029: "\u2424"}
+# As `_JOINING`, but what joins letters, as in Persian or Hindi, stays: it belongs to the words.
+_IN_PICTURES = re.compile(
+    "[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]"
+    "|(?<=[\u2190-\u2bff\ufe00-\ufe0f\U0001f000-\U0001faff])\u200d"
+)
+_PLACE = "\u25cc"
+"""A dotted circle: here is a character that has no look of its own."""
 
 
 class Span(NamedTuple):
@@ -71,7 +79,7 @@ def block(text: str) -> str:
 
 def editable(text: str) -> str:
     """Text of unknown origin for a field to edit it in: harmless, one character for each."""
-    return text.translate(_EDITED)
+    return _IN_PICTURES.sub(_PLACE, text.translate(_EDITED))
 
 
 def cut(text: str, width: int) -> str:

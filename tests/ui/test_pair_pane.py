@@ -25,7 +25,7 @@ from ftui.ui.widgets.pair_pane import PairReader
 from ftui.ui.widgets.pair_rows import WIDE, WIDER, Extra, list_row, token_count
 from ftui.ui.widgets.pair_seen import seen_rows
 from ftui.ui.widgets.rows import Lines
-from ui.pair_data import FACTS, Review, new_store
+from ui.pair_data import FACTS, Review, new_pair, new_store
 from ui.screen import golden
 
 FOUR_SIZES = [(80, 24), (120, 40), (160, 50), (200, 50)]
@@ -354,6 +354,22 @@ async def test_a_pair_that_the_recipe_no_longer_makes_says_so_and_what_is_no_pai
 
 
 # The whole text
+
+
+async def test_a_long_pair_takes_the_lines_that_its_source_leaves_free(store: Store) -> None:
+    answer = "\n".join(f"line {number}" for number in range(24))
+    store.pairs.add(replace(new_pair("How is it done?", answer), origin={}))
+    store.pairs.add(replace(new_pair("And how not?", f"{answer}\n{answer}"), origin={}))
+    async with Review((160, 50)) as review:
+        await review.press("G", "k")
+        await review.until(lambda: "line 23" in review.screen)
+        assert "shows all of it" not in review.screen
+        assert "from" in review.screen
+        await review.press("j")
+        await review.until(lambda: "shows all of it" in review.screen)
+        pane = [line[97:-1].strip() for line in review.screen.splitlines() if "││" in line]
+        assert len([line for line in pane if line.startswith("line ")]) > 30
+        assert "from" in pane
 
 
 async def test_the_whole_text_scrolls_at_once(store: Store) -> None:

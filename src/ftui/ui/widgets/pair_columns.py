@@ -50,7 +50,6 @@ class PairColumns(CoveredRow):
         &.-narrow SourcePane { display: none; }
         &.-narrow.-over SourcePane { display: block; }
         &.-narrow.-over #pairs-left { display: none; }
-        &.-narrow #pair-text, &.-narrow #pair-from { height: 1fr; }
         &.-empty SourcePane { display: none; }
         & #pairs-left:focus-within {
             & #pairs-frame { border: round $accent; border-top: none; }

@@ -82,7 +82,7 @@ def _source_rows(pair: Pair, beside: Beside, width: int, most: int | None) -> li
 
 
 class _Part(Lines):
-    """A stretch of the pane. Always as many lines as it has room for, so that a change lays nothing out again."""
+    """The inside of the pane. Always as many lines as it has room for, so that a change lays nothing out again."""
 
     DEFAULT_CSS = "_Part { height: 1fr; }"
 
@@ -91,60 +91,66 @@ class _Part(Lines):
         """Cells of a line of text. The last one stays free: a line that ends at the border costs ten bytes more."""
         return max(self.size.width - 1, 8)
 
-    def fill(self, rows: Sequence[Row]) -> None:
-        height = self.size.height
-        shown = list(rows[:height])
-        if len(rows) > height > 0:
-            shown[-1] = _MORE
-        self.show([*shown, *[()] * (height - len(shown))])
+    def fill(self, *stretches: tuple[Sequence[Row], int]) -> None:
+        """Show rows below each other, each stretch of them in as many lines as it says."""
+        lines: list[Row] = []
+        for rows, height in stretches:
+            shown = list(rows[:height])
+            if len(rows) > height > 0:
+                shown[-1] = _MORE
+            lines += [*shown, *[()] * (height - len(shown))]
+        self.show(lines)
 
 
 class SourcePane(Vertical, can_focus=True):
     """The pair, and below it where its answer was taken from; or what the model will see, all over.
 
-    Each has its own part of the pane: a longer question does not push the source
-    down, so the phrasings of one fact leave it as it is.
+    Each has its own lines of the pane: a longer question does not push the source
+    down, so the phrasings of one fact leave it as it is. Only a pair that has not
+    room in its own takes of those that the source leaves free.
     """
 
     DEFAULT_CSS = """
     SourcePane {
         height: 1fr; width: 2fr; padding: 0 1;
-        & > #pair-text { height: 2fr; }
-        & > #pair-from { height: 3fr; }
         & > #pair-seen { display: none; }
-        &.-seen > #pair-text, &.-seen > #pair-from { display: none; }
+        &.-seen > #pair-text { display: none; }
         &.-seen > #pair-seen { display: block; }
     }
     """
 
     def compose(self) -> ComposeResult:
         yield _Part(id="pair-text")
-        yield _Part(id="pair-from")
         yield _Part(id="pair-seen")
 
     def show_pair(self, pair: Pair | Dropped | None, beside: Beside, digits: int) -> None:
         """Show a pair and its source; `digits` as in `list_row`."""
-        text, source = self.query_one("#pair-text", _Part), self.query_one("#pair-from", _Part)
-        width, most = text.room, text.size.height + 1
-        if pair is None:
-            text.fill(NO_PAIR)
-            source.fill(())
-            return
+        part = self.query_one("#pair-text", _Part)
+        width, height = part.room, part.size.height
+        narrow = any(node.has_class("-narrow") for node in self.ancestors)
+        own = height // 2 if narrow else height * 2 // 5
+        text: list[Row] = list(NO_PAIR)
+        source: list[Row] = []
         if isinstance(pair, Dropped):
-            text.fill(dropped_rows(pair, width, most, beside.source, beside.key, beside.kept))
-            source.fill(_dropped_record_rows(pair, beside, source.room, source.size.height + 1))
-            return
-        messages = message_rows(pair, width, system=False, most=most, original=beside.original)
-        others = stand_in_rows(pair, beside.stand_ins, width)
-        about = [heading(pair, digits, beside.cost), *kept_rows(pair, width), *flag_rows(pair, width)]
-        text.fill([*about, *messages, *others])
-        most = source.size.height + 1
-        source.fill([_FROM, *_source_rows(pair, beside, source.room, most)])
+            text = dropped_rows(pair, width, height + 1, beside.source, beside.key, beside.kept)
+            source = _dropped_record_rows(pair, beside, width, height - own + 1)
+        elif pair is not None:
+            messages = message_rows(pair, width, system=False, most=height + 1, original=beside.original)
+            others = stand_in_rows(pair, beside.stand_ins, width)
+            about = [heading(pair, digits, beside.cost), *kept_rows(pair, width), *flag_rows(pair, width)]
+            text = [*about, *messages, *others]
+            source = [_FROM, *_source_rows(pair, beside, width, height - own + 1)]
+        for rows in (text, source):
+            while rows and not rows[-1]:
+                rows.pop()
+        # With an empty line below it.
+        own = max(min(len(text) + 1, height - len(source)), own) if len(text) > own else own
+        part.fill((text, own), (source, height - own))
 
     def show_seen(self, fill: Fill) -> None:
         """Show what the model will see."""
         part = self.query_one("#pair-seen", _Part)
-        part.fill(fill(part.room, part.size.height + 1))
+        part.fill((fill(part.room, part.size.height + 1), part.size.height))
 
 
 class PairReader(VerticalScroll, can_focus=True):

@@ -10,10 +10,11 @@ import pytest
 
 from ftui.events import Event, Progress, Record, Result
 from ftui.prepare import recipe as recipes
-from ftui.prepare.recipe import Answers, Duplicates, Mixture, Questions, Recipe
+from ftui.prepare.recipe import PRODUCTS, Answers, Duplicates, Mixture, Questions, Recipe
 from ftui.runners.preparing import prepare_pairs
 from ftui.store import Store, create_project
 from ftui.store.filters import Filter
+from ftui.store.pairs import Standing
 
 FOOT = "Our shop in the harbour street is open from nine to six, and closed on every Sunday of the year."
 
@@ -172,6 +173,40 @@ async def test_what_was_dropped_is_found_by_its_source(store: Store) -> None:
     for name, number in (("site", 5), ("chat", 5)):
         assert len(store.pairs.view_ids(Filter(f"dropped source:{name}"))) == number
     assert len(store.pairs.view_ids(Filter("dropped source:general"))) > 5
+
+
+async def test_duplicates_name_the_pair_that_stands_for_them(store: Store) -> None:
+    source = store.sources.add("shop", "files", {}).id
+    long = "A kettle of steel that boils a litre of water in three minutes and keeps it hot for an hour at least"
+    rows = [("K9308", f"{long}, says its maker."), ("K9307", f"{long}, says its maker"), ("K1", "A lamp. It is warm.")]
+    rows.append(rows[0])
+    store.records.put(
+        source,
+        [
+            Record(f"shop.jsonl:{n}", "", "", {"title": f"Kettle {name}", "description": text})
+            for n, (name, text) in enumerate(rows, 1)
+        ],
+    )
+    alike = Duplicates(0.6, numbers=True)
+    save(store, Recipe(template=PRODUCTS, mixture=Mixture(general=0.0), duplicates=alike))
+    await prepared(store)
+    numbers = {pair.text("user"): pair for pair in store.pairs.page(store.pairs.ids()).values()}
+    [kept] = [pair for question, pair in numbers.items() if "K9308" in question]
+    dropped = store.pairs.dropped_page(store.pairs.view_ids(Filter("dropped"))).values()
+    near, exact = sorted(dropped, key=lambda row: row.reason, reverse=True)
+    assert (near.reason, near.key) == ("near-duplicate", "shop.jsonl:2")
+    assert (exact.reason, exact.key) == ("exact duplicate", "shop.jsonl:4")
+    assert near.standing == exact.standing == Standing(kept.id, "shop.jsonl:1", kept.text("user"))
+    assert near.alike is not None
+    assert 0.6 < near.alike < 1
+    assert exact.alike is None
+    assert {other.where for other in store.pairs.stand_ins(kept.id)} == {"shop.jsonl:2", "shop.jsonl:4"}
+    store.sources.delete(source)
+    new = store.sources.add("other", "files", {}).id
+    store.records.put(new, [Record(f"other.jsonl:{n}", "", "", {"title": "x"}) for n in range(4)])
+    again = store.pairs.dropped_page(store.pairs.view_ids(Filter("dropped"))).values()
+    assert {row.standing.where for row in again if row.standing} == {""}
+    assert {row.key for row in again} == {other.where for other in store.pairs.stand_ins(kept.id)} == {""}
 
 
 @pytest.mark.parametrize("near", [0.85, 0.0])

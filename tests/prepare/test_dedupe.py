@@ -45,6 +45,8 @@ def test_the_longer_answer_stays_whatever_the_order(records: list[dict[str, Any]
     assert 0.8 <= stand_in.similarity < 1
     assert (dropped.record, dropped.reason, dropped.scope) == (1, "near-duplicate", "record")
     assert "http://x.test/2" in dropped.detail
+    assert (dropped.same, dropped.text) == (kept.digest, QUESTION)
+    assert dropped.alike == stand_in.similarity
 
 
 def test_all_stay_where_the_recipe_says_so() -> None:
@@ -61,6 +63,7 @@ def test_wordings_of_a_fact_are_no_duplicates_of_each_other() -> None:
 def test_the_same_fact_again_is_an_exact_duplicate_that_is_named() -> None:
     pairs, [dropped] = run([LONG_ONE, {**LONG_ONE, "id": 9, "url": "http://x.test/9"}])
     assert (dropped.record, dropped.reason, dropped.scope) == (9, "exact duplicate", "record")
+    assert ([dropped.same], dropped.alike) == ([pair.digest for pair in pairs], None)
     assert [(pair.stands_for, pair.stand_ins[0].record, pair.stand_ins[0].similarity) for pair in pairs] == [(1, 9, 1)]
 
 

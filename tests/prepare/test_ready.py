@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ftui.prepare import Dropped, Pair, prepare
 from ftui.prepare.ready import Row, recognise
-from ftui.prepare.recipe import Messages, Mixture, Recipe, Tokens
+from ftui.prepare.recipe import OWN, PRODUCTS, TEMPLATES, Messages, Mixture, Recipe, Tokens
 from ftui.prepare.tokenizer import OpenAI
 
 ASKED = {"role": "user", "content": "Why is it wet?"}
@@ -134,6 +134,22 @@ def test_what_is_no_conversation_says_why(data: dict[str, Any], reason: str) -> 
     assert isinstance(item, Dropped)
     assert (item.reason, item.scope) == (reason, "record")
     assert item.detail or reason == "no answer"
+
+
+@pytest.mark.parametrize("template", [name for name in TEMPLATES if name != OWN])
+@pytest.mark.parametrize(
+    "data", [{"prompt": "Why is it wet?"}, {"instruction": "Why is it wet?", "output": None, "input": ""}]
+)
+def test_a_question_that_nobody_answers_says_so(data: dict[str, Any], template: str) -> None:
+    item = only(data, Recipe(template=template, mixture=Mixture(0.0)))
+    assert isinstance(item, Dropped)
+    assert (item.reason, item.detail, item.scope) == ("no answer", "Why is it wet?", "record")
+
+
+def test_a_product_with_a_question_among_its_fields_is_no_conversation() -> None:
+    item = only({"question": "New?", "price": 5}, Recipe(template=PRODUCTS, mixture=Mixture(0.0)))
+    assert isinstance(item, Dropped)
+    assert item.reason == "no title"
 
 
 def test_what_is_no_json_is_named() -> None:

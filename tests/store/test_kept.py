@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftui.store import Store, create_project, kept, schema
-from ftui.store.pairs import Decision, Filter, NewDropped, NewPair
+from ftui.store.pairs import Decision, Dropped, Filter, NewDropped, NewPair, StandIn
 from store.pair_data import assert_sound, filled, make
 
 
@@ -82,7 +82,7 @@ def test_many_are_kept_in_small_transactions(monkeypatch: pytest.MonkeyPatch) ->
         assert list(why(store)) == [11]
 
 
-def test_a_file_from_before_knows_of_none_until_pairs_are_made_again(
+def test_a_file_from_before_knows_neither_of_these_nor_of_what_stands_for_a_duplicate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FTUI_HOME", str(tmp_path))
@@ -94,7 +94,12 @@ def test_a_file_from_before_knows_of_none_until_pairs_are_made_again(
             with store.pairs.replacing() as replacing:
                 replacing.put([make(1, record=1), make(2, record=2)])
             store.pairs.decide([1], Decision.ACCEPTED)
+            connection = store.database.connection
+            connection.execute("INSERT INTO stand_ins VALUES (NULL, 1, 7, 'u7', 'q7', 0.9)")
+            connection.execute("INSERT INTO dropped (record, url, reason, detail) VALUES (7, 'u7', 'no text', 'd')")
     with Store("old") as store:
         assert why(store) == {}
+        assert store.pairs.stand_ins(1) == [StandIn(7, "u7", "q7", 0.9)]
+        assert store.pairs.dropped_page([1]) == {1: Dropped(7, "u7", "no text", "d", id=1)}
         prepare(store, [make(2, record=2)])
         assert why(store) == {1: ""}

@@ -325,7 +325,7 @@ async def test_flags_and_near_duplicates_beside_the_list(store: Store) -> None:
     async with Review() as review:
         await review.press("G")
         await review.until(lambda: "stands for 1 near-duplicate" in review.screen)
-        assert "91 % Is the lid steel or glass?" in review.screen
+        assert "lumora.example/lid · " in review.screen, "where it is comes first, and of that the end"
         assert "·!010 Is the lid" in review.screen
         await review.press("k")
         await review.until(lambda: "! short: the answer has 1 word" in review.screen)

@@ -15,12 +15,12 @@ from ftui.errors import SettingsError
 from ftui.prepare import NOT_NEEDED, check, ready
 from ftui.store import Store
 from ftui.store.filters import KEYS, Filter, parse
-from ftui.store.pairs import BulkProgress, Dropped, NewDropped
+from ftui.store.pairs import BulkProgress, Dropped, NewDropped, Standing
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row
 from ftui.ui.widgets.header import Header
 from ftui.ui.widgets.pair_bulk import BulkWork
-from ftui.ui.widgets.pair_rows import dropped_row
+from ftui.ui.widgets.pair_rows import dropped_row, dropped_rows
 from ftui.ui.widgets.pair_words import WORDS, Completing, Known, note_rows
 from ftui.ui.widgets.pair_work import hint_rows, recipe_rows, report_rows
 from ui.pair_data import NOON, Review, new_pair, new_store
@@ -386,6 +386,36 @@ def test_the_usual_reasons_are_there_to_their_end(width: int) -> None:
         row = "".join(span.text for span in dropped_row(Dropped(1, "u", reason, "", "a text " * 20), width))
         assert row.startswith(f"- {reason} ")
         assert len(row) == width
+
+
+STANDING = Standing(12, "products.jsonl:291", "Write a crisp product description of the Lumora kettle K9307")
+
+
+@pytest.mark.parametrize(
+    ("dropped", "said"),
+    [
+        (
+            Dropped(
+                5, "", "near-duplicate", text=STANDING.question[:-1] + "8", same="d", alike=0.96, standing=STANDING
+            ),
+            "96 % of 012 · products.jsonl:291 · …le K9308",
+        ),
+        (
+            Dropped(5, "", "exact duplicate", "Why is it wet?", same="d", standing=STANDING),
+            "same as 012 · products.jsonl:291 · Why is",
+        ),
+        (Dropped(5, "", "no title", key="products.jsonl:7"), "products.jsonl:7"),
+        (Dropped(5, "https://lumora.example/a", "no title", key="x"), "https://lumora.example/a"),
+    ],
+)
+def test_what_was_dropped_names_its_pair_or_its_record_in_80_columns(dropped: Dropped, said: str) -> None:
+    row = "".join(span.text for span in dropped_row(dropped, 74))
+    assert len(row) == 74
+    assert said in row
+    if dropped.standing is not None:
+        about = "\n".join(words_of(dropped_rows(dropped, 120)))
+        assert f"pair 012 · products.jsonl:291: {STANDING.question}" in about
+        assert (dropped.text or dropped.detail) in about
 
 
 def test_how_far_the_worker_is_stays_in_a_narrow_header() -> None:

@@ -232,7 +232,7 @@ def _mixed(total: int, mixing: _Mixing, seen: Seen) -> Iterator[Item]:
 
 
 def _again(pair: Pair) -> Dropped:
-    return pair.lost("exact duplicate", last_text(pair.messages, "user"))
+    return replace(pair.lost("exact duplicate", last_text(pair.messages, "user")), same=pair.digest)
 
 
 def _without_near(packed: Iterable[Packed | None], recipe: Recipe, shared: Shared | None) -> Iterator[Made | Step]:

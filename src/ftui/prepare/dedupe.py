@@ -256,13 +256,13 @@ class _Facts:
 
     def _drop(self, lost: Pair, near: Near) -> Dropped:
         kept = self._leader(near.kept)
-        where = f" ({kept.url})" if kept.url else ""
-        detail = f"{_question(lost)} · {near.similarity:.0%} of {_question(kept)}{where}"
-        return lost.lost("near-duplicate", detail)
+        where = f"{kept.url} · " if kept.url else ""
+        dropped = lost.lost("near-duplicate", f"{near.similarity:.0%} of {where}{_question(kept)}")
+        return replace(dropped, text=_question(lost), same=kept.digest, alike=near.similarity)
 
     def _stand_in(self, near: Near) -> StandIn:
         lost = self._leader(near.text)
-        return StandIn(lost.record, lost.url, _question(lost), near.similarity)
+        return StandIn(lost.record, lost.url, _question(lost), near.similarity, lost.source)
 
     def _blocks(self) -> Iterator[array[int]]:
         """Where the records of a block begin, and its end."""

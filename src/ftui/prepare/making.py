@@ -98,7 +98,10 @@ class Making:
         if isinstance(record, Dropped):
             return [record]
         whole = ready.make(record, self._recipe, self._system)
-        return list(self._maker.make(record)) if whole is None else [whole]
+        made = list(self._maker.make(record)) if whole is None else [whole]
+        if len(made) == 1 and isinstance(made[0], Dropped) and made[0].reason in template.NOTHING:
+            made[0] = ready.unanswered(record) or made[0]
+        return made
 
     def _wanted(self, item: Item) -> Item:
         return item if isinstance(item, Dropped) or self._weights.uses(item) else _left_out(item)

@@ -29,12 +29,14 @@ class StandIn:
         record: id of its record.
         question: its own question.
         similarity: of the two, 0 to 1; 1 where nothing but its place is different.
+        source: id of the source of its record.
     """
 
     record: int | None
     url: str
     question: str
     similarity: float
+    source: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,9 @@ class Dropped:
         detail: what exactly, for a person.
         scope: "record" when nothing of the record became a pair, else "part".
         source: id of the source of the record; None for a passage of many records.
+        text: what would have been asked, where the detail is about something else.
+        same: digest of the pair that stands for it, of a duplicate.
+        alike: how near to that pair it is, 0 to 1; None where it says the very same.
     """
 
     record: int | None
@@ -126,6 +131,9 @@ class Dropped:
     detail: str = ""
     scope: Literal["record", "part"] = "part"
     source: int | None = None
+    text: str = ""
+    same: str = ""
+    alike: float | None = None
 
 
 def lost(record: Mapping[str, Any], reason: str, detail: str = "") -> Dropped:

@@ -83,6 +83,13 @@ def make(record: Mapping[str, Any], recipe: Recipe, system: str) -> Pair | Dropp
     return None if row is None else finished(record, row, system)
 
 
+def unanswered(record: Mapping[str, Any]) -> Dropped | None:
+    """Why a row of a conversation in which nobody answers is no pair; None for other records."""
+    filled = {name: value for name, value in record["data"].items() if value not in (None, "", [])}
+    question = next((filled[name] for name in _ASKED if isinstance(filled.get(name), str)), None)
+    return lost(record, "no answer", question) if question and filled.keys() <= _OF_A_CHAT else None
+
+
 def finished(record: Mapping[str, Any], row: Row | str, system: str) -> Pair | Dropped:
     """The pair of a conversation that was found in a record, or why there is none."""
     if isinstance(row, str):
@@ -252,3 +259,5 @@ _SHAPES = (
 )
 # Most records have none of these, which is told sooner than by asking for all of them.
 _FIRST = frozenset(names[0] for _, names, _ in _SHAPES)
+_ASKED = ("prompt", "instruction", "question", "user")
+_OF_A_CHAT = {*_ASKED, "system", "input", "history", "id", *BESIDE_MESSAGES}

@@ -25,6 +25,9 @@ Written = Callable[[str], Mapping[str, Any] | None]
 """What a model wrote, by the key of the request: `items` as `answer.read` gives them, or
 the `problem`; None where it was not asked."""
 BUILT_IN = (recipes.PRODUCTS, recipes.SUMMARY, recipes.STYLE)
+NO_TITLE, NO_TEXT = "no title", "no text"
+NOTHING = (NO_TITLE, NO_TEXT)
+"""Reasons of a record that has nothing to make a pair of."""
 _NAMED = 5
 """Words without support that are named."""
 
@@ -128,10 +131,10 @@ class Maker:
         if asking.other_language(record, self._recipe):
             return "other language"
         if self._recipe.template == recipes.TRANSCRIPT:
-            return "no question in the transcript" if transcript.turns(data) else "no text"
+            return "no question in the transcript" if transcript.turns(data) else NO_TEXT
         if facts.find(data, ()):
             return "no question among the headings"
-        return "no heading" if str(data.get("markdown") or "").strip() else "no text"
+        return "no heading" if str(data.get("markdown") or "").strip() else NO_TEXT
 
     def _facts(self, record: Mapping[str, Any], ask: Ask, items: Sequence[Mapping[str, Any]]) -> Iterator[Fact]:
         """The questions and answers of a model as facts; what the text does not bear out is flagged."""
@@ -158,7 +161,7 @@ class Maker:
     def _described(self, record: Mapping[str, Any]) -> Iterator[Pair | Dropped]:
         values = fields.read(record)
         if self._recipe.template == recipes.PRODUCTS and not values.title:
-            yield lost(record, "no title")
+            yield lost(record, NO_TITLE)
             return
         named = values._asdict()
         if self._recipe.template == recipes.OWN:
@@ -176,7 +179,7 @@ class Maker:
                     if missing := support.unsupported(summary, ask.source):
                         flags["unsupported"] = f"not in the source: {', '.join(missing[:_NAMED])}"
         if not text:
-            yield lost(record, "no text")
+            yield lost(record, NO_TEXT)
         elif summary:
             title = "" if text.startswith(title) else title
             yield self._rendered(record, {"title": title, "text": text, "summary": summary}, title, origin, flags)
@@ -203,7 +206,7 @@ class Maker:
 
     def _not_restyled(self, record: Mapping[str, Any]) -> Dropped:
         if not asking.style_passages(record, self._recipe):
-            return lost(record, "too short" if fields.text(record["data"]) else "no text")
+            return lost(record, "too short" if fields.text(record["data"]) else NO_TEXT)
         if not self._recipe.model.name:
             return lost(record, "not written yet", "[model] in the recipe names none")
         other = asking.other_language(record, self._recipe)

@@ -14,7 +14,7 @@ from ftui.store.tasks import Task
 from ftui.units import plural
 
 if TYPE_CHECKING:
-    from ftui.prepare import Pair, Step
+    from ftui.prepare import Dropped, Pair, Step
     from ftui.prepare.tally import Tally
 
 _LEARN, _MAKE, _SETTLE = 1, 5, 3
@@ -61,7 +61,7 @@ async def prepare_pairs(store: Store, _: Task) -> AsyncGenerator[Event, None]:
                 continue
             tally.take(item)
             if isinstance(item, prepare.Dropped):
-                dropped.append(NewDropped(item.record, item.url, item.reason, item.detail, source=item.source))
+                dropped.append(_dropped(item))
             else:
                 pairs.append(_new(item))
             if len(pairs) + len(dropped) >= BATCH:
@@ -115,6 +115,11 @@ class _Way:
         return Progress(self._told, self._total, "records", text=text)
 
 
+def _dropped(item: Dropped) -> NewDropped:
+    """What did not become a pair as the store takes it."""
+    return NewDropped(item.record, item.url, item.reason, item.detail, item.text, item.source, item.same, item.alike)
+
+
 def _new(pair: Pair) -> NewPair:
     """A pair as the store takes it."""
     from ftui.prepare.flags import risk
@@ -131,6 +136,8 @@ def _new(pair: Pair) -> NewPair:
         tokens=pair.tokens,
         flags=pair.flags,
         risk=risk(pair.flags),
-        stand_ins=[StandIn(each.record, each.url, each.question, each.similarity) for each in pair.stand_ins],
+        stand_ins=[
+            StandIn(each.record, each.url, each.question, each.similarity, each.source) for each in pair.stand_ins
+        ],
         stands_for=pair.stands_for,
     )

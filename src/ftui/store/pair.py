@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -32,12 +33,20 @@ class StandIn:
 
     Attributes:
         similarity: 0 to 1.
+        source: of its record.
+        key: what the record is called in its source; "" where it is gone.
     """
 
     record: int | None
     url: str
     question: str
     similarity: float
+    source: int | None = None
+    key: str = ""
+
+    @property
+    def where(self) -> str:
+        return place(self.url, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,8 @@ class NewDropped:
         reason: short, one of a few, so that drops can be counted by it.
         detail: what exactly, for a person.
         text: what would have been in the pair, or a part of it.
+        same: digest of the pair that stands for a duplicate.
+        alike: how near to that one it is, 0 to 1; None where it says the very same.
     """
 
     record: int | None
@@ -125,13 +136,44 @@ class NewDropped:
     detail: str = ""
     text: str = ""
     source: int | None = None
+    same: str = ""
+    alike: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The pair that stands for a duplicate, as it is now.
+
+    Attributes:
+        where: its address, or the file and row of its record.
+    """
+
+    pair: int
+    where: str
+    question: str
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped(NewDropped):
-    """A row of the view of what did not become a pair."""
+    """A row of the view of what did not become a pair.
+
+    Attributes:
+        key: what its record is called in its source; "" where it is gone.
+        standing: of a duplicate; None where its pair is gone.
+    """
 
     id: int = 0
+    key: str = ""
+    standing: Standing | None = None
+
+
+_ROW = re.compile(r":\d+$")
+"""At the end of what the record of a row of a file is called."""
+
+
+def place(url: str, key: str) -> str:
+    """Where something comes from, for a person: the file and row of its record, or its address."""
+    return key if "://" not in key and _ROW.search(key) else url or key
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from ftui.store import edit_marks, pending, replacing, views
+from ftui.store import dropped, edit_marks, pending, replacing, views
 from ftui.store.bulk import Bulk, BulkProgress, CutOff
 from ftui.store.counting import Counting
 from ftui.store.database import Database
@@ -32,6 +32,7 @@ from ftui.store.pair import (
     NewPair,
     Pair,
     StandIn,
+    Standing,
     check_messages,
 )
 from ftui.store.pending import FAR
@@ -53,6 +54,7 @@ __all__ = [
     "Pairs",
     "Replacing",
     "StandIn",
+    "Standing",
     "Step",
     "check_messages",
 ]
@@ -115,17 +117,16 @@ class Pairs(Counting):
     def stand_ins(self, pair: int) -> list[StandIn]:
         """The near-duplicates that a pair stands for, the most similar first."""
         rows = self._rows(
-            "SELECT record, url, question, similarity FROM stand_ins WHERE pair = ? ORDER BY similarity DESC, id", pair
+            "SELECT record, s.url, question, similarity, s.source, coalesce(r.key, '') FROM stand_ins s"
+            " LEFT JOIN bulk.records r ON r.id = record AND r.source = coalesce(s.source, r.source)"
+            " WHERE pair = ? ORDER BY similarity DESC, s.id",
+            pair,
         )
         return [StandIn(*row) for row in rows]
 
-    def kept_of(self, dropped: Dropped) -> list[int]:
+    def kept_of(self, row: Dropped) -> list[int]:
         """The pairs that are kept of the record of what did not become one now."""
-        query = (
-            "SELECT pair FROM kept JOIN pairs ON id = pair WHERE kept.record = ?1 AND (?2 IS NULL OR source IS ?2)"
-            " ORDER BY pair"
-        )
-        return [row[0] for row in self._rows(query, dropped.record, dropped.source)]
+        return dropped.kept_of(self._database, row)
 
     def fact_ids(self, fact: str) -> list[int]:
         """All phrasings of one fact."""
@@ -333,12 +334,7 @@ class Pairs(Counting):
 
     def dropped_page(self, ids: Sequence[int]) -> dict[int, Dropped]:
         """Some dropped rows by id, as a view with `dropped` gives them."""
-        rows = self._rows(
-            "SELECT record, url, reason, detail, text, source, id FROM dropped"
-            " WHERE id IN (SELECT value FROM json_each(?))",
-            orjson.dumps(list(ids)).decode(),
-        )
-        return {row[-1]: Dropped(*row) for row in rows}
+        return dropped.page(self._database, ids)
 
 
 def _last(steps: Iterator[BulkProgress]) -> int:

@@ -192,14 +192,16 @@ def _insert_marks(database: Database, pairs: Mapping[int, NewPair], edited: Coll
         "INSERT INTO pair_flags VALUES (?, ?, ?)",
         [(i, *flag) for i, pair in pairs.items() if i not in edited for flag in pair.flags.items()],
     )
-    connection.executemany(
-        "INSERT INTO stand_ins (pair, record, url, question, similarity) VALUES (?, ?, ?, ?, ?)",
-        [
-            (i, other.record, other.url, other.question, other.similarity)
-            for i, pair in pairs.items()
-            for other in pair.stand_ins
-        ],
-    )
+    stand_ins = [
+        (i, other.record, other.url, other.question, other.similarity, other.source)
+        for i, pair in pairs.items()
+        for other in pair.stand_ins
+    ]
+    if stand_ins:
+        connection.executemany(
+            "INSERT INTO stand_ins (pair, record, url, question, similarity, source) VALUES (?, ?, ?, ?, ?, ?)",
+            stand_ins,
+        )
 
 
 def _stands_for(pair: NewPair) -> int:
@@ -226,12 +228,14 @@ def replace_dropped(database: Database, rows: Iterable[NewDropped]) -> None:
 
 def _drop(database: Database, run: int, rows: Iterable[NewDropped]) -> None:
     database.connection.executemany(
-        "INSERT INTO dropped (run, record, source, url, reason, detail, text, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (run, d.record, d.source, d.url, d.reason, d.detail, d.text, f"{fold(d.text)}\n{fold(d.detail)}\n{d.url}")
-            for d in rows
-        ),
+        "INSERT INTO dropped (run, record, source, url, reason, detail, text, same, alike, words)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((run, d.record, d.source, d.url, d.reason, d.detail, d.text, d.same, d.alike, _words(d)) for d in rows),
     )
+
+
+def _words(dropped: NewDropped) -> str:
+    return f"{fold(dropped.text)}\n{fold(dropped.detail)}\n{dropped.url}"
 
 
 def _shown_run(database: Database) -> int:

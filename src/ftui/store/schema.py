@@ -249,6 +249,7 @@ PROJECT: tuple[str, ...] = (
     );
     """,
     schema_pairs.KEPT,
+    schema_pairs.STANDING,
     schema_pairs.RECIPE_TEXTS,
 )
 

@@ -161,3 +161,10 @@ RECIPE_TEXTS = """
         after TEXT NOT NULL
     );
 """
+
+STANDING = """
+    ALTER TABLE dropped ADD COLUMN same TEXT NOT NULL DEFAULT '';
+    ALTER TABLE dropped ADD COLUMN alike REAL;
+    ALTER TABLE stand_ins ADD COLUMN source INTEGER;
+"""
+"""Which pair stands for a duplicate, by its digest: its number is not known before all are made."""

@@ -22,6 +22,10 @@ REASON = 26
 WIDE, WIDER = 84, 104
 """From how many cells on a row names its flags, and its source as well."""
 _BESIDE = 16
+_WHERE = 20
+"""Cells of the place of another pair: of a long address the end."""
+_ENOUGH = 1_000
+"""Characters of a question that are looked at for a line."""
 _NAMED = 5
 """Pairs that are named by their number."""
 _SOURCE = re.compile(r"source (\d{1,18})")
@@ -144,9 +148,11 @@ def stand_in_rows(pair: Pair, stand_ins: Sequence[StandIn], width: int) -> list[
     if not number:
         return []
     rows: list[Row] = [(Span(cut(f"stands for {plural(number, 'near-duplicate')}", width), "accent"),)]
-    rows += [
-        (Span(f"{percent(other.similarity):>5} ", "dim"), Span(plain(other.question, width - 6))) for other in stand_ins
-    ]
+    question = plain(pair.text("user")[:_ENOUGH])
+    for other in stand_ins:
+        where = ending(plain(other.where), max(width // 3, _WHERE)) + " · " if other.where else ""
+        said = telling(plain(other.question[:_ENOUGH]), question, width - 6 - cell_len(where))
+        rows.append((Span(f"{percent(other.similarity):>5} {where}", "dim"), Span(said)))
     if number > len(stand_ins) > 0:
         rows.append((Span(f"      … {number - len(stand_ins):,} more", "dim"),))
     return [*rows, ()]
@@ -155,12 +161,54 @@ def stand_in_rows(pair: Pair, stand_ins: Sequence[StandIn], width: int) -> list[
 def dropped_row(dropped: Dropped, width: int) -> Row:
     """Reason and text of what did not become a pair, in exactly `width` cells."""
     reason = max(min(width * 3 // 8, REASON), 8)
-    text = plain(dropped.text or dropped.detail or dropped.url, width)
+    text = _short(dropped, width - reason - 4) if dropped.standing else plain(_said(dropped), width)
     return (
         Span("- ", "dim"),
         Span(fit(plain(dropped.reason, reason), reason), "dim"),
         Span(fit(f"  {text}", width - reason - 2)),
     )
+
+
+def _said(dropped: Dropped) -> str:
+    """What a row says: words of the record, or where it is, where it has none."""
+    return dropped.text or dropped.detail or dropped.url or dropped.key
+
+
+def _short(dropped: Dropped, width: int) -> str:
+    """`96% of 012 · shop.jsonl:291 · …the end where they differ`: which pair stands for a duplicate."""
+    found = dropped.standing
+    if found is None:
+        return plain(_said(dropped), width)
+    head = f"{_relation(dropped)} {found.pair:03} · "
+    head += f"{ending(plain(found.where), _WHERE)} · " if found.where else ""
+    said, other = plain((dropped.text or dropped.detail)[:_ENOUGH]), plain(found.question[:_ENOUGH])
+    return head + telling(said, other, max(width - cell_len(head), 1))
+
+
+def _relation(dropped: Dropped) -> str:
+    return "same as" if dropped.alike is None else f"{percent(dropped.alike)} of"
+
+
+def ending(text: str, width: int) -> str:
+    """A text in at most `width` cells, of a longer one the end."""
+    if cell_len(text) <= width:
+        return text
+    rest = text[-max(width - 1, 1) :]
+    while cell_len(rest) > width - 1 and len(rest) > 1:
+        rest = rest[1:]
+    return f"…{rest}"
+
+
+def telling(text: str, other: str, width: int) -> str:
+    """A text in at most `width` cells; of a longer one what another text, which begins alike, does not have."""
+    if cell_len(text) <= width or text == other:
+        return cut(text, width)
+    # From the word on in which they differ first.
+    alike = next((at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two), len(other))
+    rest = text[text.rfind(" ", 0, alike) + 1 :]
+    if len(rest) == len(text):
+        return cut(text, width)
+    return ending(text, width) if cell_len(rest) < width else cut(f"…{rest}", width)
 
 
 def source_of(url: str) -> int:
@@ -187,12 +235,17 @@ def dropped_rows(
     known = [address for address in (url, key) if address][:1]
     beside = " · ".join(plain(words) for words in (source, key if url else "") if words)
     rows: list[Row] = [(Span("- not a pair  ", "dim"), Span(plain(dropped.reason, width - 14)))]
-    rows += [(Span(line, "dim"),) for line in wrap(dropped.detail, width, most)] if dropped.detail else []
+    text, detail = dropped.text, dropped.detail
+    if (found := dropped.standing) is not None:
+        text, detail = text or detail, f"{_relation(dropped)} pair {found.pair:03}"
+        detail += f" · {found.where}" if found.where else ""
+        detail += f": {found.question}" if found.question != text else ""
+    rows += [(Span(line, "dim"),) for line in wrap(detail, width, most)] if detail else []
     if kept:
         said = f"kept from before: {'pair' if len(kept) == 1 else 'pairs'} {', '.join(map(str, kept[:_NAMED]))}"
         rows.append((Span(cut(said + (" …" if len(kept) > _NAMED else ""), width), "dim"),))
-    if dropped.text:
-        rows += [(), (Span("text", "accent"),), *((Span(line),) for line in wrap(dropped.text, width, most))]
+    if text:
+        rows += [(), (Span("text", "accent"),), *((Span(line),) for line in wrap(text, width, most))]
     if known or beside:
         rows += [(), (Span("from", "accent"),), *((Span(plain(address, width), "accent"),) for address in known)]
         rows += [(Span(line, "dim"),) for line in wrap(beside, width)] if beside else []

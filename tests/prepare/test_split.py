@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,7 +87,39 @@ def test_general_pairs_are_always_trained_on() -> None:
 
 
 def test_nothing_is_held_where_the_share_is_nothing() -> None:
-    assert freeze(rows(), by("page", 0.0)).validation_rows == 0
+    frozen = freeze(rows(), by("page", 0.0))
+    assert frozen.validation_rows == 0
+    assert "share = 0" in frozen.unchecked
+
+
+def made(kind: str = "domain", **origin: Any) -> list[Row]:
+    return [Row(conversation("", f"q{n}?", answer(n)), f"fact {n // 6}", "", kind, origin) for n in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "recipe", "said"),
+    [
+        (made(), Recipe(), "splits by wording, and no accepted pair is a wording that was held back"),
+        (made(), Recipe(split=Split(held=0)), "held = 0"),
+        (
+            [Row(pair.messages, f"fact {n}", "", origin={"held": True}) for n, pair in enumerate(made())],
+            Recipe(),
+            "no held one stands beside another of its fact",
+        ),
+        (made(), by("fact", 0.01), "1 % of 24 pairs is less than one"),
+        (made(), by("fact", 0.1), "10 % of 24 pairs is 2, and no fact has so few"),
+        (made(), by("page", 0.1), "no page has so few"),
+        (made("general"), by("page", 0.1), "all accepted pairs are general"),
+    ],
+)
+def test_why_nothing_is_held_is_said(pairs: list[Row], recipe: Recipe, said: str) -> None:
+    frozen = freeze(pairs, recipe)
+    assert frozen.validation_rows == 0
+    assert said in frozen.unchecked
+
+
+def test_where_something_is_held_nothing_is_said() -> None:
+    assert freeze(rows(), by("page")).unchecked == ""
 
 
 @settings(max_examples=15, deadline=None)

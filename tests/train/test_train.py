@@ -70,6 +70,16 @@ def test_accepted_pairs_become_a_model(provider: Provider) -> None:
         assert {question.keys for question in questions} == {(f"{fact + 11}",) for fact in range(6)}
 
 
+def test_where_nothing_is_held_out_the_log_says_why(provider: Provider) -> None:
+    with project_with_pairs(phrasings=3) as store:
+        assert run(store).state == "succeeded"
+        task = store.tasks.latest("train")
+        assert task is not None
+        [(_, level, said)] = [note for note in store.tasks.notes(task.id) if "held out" in note[2]]
+        assert (level, said.partition(":")[0]) == ("warn", "Nothing is held out to check on")
+        assert "splits by wording" in said
+
+
 def test_a_lost_answer_makes_one_job(provider: Provider) -> None:
     provider.lose(JOBS)
     with project_with_pairs() as store:

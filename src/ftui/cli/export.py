@@ -37,16 +37,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from ftui.runners import freezing
 
-    aside: tuple[Aside, ...] = ()
+    aside, unchecked = tuple[Aside, ...](), ""
     with open_store(options) as store:
         if options.number:
             version = find(store, options.number)
         else:
-            version, aside = freezing.freeze(store)
+            version, aside, unchecked = freezing.freeze(store)
     for row in aside[:_ASIDE_SHOWN]:
         print(f"set aside: {one_line(row.question)[:80]} ({row.reason})", file=sys.stderr)
     if len(aside) > _ASIDE_SHOWN:
         print(f"set aside: {len(aside) - _ASIDE_SHOWN:,} more", file=sys.stderr)
+    if unchecked:
+        print(f"nothing to check on: {unchecked}", file=sys.stderr)
     if options.folder == "-":
         sys.stdout.flush()
         with version.train.open("rb") as file:

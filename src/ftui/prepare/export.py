@@ -18,7 +18,7 @@ from ftui.errors import InputError
 from ftui.prepare.check import row
 from ftui.prepare.pair import beside, digest, last_text
 from ftui.prepare.recipe import Recipe
-from ftui.prepare.split import Example, split
+from ftui.prepare.split import Example, split, why_none
 from ftui.prepare.tokenizer import OpenAI
 from ftui.units import plural
 
@@ -46,6 +46,7 @@ class Frozen:
         held_out: question and answer of each row of `validation`.
         duplicates: pairs that were left out because an equal one is there.
         aside: pairs that were left out because the file rules refuse them.
+        unchecked: why `validation` is empty; "" where it is not.
     """
 
     train: bytes
@@ -58,6 +59,7 @@ class Frozen:
     held_out: tuple[tuple[str, str], ...]
     duplicates: int
     aside: tuple[Aside, ...] = ()
+    unchecked: str = ""
 
 
 def freeze(pairs: Iterable[Example], recipe: Recipe, seed: int | None = None) -> Frozen:
@@ -103,6 +105,7 @@ def freeze(pairs: Iterable[Example], recipe: Recipe, seed: int | None = None) ->
         held_out=tuple((last_text(pair.messages, "user"), last_text(pair.messages, "assistant")) for pair in kept),
         duplicates=count - len(unique) - len(aside),
         aside=tuple(aside[key] for key in sorted(aside)),
+        unchecked="" if held else why_none(unique, recipe),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from ftui.chatfile import text_of
 from ftui.prepare.near import Index
 from ftui.prepare.recipe import Recipe
+from ftui.units import percent, plural
 
 _NEAR = 0.85
 
@@ -49,6 +50,31 @@ def split(pairs: Mapping[str, Example], recipe: Recipe, seed: int) -> tuple[dict
         if key not in held:
             facts[pair.fact].append(key)
     return facts, sorted(held)
+
+
+def why_none(pairs: Mapping[str, Example], recipe: Recipe) -> str:
+    """Why `split` keeps nothing to check on, where it does not."""
+    by, share = recipe.split.by, recipe.split.share
+    whole = 'by = "fact" under [split] in the recipe holds whole facts back'
+    if by == "wording":
+        if not recipe.split.held:
+            return f"the recipe holds no wording back: held = 0 under [split]; {whole}"
+        if not any(pair.origin.get("held") for pair in pairs.values()):
+            return f"the recipe splits by wording, and no accepted pair is a wording that was held back; {whole}"
+        return f"the recipe splits by wording, and no held one stands beside another of its fact; {whole}"
+    domain = sum(pair.kind != "general" for pair in pairs.values())
+    if not domain:
+        return "all accepted pairs are general, and those are always trained on"
+    if not share:
+        return "the recipe holds nothing back: share = 0 under [split]"
+    room = int(share * domain)
+    few = f"{percent(share)} of {plural(domain, 'pair')}"
+    if not room:
+        return f"{few} is less than one: accept more, or raise share under [split] in the recipe"
+    return (
+        f"{few} is {room:,}, and no {by} has so few together with what nearly says the same:"
+        " accept more, or raise share under [split] in the recipe"
+    )
 
 
 def _by_wording(pairs: Mapping[str, Example]) -> tuple[dict[str, list[str]], list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ftui.store import Store
 from ftui.store.versions import Question, Version
@@ -14,11 +14,23 @@ HELD_QUESTIONS = 50
 """The most held-out questions of a version: each costs two answers to compare."""
 
 
-def freeze(store: Store) -> tuple[Version, tuple[Aside, ...]]:
+class Freezing(NamedTuple):
+    """A version that was made.
+
+    Attributes:
+        aside: pairs that are not in it, since no provider takes them.
+        unchecked: why it holds nothing out to check on; "" where it does.
+    """
+
+    version: Version
+    aside: tuple[Aside, ...]
+    unchecked: str
+
+
+def freeze(store: Store) -> Freezing:
     """The accepted pairs as a dataset version, with the questions that it holds out.
 
-    Gives also the pairs that were set aside, since no provider takes them. The same pairs and
-    recipe are the same version.
+    The same pairs and recipe are the same version.
 
     Raises:
         InputError: there is too little to train on, or the recipe cannot be followed.
@@ -45,4 +57,4 @@ def freeze(store: Store) -> tuple[Version, tuple[Aside, ...]]:
         if keys := metrics.derive_keys(question, answer):
             questions.append(Question("heldout", question, answer, keys))
     store.versions.set_questions(questions[:HELD_QUESTIONS], version.id)
-    return version, frozen.aside
+    return Freezing(version, frozen.aside, frozen.unchecked)

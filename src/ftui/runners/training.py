@@ -30,9 +30,11 @@ async def train(store: Store, task: Task) -> AsyncIterator[Event]:
             store.money.reserve(f"Job {job.name}", job.tag, job.cost_at_most or 0.0)
         if job.version is None:
             yield Progress(0, None, "steps", text="freezing the dataset version")
-            version, aside = freezing.freeze(store)
+            version, aside, unchecked = freezing.freeze(store)
             for row in aside:
                 yield Failure(row.question[:200], f"refused by the file rules: {row.reason}", "skipped")
+            if unchecked:
+                yield Note(f"Nothing is held out to check on: {unchecked}", "warn")
             store.jobs.update(job.id, version=version.id, state="new", error=None, finished=None)
         job = store.jobs.get(job.id)
         assert job.version is not None

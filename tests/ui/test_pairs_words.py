@@ -15,11 +15,12 @@ from ftui.errors import SettingsError
 from ftui.prepare import NOT_NEEDED, check, ready
 from ftui.store import Store
 from ftui.store.filters import KEYS, Filter, parse
-from ftui.store.pairs import BulkProgress, Dropped, NewDropped, Standing
+from ftui.store.pairs import BulkProgress, Decision, Dropped, NewDropped, Pair, Standing
 from ftui.ui.reading import Reader
 from ftui.ui.text import Row
 from ftui.ui.widgets.header import Header
 from ftui.ui.widgets.pair_bulk import BulkWork
+from ftui.ui.widgets.pair_leads import Leads
 from ftui.ui.widgets.pair_rows import dropped_row, dropped_rows
 from ftui.ui.widgets.pair_words import WORDS, Completing, Known, note_rows
 from ftui.ui.widgets.pair_work import hint_rows, recipe_rows, report_rows
@@ -424,3 +425,38 @@ def test_how_far_the_worker_is_stays_in_a_narrow_header() -> None:
     line = "".join(span.text for span in header.row(80))
     assert line.endswith(" 16 %  $12.34 ")
     assert "making" not in line
+
+
+# Questions that begin alike
+
+
+LEAD = "Write a description of this product in one sentence, for the catalogue. "
+
+
+async def test_rows_whose_questions_begin_alike_can_be_told_apart(ui_home: Path) -> None:
+    with new_store(records=False, pairs=False) as store:
+        for number in (40, 41, 42):
+            store.pairs.add(new_pair(f"{LEAD}Product: Lumora K{number}", f"A kettle of {number} degrees."))
+            store.pairs.add(new_pair(f"Who makes number {number}?", "Lumora."))
+        async with Review((160, 50)) as review:
+            rows = [line[:60] for line in review.screen.splitlines() if " 00" in line[:10]]
+            assert [word for row in rows for word in row.split() if word[:2] == "K4"] == ["K40", "K41", "K42"]
+            assert "Product: Lumora K40" in review.screen
+            assert sum("Who makes number" in row for row in rows) == 3, "what can be told apart is whole"
+            pair = review.current
+            store.pairs.edit(pair.id, [{"role": "user", "content": "Other words"}, dict(pair.messages[1])])
+            await review.until(lambda: "Other words" in review.screen)
+
+
+def test_what_questions_have_in_common_ends_before_the_word_that_differs() -> None:
+    texts = [f"{LEAD}K40 red", f"{LEAD}K40 blue", "Who?", f"{LEAD}K41", f"{LEAD}K41", "", LEAD.strip()]
+    pairs = {number: pair_of(text, number) for number, text in enumerate(texts)}
+    leads = Leads(list(pairs), pairs)
+    whole = len(LEAD)
+    assert [leads.of(index) for index in pairs] == [whole + 4, whole + 4, 0, whole, whole, 0, 0]
+
+
+def pair_of(question: str, number: int) -> Pair:
+    new = new_pair(question, "answer")
+    messages = tuple(new.messages)
+    return Pair(number, None, None, "", "", "domain", messages, {}, new.digest, 1, Decision.PENDING, False)

@@ -96,7 +96,7 @@ class PairsPlace(Covered, LearningPlace):
         found = self._view.row(index)
         if isinstance(found, Dropped):
             return dropped_row(found, width)
-        return self._kept_rows.row(found, width, self._digits, self._extra) if found else ()
+        return self._kept_rows.row(found, width, self._digits, self._extra, self._view.lead(index)) if found else ()
 
     def refresh_view(self) -> None:
         pairs = self.app.store.pairs

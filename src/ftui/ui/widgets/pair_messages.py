@@ -28,12 +28,16 @@ def calls(message: Message) -> Iterator[tuple[str, str]]:
             yield str(function.get("name", "")), arguments
 
 
-def in_short(pair: Pair, role: str, empty: str) -> str:
-    """What the last message of a role says, for a line of the list: its text, or its tool calls."""
+def in_short(pair: Pair, role: str, empty: str, enough: int = _ENOUGH) -> str:
+    """What the last message of a role says, for a line of the list: its text, or its tool calls.
+
+    Args:
+        enough: characters that are looked at.
+    """
     message = next((message for message in reversed(pair.messages) if message["role"] == role), None)
     if message is None:
         return empty
-    said = text_of(message)[:_ENOUGH].strip() or text_of(message).strip()
+    said = text_of(message)[:enough].strip() or text_of(message).strip()
     return said or " ".join(f"→ {name} {arguments[:_ENOUGH]}" for name, arguments in calls(message)) or empty
 
 

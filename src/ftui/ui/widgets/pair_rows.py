@@ -26,6 +26,8 @@ _WHERE = 20
 """Cells of the place of another pair: of a long address the end."""
 _ENOUGH = 1_000
 """Characters of a question that are looked at for a line."""
+_APART = 8
+"""Cells of a question that have to be its own, so that it is known from those around it."""
 _NAMED = 5
 """Pairs that are named by their number."""
 _SOURCE = re.compile(r"source (\d{1,18})")
@@ -47,8 +49,13 @@ class Extra:
     flags: bool = False
 
 
-def list_row(pair: Pair, width: int, digits: int, extra: Extra | None = None) -> Row:
-    """Symbol, number, question, answer and tokens in exactly `width` cells; in a wide list what else there is."""
+def list_row(pair: Pair, width: int, digits: int, extra: Extra | None = None, lead: int = 0) -> Row:
+    """Symbol, number, question, answer and tokens in exactly `width` cells; in a wide list what else there is.
+
+    Args:
+        lead: characters of the question that the rows around it begin with as well; left out where
+            nothing else of it would be seen.
+    """
     beside = ""
     if extra and extra.sources and width >= WIDER:
         beside = "  " + fit(plain(extra.sources.get(pair.source or 0, ""), _BESIDE), _BESIDE)
@@ -58,7 +65,10 @@ def list_row(pair: Pair, width: int, digits: int, extra: Extra | None = None) ->
     question = max(room * 2 // 5, min(room, 12))
     answer = room - question - 2
     number = f"{'!' if pair.flags else ' '}{name(pair, digits)} "
-    asked = fit(plain(in_short(pair, "user", ""), question), question)
+    asked = in_short(pair, "user", "", lead + _ENOUGH)
+    if lead > question - _APART:
+        asked = _apart(asked, lead, question)
+    asked = fit(plain(asked, question), question)
     answered = fit(plain(in_short(pair, "assistant", "(empty answer)"), answer), answer)
     # Neighbours of one tone are one span: every change of tone costs some forty bytes.
     text, tokens = f"{asked}  {answered}", f"{beside}{token_count(pair.tokens)} "
@@ -68,6 +78,14 @@ def list_row(pair: Pair, width: int, digits: int, extra: Extra | None = None) ->
     if pair.decision is Decision.REJECTED:
         return (symbol, Span(number + text + tokens, "dim"))
     return (symbol, Span(number + text + tokens))
+
+
+def _apart(text: str, lead: int, room: int) -> str:
+    """A text from its `lead`th character on, with a few words before that, or as many as there is room for."""
+    start = max(min(lead - room // 3, len(text) - room + 2), 0)
+    while start < lead and not text[start - 1].isspace():
+        start += 1
+    return f"… {text[start:]}"
 
 
 def token_count(tokens: int) -> str:
@@ -85,17 +103,17 @@ class KeptRows:
     MOST: ClassVar[int] = 256
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[tuple[Pair, Extra], tuple[int, int], Row]] = {}
+        self._kept: dict[int, tuple[tuple[Pair, Extra], tuple[int, int, int], Row]] = {}
 
-    def row(self, pair: Pair, width: int, digits: int, extra: Extra) -> Row:
+    def row(self, pair: Pair, width: int, digits: int, extra: Extra, lead: int = 0) -> Row:
         """As `list_row`."""
         kept = self._kept.get(pair.id)
-        if kept is not None and kept[0][0] is pair and kept[0][1] is extra and kept[1] == (width, digits):
+        if kept is not None and kept[0][0] is pair and kept[0][1] is extra and kept[1] == (width, digits, lead):
             return kept[2]
         if len(self._kept) >= self.MOST:
             self._kept.clear()
-        row = list_row(pair, width, digits, extra)
-        self._kept[pair.id] = (pair, extra), (width, digits), row
+        row = list_row(pair, width, digits, extra, lead)
+        self._kept[pair.id] = (pair, extra), (width, digits, lead), row
         return row
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ftui.store.filters import ORDERS, Filter, Term
 from ftui.store.pairs import Decision, Dropped, Pair, Pairs
+from ftui.ui.widgets.pair_leads import Leads
 
 SHOWN = ("all", "pending", "accepted", "rejected")
 """What a filter can keep."""
@@ -29,6 +30,7 @@ class PairView:
     def __init__(self, pairs: Pairs) -> None:
         self._pairs = pairs
         self._pages: OrderedDict[int, dict[int, Pair] | dict[int, Dropped]] = OrderedDict()
+        self._leads: dict[int, Leads] = {}
         self.where = "all"
         self.words = ""
         self.order = ORDERS[0]
@@ -100,6 +102,7 @@ class PairView:
 
     def forget(self, ids: Sequence[int] | None = None) -> None:
         """Read pairs from the store again when they are looked at next; a few of them at once, where named."""
+        self._leads.clear()
         if ids is None or self.dropped or len(ids) > _PAGE:
             self._pages.clear()
             return
@@ -137,6 +140,18 @@ class PairView:
             if len(self._pages) > _PAGES:
                 self._pages.popitem(last=False)
         return page.get(self.ids[index])
+
+    def lead(self, index: int) -> int:
+        """Characters of a question that rows near it begin with as well: see `Leads`."""
+        number = index // _PAGE
+        leads = self._leads.get(number)
+        if leads is None:
+            self.row(index)
+            if len(self._leads) >= _PAGES:
+                self._leads.clear()
+            part = self.ids[number * _PAGE : (number + 1) * _PAGE]
+            leads = self._leads[number] = Leads(part, self._pages[number])
+        return leads.of(index % _PAGE)
 
     def place(self, identifier: int) -> int:
         """The index of a pair, or of the first one behind it."""

@@ -190,6 +190,7 @@ async def test_reasons_can_be_looked_at_where_there_is_no_pair(ui_home: Path) ->
             assert "with pairs" in review.screen
             await review.press("escape")
             assert "“dropped:heading”" not in review.screen, "what the line said that it does"
+            assert "did not become pairs" not in review.bottom
             assert "dropped shows why" in review.screen
 
 

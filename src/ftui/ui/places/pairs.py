@@ -25,6 +25,7 @@ from ftui.ui.widgets.covered import Covered
 from ftui.ui.widgets.pair_aim import Standing
 from ftui.ui.widgets.pair_beside import extra
 from ftui.ui.widgets.pair_editing import edit_here, edit_outside, not_edited, revert
+from ftui.ui.widgets.pair_making import PUT_AWAY
 from ftui.ui.widgets.pair_rows import Extra, KeptRows, dropped_row, name
 from ftui.ui.widgets.pair_title import progress_words
 from ftui.ui.widgets.pair_view import ORDER_WORDS, SHOWN
@@ -36,6 +37,8 @@ _REMEMBER = 1.0
 """Seconds that it rests before its place is written down, for a start after a crash."""
 
 
+_NO_PAIRS = "these did not become pairs · esc shows the pairs"
+_NONE_SHOWN = "no pair is shown · esc shows all"
 _ON_PAIRS = ("decide", "skip", "fact", "accept_all", "reject_all", "edit", "edit_outside", "revert", "seen")
 _ON_ROWS = (*_ON_PAIRS, "source", "filter", "sort")
 
@@ -214,11 +217,9 @@ class PairsPlace(Covered, LearningPlace):
         if action == "filter" and (self._view.filtered or self.work.dropped):
             return ""
         if action in _ON_PAIRS and self._view.dropped:
-            return "these did not become pairs · esc shows the pairs"
+            return _NO_PAIRS
         if action in _ON_ROWS and not self._view.ids:
-            return (
-                "no pair is shown · esc shows all" if self._view.filtered else "there are no pairs yet · p makes some"
-            )
+            return _NONE_SHOWN if self._view.filtered else "there are no pairs yet · p makes some"
         if action == "revert" and self.current is not None and not self.current.edited:
             return not_edited(name(self.current, self._digits))
         return self.learning_refusal(action) or self.deciding_refusal(action)
@@ -297,7 +298,9 @@ class PairsPlace(Covered, LearningPlace):
             self.call_after_refresh(self._settle)
         elif self._view.filtered:
             self._show_all()
+            for said in (_NO_PAIRS, _NONE_SHOWN):
+                self.app.unsay(said)
         elif self.work.dismiss():
-            self.app.say("the report is put away · i shows it again")
+            self.app.say(PUT_AWAY)
         else:
             self.app.action_leave()

@@ -7,6 +7,8 @@ from ftui.ui.place import Place
 from ftui.ui.widgets.pair_work import PairWork, going_on
 from ftui.ui.widgets.recipe_watch import RecipeWatch
 
+PUT_AWAY = "the report is put away · i shows it again"
+
 
 class MakingPlace(Place):
     """A place with a `PairWork` in it. Who inherits binds the keys, and asks `making_refusal`."""
@@ -63,8 +65,9 @@ class MakingPlace(Place):
         if not self.can("report"):
             return
         if self.work.dismiss():
-            self.app.say("the report is put away · i shows it again")
+            self.app.say(PUT_AWAY)
         else:
+            self.app.unsay(PUT_AWAY)
             self.work.report()
 
     def action_stop(self) -> None:

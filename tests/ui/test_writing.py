@@ -156,4 +156,7 @@ async def test_its_progress_fits_on_a_line(ui_home: Path, size: tuple[int, int])
             async with Driver(NAME, size=size) as drive:
                 await drive.press("3")
                 await drive.until_shown("312 of 480 requests · $0.0412 of at most $0.31")
-                store.tasks.finish(task, "stopped")
+                store.tasks.ask(task, "pause")
+                store.tasks.finish(task, "paused")
+                await drive.until_shown("! paused  312 of 480 requests · $0.0412 of at most $0.31   z go on")
+                store.tasks.ask(task, "stop")

@@ -91,7 +91,8 @@ def progress_rows(task: Task, width: int) -> list[Row]:
         return [(Span(" · ", "dim"), Span("making pairs is next in the queue"))]
     spans = [Span(" ▸ " if task.state == "running" else " ! ", "accent")]
     if task.state != "running":
-        spans.append(Span(f"making pairs is {task.state}  "))
+        # With a price beside it there is no room for all of it on 80 columns; the line at the bottom says it whole.
+        spans.append(Span(f"making pairs is {task.state}  " if progress.cost_at_most is None else f"{task.state}  "))
     elif not progress.done and not progress.total:
         return [(*spans, Span(plain(progress.text or "making pairs", width - 4)))]
     if progress.total:

@@ -396,6 +396,22 @@ async def test_the_whole_text_scrolls_at_once(store: Store) -> None:
             assert (reader.scroll_y, reader.scroll_target_y) == (wanted, wanted), key
 
 
+@pytest.mark.parametrize("keys", [("enter",), ("s", "enter")])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_all_of_a_text_without_blanks_is_in_the_lines(
+    store: Store, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    text = "".join(f"{number:010d}" for number in range(400))
+    add(store, asked("How?"), said(text))
+    async with Review(size) as review:
+        await review.press("G", *keys)
+        await review.until(lambda: "0000000001" in review.screen)
+        lines = review.place.query_one("PairReader Lines", Lines)
+        await review.until(lambda: lines.size.height == len(lines.rows) > size[1])
+        shown = ["".join(segment.text for segment in lines.render_line(y)).strip() for y in range(len(lines.rows))]
+        assert "".join(line for line in shown if len(line) > 20 and line.isdigit()).startswith(text)
+
+
 # Tool calls
 
 

@@ -197,7 +197,9 @@ class PairReader(VerticalScroll, can_focus=True):
     def _draw(self) -> None:
         if self._fill is None:
             return
-        rows = self._fill(max(self.scrollable_content_region.width, 8), self._most + 1)
+        # The bar comes only with the rows: what is written for a width without it would lose the ends of its lines.
+        width = self.size.width - self.styles.scrollbar_size_vertical
+        rows = self._fill(max(width, 8), self._most + 1)
         self._cut = len(rows) > self._most
         self.query_one(Lines).show([*rows[: self._most], _STILL] if self._cut else rows)
 

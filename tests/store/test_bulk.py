@@ -325,3 +325,18 @@ def test_views_and_bulk_steps_fit_together(small: None) -> None:
         store.pairs.undo()
         assert store.pairs.next_pending_of(ids, 28) == 0
         assert store.pairs.next_pending_of(ids, 3) == 4
+
+
+def test_a_step_that_is_taken_back_leaves_what_can_be_done_again(small: None) -> None:
+    with filled(10) as store:
+        store.pairs.decide([7], Decision.ACCEPTED)
+        store.pairs.undo()
+        cut_off = store.pairs.deciding(range(1, 11), Decision.REJECTED)
+        next(cut_off)
+        cut_off.close()
+        assert store.pairs.redo() == ("accepted", [7])
+        store.pairs.undo()
+        for _ in store.pairs.deciding(range(1, 11), Decision.REJECTED):
+            pass
+        assert store.pairs.redo() is None
+        assert_sound(store)

@@ -165,3 +165,38 @@ def wait_for(right: Callable[[], bool]) -> None:
     while not right():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_behind_the_yes_to_many_pairs_u_leaves_older_steps_alone(store: Store, terminal: Terminal) -> None:
+    with store.pairs.replacing() as replacing:
+        replacing.put([new_pair(f"Question {number}?", f"Answer {number}.") for number in range(20_000)])
+    store.pairs.decide([1], Decision.ACCEPTED)
+    terminal.until("1/20,008")
+    for _ in range(4):
+        terminal.press("\x04")
+        terminal.until("One u takes all of it back")
+        terminal.press("yu")
+        wait_for(lambda: store.pairs.counts().pending == 0 or store.pairs.counts().rejected == 0)
+        wait_for(lambda: store.pairs.counts().rejected in (0, 20_007))
+        assert store.pairs.counts().accepted == 1, "an older step was taken back"
+        if store.pairs.counts().rejected:
+            terminal.press("u")
+            wait_for(lambda: store.pairs.counts().rejected == 0)
+
+
+def test_pairs_that_fit_the_filter_again_are_shown_again(store: Store, terminal: Terminal) -> None:
+    every = list(store.pairs.ids())
+    store.pairs.decide(every[:-1], Decision.REJECTED)
+    store.pairs.decide(every[-1:], Decision.REJECTED)
+    terminal.until("8 of 8 decided")
+    terminal.press("/is:pending\r")
+    terminal.until("No pair fits")
+    terminal.press("u")
+    terminal.until("How long is the warranty on the M5")
+    terminal.press("\x12")
+    terminal.until("done again: rejected")
+    terminal.press("\x1b/is:pending\r")
+    terminal.until("No pair fits")
+    store.pairs.decide(every[:1], Decision.PENDING)
+    terminal.press("/\r")
+    terminal.until("What does E4 mean")

@@ -92,6 +92,8 @@ class Bulk:
             with self._database.write() as connection:
                 if changed:
                     connection.execute("UPDATE journal SET state = 0, owner = '' WHERE id = ?", (batch,))
+                    # Only now: one that is taken back, or changes nothing, leaves what can be done again.
+                    self._journal.forget_undone(batch)
                 else:
                     connection.execute("DELETE FROM journal WHERE id = ?", (batch,))
         for _ in self._journal.sweep():
@@ -170,7 +172,6 @@ class Bulk:
             self._database.connection.execute("UPDATE journal SET unread = 1 WHERE id = ?", (batch,))
             if rule:
                 self._journal.speak(batch, rule, "followed")
-            self._journal.forget_undone(batch)
             self.claim(batch)
             return batch
 

@@ -227,12 +227,15 @@ class Journal:
         self._database.connection.execute("INSERT OR REPLACE INTO recipe_due VALUES (?, ?)", (rule, wanted))
 
     def forget_undone(self, batch: int) -> None:
-        """What was undone cannot be redone once `batch` is done. Large steps wait to be swept away in parts."""
+        """What was undone before `batch` cannot be redone once that is done.
+
+        Large steps wait to be swept away in parts.
+        """
         connection = self._database.connection
-        undone = "SELECT id FROM journal WHERE state = 1 AND size <= 500 AND id <> ?"
+        undone = "SELECT id FROM journal WHERE state = 1 AND size <= 500 AND id < ?"
         connection.execute(f"DELETE FROM journal_rows WHERE batch IN ({undone})", (batch,))
-        connection.execute("DELETE FROM journal WHERE state = 1 AND size <= 500 AND id <> ?", (batch,))
-        connection.execute("UPDATE journal SET state = 2 WHERE state = 1 AND id <> ?", (batch,))
+        connection.execute("DELETE FROM journal WHERE state = 1 AND size <= 500 AND id < ?", (batch,))
+        connection.execute("UPDATE journal SET state = 2 WHERE state = 1 AND id < ?", (batch,))
         connection.execute("UPDATE journal SET state = 6 WHERE state = 4")
 
     def take(self, batch: int, ids: Sequence[int], decision: Decision, now: float, only: Decision | None = None) -> int:

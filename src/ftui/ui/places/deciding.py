@@ -265,6 +265,12 @@ class DecidingPlace(MakingPlace):
     async def action_redo(self) -> None:
         await self._replay_in_turn("redo")
 
+    async def settled(self, action: str) -> bool:
+        if self._bulk.beginning:
+            # What a key does behind the `y` for many pairs comes behind that step in the journal as well.
+            await self._bulk.begin(_BEGUN)
+        return await super().settled(action)
+
     async def _replay_in_turn(self, way: Way) -> None:
         if not self.can(way):
             return
@@ -310,8 +316,7 @@ class DecidingPlace(MakingPlace):
                 with self.app.no_news():
                     done = pairs.undo(step) if way == "undo" else pairs.redo(step)
                 ids = done[1] if done else ()
-                if ids and (index := self._view.find(ids[0])) is not None:
-                    self.rows.cursor = index
+                self._go_to(ids)
                 self._wrote(ids)
                 self._replayed(step, way)
                 what = f"{ids[0]:0{self._digits}}" if len(ids) == 1 else plural(len(ids), "pair")
@@ -319,6 +324,18 @@ class DecidingPlace(MakingPlace):
                     replayed(way, step, BulkProgress(step.size, step.size, len(ids), step.size - len(ids)), what)
                 )
                 self._show_pair()
+
+    def _go_to(self, ids: Sequence[int]) -> None:
+        """Put the cursor on the pair of a step. One that the filter did not show may fit it by now."""
+        index = self._view.find(ids[0]) if ids else None
+        if index is not None:
+            self.rows.cursor = index
+        elif self._view.filtered and not self._view.dropped:
+            self._reload(ids[0] if ids else None)
+
+    def _reload(self, identifier: int | None = None) -> None:
+        """Ask anew what passes the filter, and keep the cursor on its pair or on `identifier`."""
+        raise NotImplementedError
 
     def _replayed(self, step: Step, way: Way) -> None:
         """A step over pairs was undone or done again."""
@@ -342,9 +359,7 @@ class DecidingPlace(MakingPlace):
                 self._replay(self._asked.popleft())
 
         def done(last: BulkProgress, stopped: bool) -> None:
-            ids = self.app.store.pairs.step_ids(step) if step.size == 1 else ()
-            if ids and (index := self._view.find(ids[0])) is not None:
-                self.rows.cursor = index
+            self._go_to(self.app.store.pairs.step_ids(step) if step.size == 1 else ())
             self._wrote()
             self._replayed(step, way)
             self._show_pair()

@@ -42,9 +42,10 @@ class FilteringPlace(DecidingPlace):
         self._blamed: InputError | None = None
 
     async def settled(self, action: str) -> bool:
+        there = await super().settled(action)
         coming = self._coming
         if coming is None or action.partition("(")[0] not in _ABOUT_ROWS:
-            return True
+            return there
         await asyncio.wait((coming,), timeout=_COMES)
         if not coming.done():
             self.app.say("the list is still being looked for · press it again when it is there")
@@ -196,6 +197,9 @@ class FilteringPlace(DecidingPlace):
             self._reload(self._left)
         elif not event.keep:
             self._show_all(self._left)
+        elif not self._lister.busy:
+            # The same words again: by now others may fit them.
+            self._reload()
 
     def _show_all(self, identifier: int | None = None) -> None:
         """Leave the filter, and go to a pair, or stay at the one under the cursor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ class BulkWork:
         self._show = show
         self._reader = Reader(place, "bulk")
         self._stop = Event()
+        self._begun = asyncio.Event()
         self.busy = False
         self.stoppable = True
 
@@ -57,7 +59,7 @@ class BulkWork:
             stoppable: whether a stop changes anything; an undo comes to its end all the same.
             over: is called at the very end, with whether it went well.
         """
-        self.busy, self.stoppable, self._stop = True, stoppable, Event()
+        self.busy, self.stoppable, self._stop, self._begun = True, stoppable, Event(), asyncio.Event()
         stop, began, stopped = self._stop, clock.now(), False
 
         def work(store: Store) -> BulkProgress | Exception:
@@ -78,6 +80,7 @@ class BulkWork:
 
         def done(last: BulkProgress | Exception) -> None:
             self.busy = False
+            self._begun.set()
             self._show(None)
             if isinstance(last, Exception):
                 over(False)
@@ -87,6 +90,17 @@ class BulkWork:
 
         # Also where it could not begin, as with a store that cannot be opened.
         self._reader.read(work, done, failed=done)
+
+    @property
+    def beginning(self) -> bool:
+        """Whether a step was started that is not in the journal yet."""
+        return self.busy and not self._begun.is_set()
+
+    async def begin(self, seconds: float) -> None:
+        """Wait until it is in the journal, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._begun.wait()
 
     async def wait(self, seconds: float) -> None:
         """Wait for the end of the step that was started, at most so long: the next key may be about it."""
@@ -98,6 +112,7 @@ class BulkWork:
 
     def _tell(self, verb: str, step: BulkProgress, began: float) -> None:
         if self.busy:
+            self._begun.set()
             self._show(bulk_row(verb, step, clock.now() - began, self._place.size.width))
 
 

@@ -10,6 +10,7 @@ import pytest
 from ftui import paths
 from ftui.errors import InputError
 from ftui.prepare import project, proposals, saving
+from ftui.prepare import recipe as recipes
 from ftui.store import Store, create_project, schema
 from ftui.store.journal import Step, Way
 
@@ -62,6 +63,32 @@ def test_a_change_from_outside_is_kept_whichever_way(store: Store) -> None:
     assert store.recipe_path.read_bytes() == b"\xff"
     assert store.pairs.next_step("undo") is None, "the steps before it can be reached"
     assert not store.database.connection.execute("SELECT count(*) FROM recipe_texts").fetchone()[0]
+
+
+def test_what_is_kept_beside_a_recipe_stays_whatever_comes_later(store: Store) -> None:
+    def beside() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in store.folder.glob("recipe.before*")}
+
+    kept = {}
+    for number, name in enumerate(("recipe.before.toml", "recipe.before-2.toml", "recipe.before-3.toml")):
+        text = f"seed = {number}\r\n".encode()
+        store.recipe_path.write_bytes(text)
+        assert saving.save(store, "seed = 9\n", aside=True) == store.folder / name
+        kept[name] = text
+        assert beside() == kept
+    store.recipe_path.write_bytes(kept["recipe.before-2.toml"])
+    assert project.start(store, recipes.SUMMARY) == store.folder / "recipe.before-2.toml", "it is there already"
+    assert beside() == kept
+    store.recipe_path.write_bytes(b"\xff")
+    assert saving.save(store, "seed = 9\n", aside=True, readable=False) == store.folder / "recipe.before-4.toml"
+    kept["recipe.before-4.toml"] = b"\xff"
+    assert beside() == kept
+    saving.save(store, "seed = 10\n")
+    store.recipe_path.write_text("# mine\n")
+    with pytest.raises(InputError) as found:
+        saving.replay(store, step(store, "undo"), "undo")
+    assert "is in recipe.before-5.toml beside it" in found.value.do
+    assert beside() == {**kept, "recipe.before-5.toml": b"seed = 9\n"}
 
 
 def test_a_file_that_cannot_be_written_leaves_no_step(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

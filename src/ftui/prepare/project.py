@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from ftui.store import Store
 LONGEST = 200_000
 """Bytes of a recipe file. A person's own has a few thousand."""
 BEFORE = "recipe.before.toml"
-"""Beside the recipe: the one that it took the place of as a whole."""
+"""Beside the recipe: the one that it took the place of as a whole; later ones are `recipe.before-2.toml` and so on."""
 SAMPLE = 400
 """Records from which a preview learns what a site repeats."""
 
@@ -132,16 +133,35 @@ def set_aside(store: Store, *, readable: bool = True) -> Path | None:
         readable: whether the file is one that `read` takes; another one is moved as it is.
     """
     path = store.recipe_path
-    before = path.with_name(BEFORE)
     if not path.exists():
         return None
     if not readable:
+        before = next(place for place in _beside(path) if not os.path.lexists(place))
         os.replace(path, before)
-    elif starter.is_untouched(text := path.read_text("utf-8", "replace")):
-        return None
-    else:
-        paths.write_atomic(before, text)
-    return before
+        return before
+    raw = path.read_bytes()
+    text = raw.decode("utf-8", "replace").replace("\r\n", "\n")
+    return None if starter.is_untouched(text) else keep_beside(store, raw)
+
+
+def keep_beside(store: Store, text: bytes) -> Path:
+    """Keep a text beside the recipe; gives where. What was kept there before stays as it is."""
+    names = _beside(store.recipe_path)
+    place = next(name for name in names if not os.path.lexists(name) or _holds(name, text))
+    if not os.path.lexists(place):
+        paths.write_atomic(place, text)
+    return place
+
+
+def _holds(path: Path, text: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(text) and path.read_bytes() == text
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    """The names that what was before may have, the first one first."""
+    name, ending = os.path.splitext(BEFORE)
+    yield path.with_name(BEFORE)
+    yield from (path.with_name(f"{name}-{number}{ending}") for number in itertools.count(2))
 
 
 def some_records(store: Store, count: int, turn: int = 0) -> Iterator[dict[str, Any]]:

@@ -43,6 +43,7 @@ def replay(store: Store, step: Step, way: Way) -> None:
             is beside it, and the step is none any more, so that the others can be reached.
         BusyError: another step has come since.
     """
+    kept: Path | None = None
     with store.database.write():
         before, after = store.recipe_texts.of(step)
         found, wanted = (after, before) if way == "undo" else (before, after)
@@ -53,14 +54,14 @@ def replay(store: Store, step: Step, way: Way) -> None:
             store.pairs.undo(step) if way == "undo" else store.pairs.redo(step)
             paths.write_atomic(store.recipe_path, wanted)
         else:
-            paths.write_atomic(store.recipe_path.with_name(project.BEFORE), wanted)
+            kept = project.keep_beside(store, wanted.encode())
             store.recipe_texts.forget(step)
-    if not ours:
+    if kept is not None:
         which = "The earlier text" if way == "undo" else "The text that was saved"
         raise InputError(
             "The recipe was changed by another program since it was saved",
             "that change is not written over",
-            f"{which} is in {project.BEFORE} beside it; {'u' if way == 'undo' else 'ctrl+r'} takes the next step",
+            f"{which} is in {kept.name} beside it; {'u' if way == 'undo' else 'ctrl+r'} takes the next step",
         )
 
 

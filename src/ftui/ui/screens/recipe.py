@@ -317,7 +317,7 @@ class RecipeScreen(ModalScreen[bool]):
         self.app.push_screen(ChooseScreen("Begin a recipe", choices), self._begin)
 
     def _begin(self, template: str | None) -> None:
-        from ftui.prepare import project, starter
+        from ftui.prepare import starter
 
         if template is None:
             return
@@ -334,7 +334,7 @@ class RecipeScreen(ModalScreen[bool]):
             return
         question = f"Replace the recipe by a new one: {name}?"
         detail = "u brings back what is there now. The file changes when you save;\n"
-        detail += f"the old one is then in {project.BEFORE}."
+        detail += "the old one is then kept beside it."
         self.app.push_screen(AskScreen(question, detail, "replace it", "keep it"), begin)
 
     def action_save(self) -> None:

@@ -400,6 +400,8 @@ def test_pace_needs_some_decisions_and_forgets_a_break() -> None:
         pace.add(NOON + second, 1)
     assert pace.per_minute(NOON + 40) == pytest.approx(9 * 60 / 40)
     assert pace.per_minute(NOON + 41) == pytest.approx(9 * 60 / 40)
+    # Who reads for a while has not become slower.
+    assert pace.per_minute(NOON + 80) == pace.per_minute(NOON + 140) == pytest.approx(9 * 60 / 66)
     assert pace.per_minute(NOON + 400) is None
 
 

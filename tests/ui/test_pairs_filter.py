@@ -324,7 +324,7 @@ async def test_a_large_step_shows_how_far_it_is_and_can_be_stopped(many: Store) 
 async def test_flags_and_near_duplicates_beside_the_list(store: Store) -> None:
     async with Review() as review:
         await review.press("G")
-        await review.until(lambda: "stands for 1 near-duplicate" in review.screen)
+        await review.until(lambda: "stands for 1 duplicate" in review.screen)
         assert "lumora.example/lid · " in review.screen, "where it is comes first, and of that the end"
         assert "·!010 Is the lid" in review.screen
         await review.press("k")

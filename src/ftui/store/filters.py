@@ -8,6 +8,7 @@
     tokens:>500  tokens:<20     also >=, <=, and a plain number
     fact:1f2e9c04               all phrasings of one fact, by its mark or the beginning of it
     made:noise                  how it came about: its template, or the kind of its phrasing
+    pair:12                     the pair of this number, as duplicates name it
     dropped  dropped:duplicate  what did not become a pair, for a reason
 
 `-` before any of them turns it round. Quotes make a phrase of words and take
@@ -25,7 +26,7 @@ from ftui.errors import InputError
 
 ORDERS = ("order", "risk", "length", "source", "random")
 STATES = ("pending", "accepted", "rejected", "edited", "flagged", "kept", "domain", "general")
-KEYS = ("is", "flag", "source", "tokens", "fact", "made", "dropped")
+KEYS = ("is", "flag", "source", "tokens", "fact", "made", "pair", "dropped")
 NEW = ("domain", "general", "flagged")
 """States that a pair can be in before anybody has seen it."""
 BARE = {"edited": ("is", "edited"), "dropped": ("dropped", "")}
@@ -129,11 +130,11 @@ def rule(text: str) -> tuple[Term, ...]:
     """
     terms = parse(text)
     for term in terms:
-        if term.key == "dropped" or (term.key == "is" and term.value not in NEW):
+        if term.key in ("dropped", "pair") or (term.key == "is" and term.value not in NEW):
             said = write([term])
             raise InputError(
                 f"{said} is no part of a rule",
-                "a new pair has been neither decided on nor edited, and the recipe makes it",
+                "a new pair has no number and was neither decided on nor edited, and the recipe makes it",
                 "Take it away",
             )
     if not terms:
@@ -195,6 +196,9 @@ def _term(wanted: bool, key: str, value: str, quoted: bool) -> Term:
             raise InputError(
                 f"tokens:{value} is no number of tokens", "it needs a number", "Write tokens:>500 or tokens:<20"
             )
+    elif key == "pair":
+        if not (value.isascii() and value.isdecimal() and len(value) <= 18):
+            raise InputError(f"pair:{value} is no number of a pair", "it needs a number", "Write for example pair:12")
     elif key in ("flag", "source", "fact", "made") and not value:
         raise InputError(f"{key}: needs something behind it", "nothing follows the colon", _examples[key])
     return Term(key, value, wanted)

@@ -166,6 +166,8 @@ def _condition(database: Database, term: Term, dropped: bool) -> tuple[str, list
             return f"tokens {sign} ?", [number]
         case "fact":
             return "id IN (SELECT pair FROM pair_texts WHERE fact = ?)", [_fact(database, value)]
+        case "pair":
+            return "id = ?", [int(value)]
         case "made":
             # Of all texts only those of the rows that are left: no list of them is made first.
             made = "lower(json_extract(origin, '$.template')), lower(json_extract(origin, '$.phrasing'))"

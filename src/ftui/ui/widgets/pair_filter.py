@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ftui.ui.app import FtuiApp
 
 
-_BEGUN = re.compile(r"(?:^|\s)-?(?:is|flag|source|tokens|fact|made):$", re.IGNORECASE)
+_BEGUN = re.compile(r"(?:^|\s)-?(?:is|flag|source|tokens|fact|made|pair):$", re.IGNORECASE)
 _LINES = 3
 """For what is wrong."""
 _HELP = '"a phrase"  -not  is:edited  flag:short  source:web  tokens:>500  dropped'

@@ -161,11 +161,11 @@ def kept_rows(pair: Pair, width: int) -> list[Row]:
 
 
 def stand_in_rows(pair: Pair, stand_ins: Sequence[StandIn], width: int) -> list[Row]:
-    """The near-duplicates that a pair stands for, the most similar first."""
+    """The duplicates that a pair stands for, the most similar first."""
     number = max(pair.stands_for, len(stand_ins))
     if not number:
         return []
-    rows: list[Row] = [(Span(cut(f"stands for {plural(number, 'near-duplicate')}", width), "accent"),)]
+    rows: list[Row] = [(Span(cut(f"stands for {plural(number, 'duplicate')}", width), "accent"),)]
     question = plain(pair.text("user")[:_ENOUGH])
     for other in stand_ins:
         where = ending(plain(other.where), max(width // 3, _WHERE)) + " · " if other.where else ""
@@ -219,8 +219,10 @@ def ending(text: str, width: int) -> str:
 
 def telling(text: str, other: str, width: int) -> str:
     """A text in at most `width` cells; of a longer one what another text, which begins alike, does not have."""
-    if cell_len(text) <= width or text == other:
-        return cut(text, width)
+    if cell_len(text) <= width:
+        return text
+    if text == other:
+        return ending(text, width)
     # From the word on in which they differ first.
     alike = next((at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two), len(other))
     rest = text[text.rfind(" ", 0, alike) + 1 :]

@@ -212,6 +212,7 @@ class Pace:
     WINDOW = 180.0
     FRESH = 10.0
     LEAST = 5
+    REST = 30.0
 
     def __init__(self) -> None:
         self._made: deque[tuple[float, int]] = deque()
@@ -236,5 +237,6 @@ class Pace:
     def _count(self, now: float) -> float | None:
         made = [(moment, decisions) for moment, decisions in self._made if moment >= now - self.WINDOW]
         total = sum(decisions for _, decisions in made[1:])
-        seconds = now - made[0][0] if made else 0.0
+        # Who stopped to read, or went away, has not become slower.
+        seconds = min(now, made[-1][0] + self.REST) - made[0][0] if made else 0.0
         return total * 60 / seconds if total >= self.LEAST and seconds >= 1 else None

@@ -25,6 +25,7 @@ WORDS = (
     ("tokens:>500", "also <, >=, <= and a plain number"),
     ("made:noise", "by its template or its phrasing"),
     ("fact:…", "all phrasings of a fact; s shows it"),
+    ("pair:12", "the pair of this number"),
     ("edited", "changed by you"),
     ("dropped", "did not become a pair"),
     ("dropped:short", "for this reason"),

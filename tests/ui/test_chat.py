@@ -13,9 +13,10 @@ from ftui import credentials, worker
 from ftui.connect import providers
 from ftui.store import Store
 from ftui.store.pairs import Decision
+from ftui.store.seat import Seat
 from ftui.ui import clock
 from ftui.ui.widgets.ask_field import Ask
-from ftui.ui.widgets.chat import ChatPane
+from ftui.ui.widgets.chat import DRAFT, ChatPane
 from servers.provider import KEY, Provider
 from servers.serve import refused_port, serve
 from ui.drive import Driver
@@ -283,6 +284,42 @@ async def test_keys_in_the_field_are_text_and_escape_leaves(provider: Provider, 
         assert "4c" in chat.screen
         await chat.press("enter")
         assert "type a question first" in chat.bottom
+
+
+@pytest.mark.parametrize("before", [(), ("escape",)], ids=["in the field", "the pane left"])
+async def test_a_question_that_was_not_sent_is_there_after_a_restart(
+    provider: Provider, store: Store, before: tuple[str, ...]
+) -> None:
+    add_model(store)
+    async with Chatting() as chat:
+        await chat.press("w", "h", "y", "ctrl+j", "[", *before, "ctrl+q")
+        assert chat.app._exit, "nothing is asked, as nothing is lost"
+    async with Chatting() as chat:
+        assert "why" in chat.screen
+        await chat.press("b", "enter")
+        assert provider.bodies[CHAT][0]["messages"][-1]["content"] == "why\n[b"
+    async with Chatting() as chat:
+        assert chat.app.screen.query_one(Ask).text == "", "it was sent"
+
+
+async def test_a_question_that_cannot_be_remembered_is_asked_about(store: Store) -> None:
+    async with Chatting() as chat:
+        await chat.press("w")
+        chat.app.screen.query_one(Ask).insert("y" * DRAFT)
+        await chat.press("ctrl+q")
+        assert "What you typed here is lost." in chat.screen
+        await chat.press("n")
+        assert not chat.app._exit
+        await chat.press("backspace", "ctrl+q")
+        assert chat.app._exit
+    seat = Seat(store.folder)
+    assert seat.take()
+    async with Chatting() as chat:
+        assert chat.app.refused is not None
+        assert not chat.app.unsaved, "it is still remembered"
+        await chat.press("h", "ctrl+q")
+        assert "What you typed here is lost." in chat.screen
+    seat.leave()
 
 
 async def test_one_escape_leaves_whatever_the_bottom_line_says(ui_home: Path, store: Store) -> None:

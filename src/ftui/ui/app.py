@@ -109,6 +109,11 @@ class FtuiApp(App[None]):
         return self.refused is not None and reading_only.writes(node, action)
 
     @property
+    def unsaved(self) -> bool:
+        """Whether something was typed that is lost with the app."""
+        return any(getattr(node, "changed", False) for node in (*self.screen_stack, self._chat))
+
+    @property
     def place(self) -> Place | None:
         """The visible place."""
         return self._places.get(self._number)
@@ -268,6 +273,8 @@ class FtuiApp(App[None]):
             return
         with self.trying():
             memories = {PLACES[number - 1][0]: place.memory() for number, place in self._places.items()}
+            if self._chat is not None:
+                memories["chat"] = self._chat.memory()
             self._session.save(self._number, memories)
 
     # The visible place
@@ -368,6 +375,7 @@ class FtuiApp(App[None]):
 
                 self._chat = ChatPane(id="chat")
                 await self.screen_stack[0].query_one("#body").mount(self._chat)
+                self._chat.recall(self._session.memory("chat"))
             self._chat.display = True
             self.screen_stack[0].add_class("-chatting")
             self._chat.focus_first()

@@ -38,7 +38,7 @@ def commands(app: FtuiApp, screen: Screen[object]) -> Iterator[SystemCommand]:
 
 def leave(app: FtuiApp) -> None:
     """End ftui; where something was typed that is not saved, ask first."""
-    if not any(getattr(screen, "changed", False) for screen in app.screen_stack):
+    if not app.unsaved:
         app.exit()
         return
     from ftui.ui.screens.ask import AskScreen

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -40,6 +41,8 @@ CHOSEN = "chat.with"
 _EMPTY = "Ask the model you tuned, its base, or both at once. The first answer takes a few seconds longer."
 _NOT_ASKED = "nothing was asked yet: type a question, enter sends it"
 _ANSWERING = "an answer is still coming · ctrl+x stops it"
+DRAFT = 20_000
+"""Characters of a question that was not sent that are remembered to the next start."""
 _NO_MODEL = "There is no model to talk to yet · 3 accepts pairs, 4 then n trains one"
 
 
@@ -103,6 +106,7 @@ class ChatPane(Vertical):
         super().__init__(id=id)
         self._choices: list[Choice] = []
         self._answering: Worker[None] | None = None
+        self._recalled = ""
 
     def compose(self) -> ComposeResult:
         yield Transcript()
@@ -117,6 +121,29 @@ class ChatPane(Vertical):
     def focus_first(self) -> None:
         """Put the focus in the text field."""
         focus_now(self.query_one(Ask))
+
+    @property
+    def draft(self) -> str:
+        """What was typed and not sent."""
+        return self.query_one(Ask).text
+
+    @property
+    def changed(self) -> bool:
+        """Whether a question was typed that is lost with the app: too long to be remembered, or nothing is."""
+        kept = self._recalled if self.app.refused is not None else self.memory().get("draft")
+        return bool(self.draft.strip()) and self.draft != kept
+
+    def memory(self) -> dict[str, str]:
+        """What to find again at the next start."""
+        return {"draft": self.draft} if len(self.draft) <= DRAFT else {}
+
+    def recall(self, memory: Mapping[str, object]) -> None:
+        """Go on with the question that was begun before; called once, before anything can be typed."""
+        draft, field = memory.get("draft"), self.query_one(Ask)
+        if isinstance(draft, str):
+            self._recalled = draft
+            field.load_text(draft)
+            field.move_cursor(field.document.end)
 
     def on_store_changed(self, event: StoreChanged) -> None:
         self._show_title()

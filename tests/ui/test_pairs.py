@@ -310,6 +310,23 @@ async def test_making_pairs_shows_how_far_it_is_and_what_came_of_it(ui_home: Pat
             await review.until(lambda: "pairs made at" not in review.screen)
 
 
+@pytest.mark.parametrize(
+    ("key", "said"), [("p", "making pairs by the recipe"), ("z", "making pairs pauses"), ("ctrl+x", "stopping · what")]
+)
+async def test_what_a_key_said_of_a_preparation_goes_with_it(store: Store, key: str, said: str) -> None:
+    async with Review() as review:
+        if key != "p":
+            store.tasks.start(store.tasks.add("prepare", "make pairs", {}))
+            await review.until(lambda: "making pairs" in review.screen)
+        await review.press(key)
+        assert review.bottom.startswith(said)
+        task = store.tasks.latest("prepare")
+        assert task is not None
+        store.tasks.finish(task.id, "stopped")
+        await review.until(lambda: "making pairs was stopped" in review.screen)
+        assert said not in review.bottom
+
+
 async def test_a_failed_preparation_says_why_and_can_be_tried_again(store: Store) -> None:
     task = store.tasks.add("prepare", "make pairs", {})
     store.tasks.finish(

@@ -61,6 +61,16 @@ async def filtered(review: Review, words: str) -> None:
 # The filter's language
 
 
+@pytest.mark.parametrize("again", [("escape",), ("slash", "escape"), ("slash", *["backspace"] * 4, "enter")])
+async def test_that_no_pair_is_shown_is_said_until_some_are(store: Store, again: tuple[str, ...]) -> None:
+    async with Review() as review:
+        await review.press("slash", *"zzzz", "enter", "a")
+        assert review.bottom.startswith("no pair is shown · esc shows all")
+        await review.press(*again)
+        assert review.place.rows.count == 10
+        assert "no pair is shown" not in review.bottom
+
+
 async def test_keys_and_words_of_the_filter(store: Store) -> None:
     decide(store, p1=Decision.ACCEPTED)
     async with Review() as review:

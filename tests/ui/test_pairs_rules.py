@@ -212,6 +212,21 @@ async def test_a_rule_that_was_declined_does_not_come_again(store: Store) -> Non
         assert review.place._rules.offer is None
 
 
+async def test_a_list_without_a_row_says_what_esc_does_there(store: Store) -> None:
+    async with Review() as review:
+        await offered(review)
+        with Store("lumora", recover=False) as other:
+            other.pairs.decide(range(SHORT - PENDING + 1, SHORT + 1), Decision.ACCEPTED)
+        await review.press("L")
+        assert review.place.rows.count == 0
+        assert "`flag:short` fits no pending pair" in joined(review)
+        assert "declines it" not in review.screen
+        await review.press("escape")
+        assert review.place.rows.count == 100
+        assert store.rules.answers() == {}
+        await review.until(lambda: not review.place._rules._reader.busy)
+
+
 async def test_the_rule_can_be_changed_by_hand(store: Store) -> None:
     async with Review() as review:
         await offered(review)

@@ -106,7 +106,7 @@ class PairsPlace(Covered, LearningPlace):
         self._mend()
         work = self.work
         self._recipe.look(self.app.store)
-        work.look(self.app.store)
+        self.look_at_work()
         current = (pairs.counts().total, work.latest and (work.latest.id, work.latest.state))
         self._view.forget()
         self._extra = extra(self.app.store)
@@ -120,6 +120,16 @@ class PairsPlace(Covered, LearningPlace):
         self.rows.update(len(self._view.ids), empty=self._empty())
         self._show_title()
         self._show_pair()
+
+    def _reloaded(self, identifier: int | None, *, stay: bool = False) -> None:
+        super()._reloaded(identifier, stay=stay)
+        view = self._view
+        if view.ids or not view.filtered:
+            self.app.unsay(_NONE_SHOWN)
+        if not view.dropped:
+            self.app.unsay(_NO_PAIRS)
+        if self._looking:
+            self._rules.listed(len(view.ids))
 
     def _show_title(self) -> None:
         store = self.app.store
@@ -298,8 +308,6 @@ class PairsPlace(Covered, LearningPlace):
             self.call_after_refresh(self._settle)
         elif self._view.filtered:
             self._show_all()
-            for said in (_NO_PAIRS, _NONE_SHOWN):
-                self.app.unsay(said)
         elif self.work.dismiss():
             self.app.say(PUT_AWAY)
         else:

@@ -7,6 +7,7 @@ from ftui.ui.place import Place
 from ftui.ui.widgets.pair_work import PairWork, going_on
 from ftui.ui.widgets.recipe_watch import RecipeWatch
 
+_MAKING = "making pairs by the recipe"
 PUT_AWAY = "the report is put away · i shows it again"
 
 
@@ -17,11 +18,25 @@ class MakingPlace(Place):
         super().__init__()
         self.work = PairWork()
         """What is said about making pairs."""
+        self._said = ""
+        """What the last key has said of a preparation that goes on."""
         self._recipe = RecipeWatch(self, self._recipe_changed)
 
     def _recipe_changed(self) -> None:
         self.work.recipe = self._recipe.problem
         self.work.look(self.app.store)
+
+    def look_at_work(self) -> None:
+        """Show how far making pairs is; a key's words about it go with it."""
+        self.work.look(self.app.store)
+        if not self.work.working:
+            for said in filter(None, (self._said, _MAKING)):
+                self.app.unsay(said)
+            self._said = ""
+
+    def _say(self, text: str) -> None:
+        self._said = text
+        self.app.say(text)
 
     def making_refusal(self, action: str) -> str:
         """Why prepare, pause, stop or retry cannot work now; "" when they can, and for other actions."""
@@ -48,7 +63,7 @@ class MakingPlace(Place):
             return
         from ftui.ui.screens.writing import make_pairs
 
-        make_pairs(self.app, self, "making pairs by the recipe")
+        make_pairs(self.app, self, _MAKING)
 
     def action_retry(self) -> None:
         task = self.work.latest
@@ -78,7 +93,7 @@ class MakingPlace(Place):
 
         with self.app.trying():
             queue.stop(self.app.store, task.id)
-            self.app.say(f"stopping · what is there stays, p {going_on(task, 'goes on', 'begins again')}")
+            self._say(f"stopping · what is there stays, p {going_on(task, 'goes on', 'begins again')}")
 
     def action_pause(self) -> None:
         task = self.work.latest
@@ -89,10 +104,10 @@ class MakingPlace(Place):
         with self.app.trying():
             if task.pausing:
                 queue.resume(self.app.store, task.id)
-                self.app.say(f"making pairs {going_on(task, 'goes on', 'begins again')}")
+                self._say(f"making pairs {going_on(task, 'goes on', 'begins again')}")
             else:
                 queue.pause(self.app.store, task.id)
-                self.app.say(f"making pairs pauses · z {going_on(task, 'goes on', 'begins again')}")
+                self._say(f"making pairs pauses · z {going_on(task, 'goes on', 'begins again')}")
             self.refresh_view()
 
     def action_recipe(self) -> None:

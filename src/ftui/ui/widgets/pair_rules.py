@@ -45,6 +45,8 @@ class RuleWork:
         self.state: Literal["offered", "shown", "followed", "in recipe"] = "offered"
         self._decided = False
         """Whether nothing is pending that the offered rule fits."""
+        self._none = False
+        """Whether nothing was when its list was read, so that there is nothing to reject or to decline."""
 
     # Looking for one
 
@@ -162,6 +164,12 @@ class RuleWork:
             self.state = "shown" if shown else "offered"
             self._show()
 
+    def listed(self, number: int) -> None:
+        """So many pairs are in the list of what the rule fits."""
+        if self._none != (number == 0):
+            self._none = number == 0
+            self._show()
+
     def aside(self) -> None:
         """Other rows are shown: the rule waits to be looked at again, or is done with."""
         if self.state == "shown":
@@ -204,6 +212,9 @@ class RuleWork:
         match self.state:
             case "offered":
                 said, keys = self.offer.sentence, [("L", "look")]
+            case "shown" if self._none:
+                said = f"{text} fits no pending pair"
+                keys = [("L", "puts the rule into the recipe"), ("esc", "shows all")]
             case "shown":
                 said = f"{text} fits these"
                 keys = [("ctrl+d", "rejects them all"), ("L", "puts the rule into the recipe"), ("esc", "declines it")]

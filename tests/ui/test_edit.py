@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from ftui.store import Store
 from ftui.store.pairs import AT_ONCE, Decision, NewPair
 from ftui.ui.screens.ask import AskScreen
 from ftui.ui.screens.edit import EditScreen
-from ftui.ui.widgets import pair_editor
+from ftui.ui.widgets import pair_editing, pair_editor
 from ui.pair_data import Review, new_pair, new_store
 from ui.screen import golden, settle
 from ui.terminal import Terminal
@@ -214,6 +216,35 @@ async def test_ctrl_q_asks_before_anything_typed_is_lost(store: Store) -> None:
         assert "Quit without saving?" in review.screen
         await review.press("y")
         assert not review.app.is_running
+
+
+async def test_saving_a_long_pair_says_so_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, usual = Event(), pair_editing._worked_out
+
+    def waiting(*values: Any) -> Any:
+        gate.wait(30)
+        return usual(*values)
+
+    said = "So it is done. " * 8000
+    store.pairs.edit(1, [{"role": "user", "content": "How?"}, {"role": "assistant", "content": said}], 9)
+    async with Review() as review:
+        await review.press("g", "e", "N")
+        monkeypatch.setattr(pair_editing, "_worked_out", waiting)
+        for key in ("ctrl+s", "j", "a"):
+            review.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        # Not `until`: a pilot waits for the key that is being handled.
+        for _ in range(500):
+            if "saving …" in review.screen:
+                break
+            await asyncio.sleep(0.02)
+        assert "saving …" in review.screen
+        gate.set()
+        await review.until(lambda: not isinstance(review.app.screen, EditScreen))
+        await review.until(lambda: store.pairs.counts().accepted == 1)
+        assert "saving …" not in review.screen
+    assert answer(store).startswith("So it is done.")
+    assert "N" in answer(store)
+    assert review.decisions() == "·✓" + "·" * 6, "the keys behind it come in their order"
 
 
 async def test_an_empty_answer_is_refused_and_what_was_typed_stays(store: Store) -> None:

@@ -27,6 +27,8 @@ Message = Mapping[str, Any]
 _LINES = {"system": 4, "developer": 4, "user": 5}
 _MOST = 20_000
 """Characters that a field takes; what stands behind them stays as it is."""
+_LARGE = 100_000
+"""Characters of a pair from which on saving it takes so long that it is said."""
 _DIFF = 3
 _KEYS: Row = (
     *(Span("ctrl+s ", "key"), Span("save    ", "dim")),
@@ -190,6 +192,8 @@ class EditScreen(ModalScreen[bool]):
         messages = self.messages()
         try:
             check_messages(messages)
+            if sum(len(text_of(message)) for message in messages) > _LARGE:
+                self.query_one("#edit-foot", Lines).show([(Span("saving …", "dim"),)])
             await self._save(messages)
         except Exception as error:
             self._wrong, self._blamed = describe(error), self._texts

@@ -256,7 +256,8 @@ def test_a_node_that_fails_ends_the_others(
     )
     (folder / "job.sbatch").write_text(script)
     done = run(folder, home, "sh", "job.sbatch", **slurm(folder))
-    assert done.returncode == 7, done.stderr
+    # The first node is told to end, and says so where it has begun to listen.
+    assert done.returncode in (7, 128 + signal.SIGTERM), done.stderr
 
 
 def test_machines_wait_for_each_other_no_longer_than_they_say(home: Path, there: openai.OpenAI, tmp_path: Path) -> None:

@@ -84,6 +84,13 @@ def test_ctrl_q_behind_what_was_typed_asks(terminal: Terminal) -> None:
     terminal.until("Leave without saving?")
 
 
+def test_behind_a_choice_they_answer_what_it_asks(terminal: Terminal) -> None:
+    terminal.press("Re#\x1b")
+    terminal.until("changed, not saved")
+    terminal.press("n4y")
+    terminal.until("begun: article to summary")
+
+
 def test_behind_e_they_are_text_of_the_recipe(terminal: Terminal) -> None:
     terminal.press("RenpX")
     terminal.until("npX")
@@ -176,12 +183,16 @@ def test_behind_the_yes_to_many_pairs_u_leaves_older_steps_alone(store: Store, t
         terminal.press("\x04")
         terminal.until("One u takes all of it back")
         terminal.press("yu")
-        wait_for(lambda: store.pairs.counts().pending == 0 or store.pairs.counts().rejected == 0)
-        wait_for(lambda: store.pairs.counts().rejected in (0, 20_007))
-        assert store.pairs.counts().accepted == 1, "an older step was taken back"
-        if store.pairs.counts().rejected:
-            terminal.press("u")
-            wait_for(lambda: store.pairs.counts().rejected == 0)
+        terminal.until("undone: rejected 20,007 pairs")
+        counts = store.pairs.counts()
+        assert (counts.accepted, counts.rejected) == (1, 0)
+        terminal.press("jk")
+        terminal.press("\x04")
+        terminal.until("One u takes all of it back")
+        terminal.press("y\x18u")
+        # Where it was stopped there is nothing of it to take back.
+        terminal.until("stopped · all pairs are as they were")
+        assert store.pairs.counts().accepted == 1
 
 
 def test_pairs_that_fit_the_filter_again_are_shown_again(store: Store, terminal: Terminal) -> None:

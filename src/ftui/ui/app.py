@@ -25,7 +25,7 @@ from ftui.errors import FtuiError, describe
 from ftui.store import Store
 from ftui.ui import arrival, palette, places, reading_only
 from ftui.ui.apart import pressed
-from ftui.ui.keys import Keys, arrived, handled, typed
+from ftui.ui.keys import Keys, answered, arrived, handled, typed
 from ftui.ui.messages import StoreChanged
 from ftui.ui.place import Place
 from ftui.ui.session import Session, last_project, last_words, write_down
@@ -411,11 +411,13 @@ class FtuiApp(App[None]):
         return pressed(event, apart="escape" in self.keys.active(self.screen)) if top else [event]
 
     async def _hand_out(self, event: events.Key) -> None:
-        focused = self.focused
+        focused, screen = self.focused, self.screen
         if not await self._do(event):
             await super().on_event(event)
         if focused is not None and event.key in getattr(focused, "LAST_KEYS", ()):
             await handled(focused)
+        elif getattr(screen, "ANSWERS", False):
+            await answered(screen)
 
     async def _do(self, event: events.Key) -> bool:
         """Do at once what a key means where the focus is; False where it is for a widget to know.

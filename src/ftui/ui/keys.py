@@ -83,6 +83,20 @@ async def handled(field: DOMNode) -> None:
                     await _turn(node)
 
 
+async def answered(screen: Screen[Any]) -> None:
+    """Wait until a key that was an answer has had its effect: the next one may be for what is asked then."""
+    app = screen.app
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LONGEST):
+            for node in (screen.focused or screen).ancestors_with_self:
+                await _turn(node)
+                if node is screen:
+                    break
+            if app.screen is not screen:
+                # What was asked for by the screen below goes on there.
+                await _turn(app.screen)
+
+
 async def _turn(node: DOMNode) -> None:
     """Wait until a node has done what was sent to it so far."""
     done = asyncio.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -219,10 +220,14 @@ class DecidingPlace(MakingPlace):
                 self.app.say("stopped · all pairs are as they were")
             else:
                 self._decided(last.changed, ids, decision, what if len(ids) > 1 else f"{ids[0]:0{self._digits}}")
+            if stopped or not last.changed:
+                # They were about this step.
+                self._asked.clear()
 
         if self.can("accept_all"):
+            doing = _DOING[decision.name.lower()]
             self._bulk.start(
-                _DOING[decision.name.lower()], lambda store: store.pairs.deciding(ids, decision, only, rule), done
+                doing, lambda store: store.pairs.deciding(ids, decision, only, rule), done, over=self._over
             )
 
     def _show_bulk(self, row: Row | None) -> None:
@@ -245,7 +250,7 @@ class DecidingPlace(MakingPlace):
             self.app.say(MENDED[kind])
 
         if self.app.refused is None and not self._bulk.busy and (kind := self.app.store.pairs.cut_off):
-            self._bulk.start("mending", lambda store: store.pairs.recovering(), done, stoppable=False)
+            self._bulk.start("mending", lambda store: store.pairs.recovering(), done, stoppable=False, over=self._over)
             return True
         return False
 
@@ -274,13 +279,20 @@ class DecidingPlace(MakingPlace):
     async def _replay_in_turn(self, way: Way) -> None:
         if not self.can(way):
             return
-        if self._replaying:
+        if self._replaying or (way == "undo" and self._bulk.busy and not self._newer()):
             self._asked.append(way)
+            self.app.say(f"{way} when this has ended")
             return
         self._replay(way)
         if self._bulk.busy and not self._bulk.stoppable:
             # Few pairs are done by then, and many begun: what the next key does comes behind it.
             await self._bulk.wait(_BEGUN)
+
+    def _newer(self) -> bool:
+        """Whether something was decided since the step over many pairs began that is at work."""
+        with contextlib.suppress(BusyError):
+            return self.app.store.pairs.next_step("undo") is not None
+        return False
 
     def _replay(self, way: Way) -> None:
         verb, back = REPLAYED[way]
@@ -325,6 +337,15 @@ class DecidingPlace(MakingPlace):
                 )
                 self._show_pair()
 
+    def _over(self, well: bool) -> None:
+        """A step over many pairs, or its undo, has ended: what was pressed meanwhile has its turn."""
+        self._replaying = False
+        if not well:
+            # They were about what comes behind this one.
+            self._asked.clear()
+        while self._asked and not self._replaying:
+            self._replay(self._asked.popleft())
+
     def _go_to(self, ids: Sequence[int]) -> None:
         """Put the cursor on the pair of a step. One that the filter did not show may fit it by now."""
         index = self._view.find(ids[0]) if ids else None
@@ -350,14 +371,6 @@ class DecidingPlace(MakingPlace):
             self.app.say(self.deciding_refusal("accept_all"))
             return
 
-        def over(well: bool) -> None:
-            self._replaying = False
-            if not well:
-                # They were about what comes behind this one.
-                self._asked.clear()
-            while self._asked and not self._replaying:
-                self._replay(self._asked.popleft())
-
         def done(last: BulkProgress, stopped: bool) -> None:
             self._go_to(self.app.store.pairs.step_ids(step) if step.size == 1 else ())
             self._wrote()
@@ -367,4 +380,4 @@ class DecidingPlace(MakingPlace):
 
         self._replaying = True
         doing = "undoing" if way == "undo" else "doing again"
-        self._bulk.start(doing, steps, done, stoppable=False, over=over)
+        self._bulk.start(doing, steps, done, stoppable=False, over=self._over)

@@ -33,6 +33,8 @@ class ChooseScreen(ModalScreen[str | None]):
         lead: lines above the choices.
     """
 
+    ANSWERS: ClassVar[bool] = True
+    """A key here is an answer: the app waits for what it does before it hands out the next one."""
     LEAVE: ClassVar[str] = "back"
     """What `esc` does."""
 

@@ -95,7 +95,7 @@ def test_who_waited_for_the_lock_sees_what_was_done_behind_it(place: Home, tiny:
     launcher = start(place, job, 1)
     # It is there, and finds the lock taken; who has it runs this very attempt meanwhile.
     end = time.monotonic() + 20
-    while not any(Path(os.readlink(f)) == job / "lock" for f in _open_files(launcher.pid)):
+    while not _has_open(launcher.pid, job / "lock"):
         assert time.monotonic() < end
         time.sleep(0.02)
     write_json(job / "launch.json", {"attempt": 1, "pid": os.getpid()})
@@ -104,10 +104,14 @@ def test_who_waited_for_the_lock_sees_what_was_done_behind_it(place: Home, tiny:
     assert not (job / "trainer.log").exists(), "it was started a second time"
 
 
-def _open_files(pid: int) -> list[str]:
-    with contextlib.suppress(OSError):
-        return [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
-    return []
+def _has_open(pid: int, path: Path) -> bool:
+    files = Path(f"/proc/{pid}/fd")
+    for name in os.listdir(files):
+        # It may have been closed meanwhile.
+        with contextlib.suppress(OSError):
+            if os.readlink(files / name) == str(path):
+                return True
+    return False
 
 
 def test_a_file_that_may_not_grow_is_the_reason_and_the_job_goes_on_later(

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ftui.engine.launch import LOCK, conclude, gpus, kills, trainer_command, training_environment
+from ftui.engine.launch import LOCK, MASTER_PORT, conclude, gpus, kills, trainer_command, training_environment
 from ftui.engine.layout import Lock, read_json, write_json
 from ftui.engine.report import FAILURE, STATE
 
@@ -69,7 +69,7 @@ def _settings() -> dict[str, Any]:
         "nodes": int(given("NODES") or 1),
         "node_rank": int(given("NODE_RANK") or 0),
         "master_addr": given("MASTER") or "127.0.0.1",
-        "master_port": int(given("MASTER_PORT") or 29541),
+        "master_port": int(given("MASTER_PORT") or MASTER_PORT),
         "meeting_seconds": int(given("MEETING_SECONDS") or 600),
     }
 
